@@ -1,0 +1,2 @@
+//! The backend of the demo application.
+fn main() {}
