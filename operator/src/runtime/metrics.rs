@@ -1,0 +1,362 @@
+//! What the operator counts, under the names that dashboards of Kubernetes controllers know.
+//!
+//! Every label value comes from a closed set: a metric must not grow with the number of objects.
+//! Nothing here decides anything, and nothing reads a metric back.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// The states that `appstack_stacks` counts; a word outside this set is counted as the last one.
+pub const STATES: [&str; 5] = ["ready", "progressing", "failed", "suspended", UNKNOWN];
+const UNKNOWN: &str = "unknown";
+
+type Label = [(&'static str, &'static str); 1];
+type NoLabel = [(&'static str, &'static str); 0];
+type Stages = Family<Label, Histogram, fn() -> Histogram>;
+
+/// All metrics of one controller. Cheap to share behind an `Arc`; every method takes `&self`.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    results: Family<Label, Counter>,
+    errors: Family<Label, Counter>,
+    took: Histogram,
+    active: Gauge,
+    // A family without labels shows nothing until it is set: a depth that nobody measures is
+    // left out rather than shown as zero.
+    depth: Family<NoLabel, Gauge>,
+    leader: Gauge,
+    stages: Stages,
+    stacks: Arc<Stacks>,
+}
+
+impl Metrics {
+    /// The metrics of the controller of this name, all at zero.
+    #[must_use]
+    pub fn new(controller: &'static str) -> Self {
+        let mut metrics = Self {
+            registry: Registry::default(),
+            results: Family::default(),
+            errors: Family::default(),
+            took: quick(),
+            active: Gauge::default(),
+            depth: Family::default(),
+            leader: Gauge::default(),
+            stages: Family::new_with_constructor(slow),
+            stacks: Arc::default(),
+        };
+        metrics.register(controller);
+        metrics
+    }
+
+    fn register(&mut self, controller: &'static str) {
+        let label = |key: &'static str| (key.into(), controller.into());
+
+        let own = self.registry.sub_registry_with_label(label("controller"));
+        own.register(
+            "controller_runtime_reconcile",
+            "Reconciliations by result",
+            self.results.clone(),
+        );
+        own.register(
+            "controller_runtime_reconcile_errors",
+            "Failed reconciliations by reason",
+            self.errors.clone(),
+        );
+        own.register_with_unit(
+            "controller_runtime_reconcile_time",
+            "Time that one reconciliation took",
+            Unit::Seconds,
+            self.took.clone(),
+        );
+        own.register(
+            "controller_runtime_active_workers",
+            "Reconciliations under way",
+            self.active.clone(),
+        );
+
+        let named = self.registry.sub_registry_with_label(label("name"));
+        named.register(
+            "workqueue_depth",
+            "Objects that wait for a reconciliation",
+            self.depth.clone(),
+        );
+        named.register(
+            "leader_election_master_status",
+            "Whether this replica leads: 1 or 0",
+            self.leader.clone(),
+        );
+
+        self.registry.register_with_unit(
+            "appstack_stage_duration",
+            "Time until the gate of a stage opened",
+            Unit::Seconds,
+            self.stages.clone(),
+        );
+        self.registry
+            .register_collector(Box::new(Arc::clone(&self.stacks)));
+    }
+
+    /// Begins to time a reconciliation.
+    #[must_use = "the time ends when the timer is dropped"]
+    pub fn reconcile_started(&self) -> Timer<'_> {
+        self.active.inc();
+        Timer {
+            metrics: self,
+            since: Instant::now(),
+        }
+    }
+
+    /// Counts a failed reconciliation. `reason` is one word of the closed set of error reasons.
+    pub fn reconcile_failed(&self, reason: &'static str) {
+        self.results.get_or_create(&[("result", "error")]).inc();
+        self.errors.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    /// Notes how long a stage took until its gate opened.
+    pub fn stage_took(&self, stage: &'static str, time: Duration) {
+        self.stages
+            .get_or_create(&[("stage", stage)])
+            .observe(time.as_secs_f64());
+    }
+
+    /// Notes the state of one stack: one of [`STATES`].
+    pub fn stack_is(&self, key: String, state: &'static str) {
+        self.stacks.lock().insert(key, state);
+    }
+
+    /// Forgets a stack that is gone.
+    pub fn stack_gone(&self, key: &str) {
+        self.stacks.lock().remove(key);
+    }
+
+    /// Notes how many objects wait for a reconciliation.
+    pub fn queue_is(&self, depth: usize) {
+        let depth = i64::try_from(depth).unwrap_or(i64::MAX);
+        self.depth.get_or_create(&[]).set(depth);
+    }
+
+    /// Notes whether this replica leads.
+    pub fn leading(&self, leading: bool) {
+        self.leader.set(i64::from(leading));
+    }
+
+    /// The metrics as `OpenMetrics` text.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail, and none of our encoders makes an error of its own.
+        let written = text::encode(&mut text, &self.registry);
+        debug_assert!(written.is_ok(), "a metric could not be written as text");
+        text
+    }
+}
+
+/// Times one reconciliation, from [`Metrics::reconcile_started`] until it is dropped.
+#[derive(Debug)]
+pub struct Timer<'a> {
+    metrics: &'a Metrics,
+    since: Instant,
+}
+
+impl Timer<'_> {
+    /// Ends the reconciliation as a success.
+    ///
+    /// A timer that is only dropped counts its time but no result: the failure is counted by
+    /// [`Metrics::reconcile_failed`], and work cut off by a lost lease is neither.
+    pub fn succeeded(self) {
+        self.metrics
+            .results
+            .get_or_create(&[("result", "success")])
+            .inc();
+    }
+}
+
+impl Drop for Timer<'_> {
+    fn drop(&mut self) {
+        self.metrics.active.dec();
+        self.metrics
+            .took
+            .observe(self.since.elapsed().as_secs_f64());
+    }
+}
+
+/// Work of the operator itself: 2 ms to 32 s.
+fn quick() -> Histogram {
+    Histogram::new(exponential_buckets(0.002, 2.0, 15))
+}
+
+/// Work that the operator waits for, such as a migration: half a second to 34 minutes.
+fn slow() -> Histogram {
+    Histogram::new(exponential_buckets(0.5, 2.0, 13))
+}
+
+/// The state of each stack, counted when somebody asks, so that the numbers cannot drift.
+#[derive(Default)]
+struct Stacks(Mutex<HashMap<String, &'static str>>);
+
+impl Stacks {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, &'static str>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn counts(&self) -> [(&'static str, i64); STATES.len()] {
+        let mut counts = STATES.map(|state| (state, 0));
+        for state in self.lock().values() {
+            let place = STATES.iter().position(|known| known == state);
+            counts[place.unwrap_or(STATES.len() - 1)].1 += 1;
+        }
+        counts
+    }
+}
+
+impl Collector for Stacks {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let help = "AppStacks by state.";
+        let mut metric =
+            encoder.encode_descriptor("appstack_stacks", help, None, MetricType::Gauge)?;
+        for (state, count) in self.counts() {
+            ConstGauge::new(count).encode(metric.encode_family(&[("state", state)])?)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Stacks {
+    /// The counts only: names of stacks have no place in a debug line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Stacks").field(&self.counts()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metrics() -> Metrics {
+        Metrics::new("appstack")
+    }
+
+    #[track_caller]
+    fn assert_line(metrics: &Metrics, line: &str) {
+        let text = metrics.encode();
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+
+    #[test]
+    fn a_success_is_counted_and_timed() {
+        let metrics = metrics();
+        metrics.reconcile_started().succeeded();
+        assert_line(
+            &metrics,
+            r#"controller_runtime_reconcile_total{controller="appstack",result="success"} 1"#,
+        );
+        assert_line(
+            &metrics,
+            r#"controller_runtime_reconcile_time_seconds_count{controller="appstack"} 1"#,
+        );
+    }
+
+    #[test]
+    fn a_failure_is_counted_by_its_reason() {
+        let metrics = metrics();
+        drop(metrics.reconcile_started());
+        metrics.reconcile_failed("ApplyFailed");
+        assert_line(
+            &metrics,
+            r#"controller_runtime_reconcile_total{controller="appstack",result="error"} 1"#,
+        );
+        assert_line(
+            &metrics,
+            r#"controller_runtime_reconcile_errors_total{controller="appstack",reason="ApplyFailed"} 1"#,
+        );
+        assert!(!metrics.encode().contains(r#"result="success""#));
+    }
+
+    #[test]
+    fn work_under_way_is_seen_until_its_timer_ends() {
+        let metrics = metrics();
+        let line = r#"controller_runtime_active_workers{controller="appstack"} "#;
+        let timer = metrics.reconcile_started();
+        assert_line(&metrics, &format!("{line}1"));
+        drop(timer);
+        assert_line(&metrics, &format!("{line}0"));
+    }
+
+    #[test]
+    fn a_stage_is_timed_under_its_name() {
+        let metrics = metrics();
+        metrics.stage_took("migration", Duration::from_secs(3));
+        assert_line(
+            &metrics,
+            r#"appstack_stage_duration_seconds_sum{stage="migration"} 3.0"#,
+        );
+        assert_line(
+            &metrics,
+            r#"appstack_stage_duration_seconds_bucket{le="4.0",stage="migration"} 1"#,
+        );
+    }
+
+    #[test]
+    fn each_stack_is_counted_once_in_its_latest_state() {
+        let metrics = metrics();
+        metrics.stack_is("shop/a".to_owned(), "progressing");
+        metrics.stack_is("shop/a".to_owned(), "ready");
+        metrics.stack_is("shop/b".to_owned(), "ready");
+        metrics.stack_is("shop/c".to_owned(), "failed");
+        metrics.stack_gone("shop/c");
+        assert_line(&metrics, r#"appstack_stacks{state="ready"} 2"#);
+        assert_line(&metrics, r#"appstack_stacks{state="progressing"} 0"#);
+        assert_line(&metrics, r#"appstack_stacks{state="failed"} 0"#);
+    }
+
+    #[test]
+    fn a_state_outside_the_set_adds_no_label_value() {
+        let metrics = metrics();
+        metrics.stack_is("shop/a".to_owned(), "on-fire");
+        assert_line(&metrics, r#"appstack_stacks{state="unknown"} 1"#);
+        assert!(!metrics.encode().contains("on-fire"));
+    }
+
+    #[test]
+    fn no_metric_names_a_stack() {
+        let metrics = metrics();
+        metrics.stack_is("shop/secret-project".to_owned(), "ready");
+        assert!(!metrics.encode().contains("secret-project"));
+        assert!(!format!("{metrics:?}").contains("secret-project"));
+    }
+
+    #[test]
+    fn leadership_is_one_or_zero() {
+        let metrics = metrics();
+        let line = r#"leader_election_master_status{name="appstack"} "#;
+        assert_line(&metrics, &format!("{line}0"));
+        metrics.leading(true);
+        assert_line(&metrics, &format!("{line}1"));
+    }
+
+    #[test]
+    fn a_queue_that_nobody_measures_is_not_shown_as_empty() {
+        let metrics = metrics();
+        assert!(!metrics.encode().contains("workqueue_depth"));
+        metrics.queue_is(7);
+        assert_line(&metrics, r#"workqueue_depth{name="appstack"} 7"#);
+    }
+
+    #[test]
+    fn the_text_ends_as_openmetrics_wants_it() {
+        assert!(metrics().encode().ends_with("# EOF\n"));
+    }
+}
