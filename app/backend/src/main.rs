@@ -1,2 +1,5 @@
-//! The backend of the demo application.
-fn main() {}
+//! Starts the program. Everything it does is in the library, where tests reach it.
+
+fn main() -> anyhow::Result<()> {
+    backend::cli::run()
+}

@@ -1,0 +1,93 @@
+//! The commands. Reads flags and builds the runtime; what a command does is elsewhere.
+
+use std::io::Write;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::{config::Config, database, http, serve, telemetry};
+
+/// The API of the demo application.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer requests until SIGTERM
+    Serve {
+        /// The port to listen on, on every address
+        #[arg(long, default_value_t = 8000)]
+        port: u16,
+    },
+    /// Bring the schema of the database up to date
+    Migrate,
+    /// Put the first data into the database; does nothing when it is there
+    Seed,
+    /// Print the description of the API
+    Openapi,
+}
+
+/// Runs the command that the arguments name.
+///
+/// # Errors
+/// When the settings are faulty, or the command failed.
+pub fn run() -> anyhow::Result<()> {
+    let command = Cli::parse().command;
+    if let Command::Openapi = command {
+        return print(&http::openapi_json()?);
+    }
+    let config = Config::from_env()?;
+    telemetry::init(&config);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.workers)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(execute(command, config))
+}
+
+async fn execute(command: Command, config: Config) -> anyhow::Result<()> {
+    match command {
+        Command::Serve { port } => serve::run(config, port).await,
+        Command::Migrate => migrate(&config).await,
+        Command::Seed => seed(&config).await,
+        Command::Openapi => Ok(()), // answered before, since it needs no settings
+    }
+}
+
+async fn migrate(config: &Config) -> anyhow::Result<()> {
+    let pool = database::pool_for_a_job(config);
+    let report = database::migrate(&pool)
+        .await
+        .context("cannot read the state of the schema")?;
+    for migration in &report.applied {
+        print(&format!("applied {migration}\n"))?;
+    }
+    report.outcome.context("cannot migrate the database")?;
+    if report.applied.is_empty() {
+        print("nothing to apply: the schema is up to date\n")?;
+    }
+    Ok(())
+}
+
+async fn seed(config: &Config) -> anyhow::Result<()> {
+    let pool = database::pool_for_a_job(config);
+    let added = database::seed(&pool, &config.project_name)
+        .await
+        .context("cannot seed")?;
+    print(if added {
+        "added the welcome item\n"
+    } else {
+        "nothing to add\n"
+    })
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot write to standard output")
+}

@@ -1,0 +1,21 @@
+//! The API of the demo application.
+//!
+//! `cli` reads the command and the `config`, and `serve` answers requests until it is told to stop.
+//! `http` builds the whole service: the `routes`, and around them what every request shares. A route
+//! file holds a `router()` beside its handlers; what a handler needs comes from `state`. Whatever goes
+//! wrong becomes a `problem`, the only shape of error that leaves the program. `database` opens the
+//! pool, migrates and seeds.
+//!
+//! Three commands change nothing about each other: `migrate` and `seed` run to their end and tell by
+//! their exit code, `serve` starts with or without a database.
+
+pub mod cli;
+pub mod config;
+pub mod database;
+pub mod extract;
+pub mod http;
+pub mod problem;
+pub mod routes;
+pub mod serve;
+pub mod state;
+pub mod telemetry;

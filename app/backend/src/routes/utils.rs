@@ -1,0 +1,62 @@
+//! What probes ask.
+
+use std::time::Duration;
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    problem::{Error, Problem},
+    state::AppState,
+};
+
+/// Probes give up after a second by default, and so does the check: an answer is better than none.
+const CHECK_WITHIN: Duration = Duration::from_secs(1);
+
+/// The routes below `/utils`.
+#[must_use]
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(health_check))
+        .routes(routes!(live))
+}
+
+/// The answer to a probe.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// Always `ok`: what isn't ok is told by the status.
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+const OK: Json<Health> = Json(Health { status: "ok" });
+
+/// Tells whether requests can be answered, the database included
+#[utoipa::path(
+    get,
+    path = "/utils/health-check/",
+    tag = "utils",
+    responses(
+        (status = 200, body = Health),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn health_check(State(state): State<AppState>) -> Result<Json<Health>, Error> {
+    let answer = sqlx::query("select 1").execute(&state.db);
+    tokio::time::timeout(CHECK_WITHIN, answer)
+        .await
+        .map_err(|elapsed| Error::Unavailable(elapsed.into()))?
+        // Whatever the database says instead of an answer: this pod can't serve.
+        .map_err(|error| Error::Unavailable(error.into()))?;
+    Ok(OK)
+}
+
+/// Tells whether the program runs
+///
+/// Never asks the database: a restart of this program would not heal it.
+#[utoipa::path(get, path = "/utils/live/", tag = "utils", responses((status = 200, body = Health)))]
+async fn live() -> Json<Health> {
+    OK
+}

@@ -1,0 +1,82 @@
+//! Listens, answers, and ends without losing a request.
+
+use std::{future::IntoFuture, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    time::timeout,
+};
+
+use crate::{config::Config, database, http, state::AppState};
+
+/// Requests in flight end within their own timeout. What is open after that is a client that sends nothing.
+const DRAIN_WITHIN: Duration = http::REQUEST_TIMEOUT.saturating_add(Duration::from_secs(5));
+
+/// Serves on all addresses until SIGTERM or SIGINT, then finishes what has begun.
+///
+/// # Errors
+/// When the port is taken, or the listener breaks.
+pub async fn run(config: Config, port: u16) -> anyhow::Result<()> {
+    // Asked for before anything else: a signal that comes early must not be lost.
+    let stop = stop_signal()?;
+    let db = database::pool(&config);
+    let listener = TcpListener::bind(("::", port)).await;
+    // A machine without IPv6 refuses the address that stands for both families.
+    let listener = match listener {
+        Ok(listener) => listener,
+        Err(_) => TcpListener::bind(("0.0.0.0", port))
+            .await
+            .with_context(|| format!("cannot listen on port {port}"))?,
+    };
+    tracing::info!(
+        version = config.version,
+        environment = config.environment.as_str(),
+        address = %listener.local_addr()?,
+        "ready for requests"
+    );
+    let app = http::service(AppState {
+        config: Arc::new(config),
+        db: db.clone(),
+    });
+    serve(listener, app, stop).await?;
+    db.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn serve(
+    listener: TcpListener,
+    app: axum::Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let (draining, mut drain) = watch::channel(false);
+    let server = axum::serve(listener, app).with_graceful_shutdown(async move {
+        stop.await;
+        tracing::info!("stopping: finishing the requests in flight");
+        draining.send_replace(true);
+    });
+    let mut server = tokio::spawn(server.into_future());
+    tokio::select! {
+        ended = &mut server => return Ok(ended??),
+        _ = drain.wait_for(|draining| *draining) => {}
+    }
+    if let Ok(ended) = timeout(DRAIN_WITHIN, server).await {
+        return Ok(ended??);
+    }
+    tracing::warn!("some connections did not end in time and are cut");
+    Ok(())
+}
+
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
