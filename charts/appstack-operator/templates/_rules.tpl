@@ -1,0 +1,58 @@
+{{- /*
+Every right of the operator, in one place: what it may do in the namespaces of AppStacks, in the
+cluster, and in its own namespace. Plain YAML without templating, so that a test can read it.
+*/}}
+{{- define "appstack-operator.rules.namespaced" -}}
+- apiGroups: [appstack.dev]
+  resources: [appstacks]
+  verbs: [get, list, watch]
+- apiGroups: [appstack.dev]
+  resources: [appstacks/status]
+  verbs: [get, patch]
+# Lets a child name its AppStack as the owner that waits for it, where the API server asks for it.
+- apiGroups: [appstack.dev]
+  resources: [appstacks/finalizers]
+  verbs: [update]
+# Server-side apply needs create for what is new and patch for what is there.
+- apiGroups: [""]
+  resources: [configmaps, secrets, serviceaccounts, services]
+  verbs: [get, list, watch, create, patch, delete]
+# Volumes hold data: the StatefulSet makes them, and the operator never deletes one.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims, pods]
+  verbs: [get, list, watch]
+# The last lines of a failed migration go into the status.
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+- apiGroups: [apps]
+  resources: [controllerrevisions, deployments, statefulsets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses, networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [traefik.io]
+  resources: [middlewares]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+
+{{- define "appstack-operator.rules.cluster" -}}
+- apiGroups: [networking.k8s.io]
+  resources: [ingressclasses]
+  verbs: [get, list, watch]
+{{- end }}
+
+{{- define "appstack-operator.rules.own" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, create, update]
+{{- end }}
