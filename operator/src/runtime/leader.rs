@@ -157,14 +157,18 @@ impl Timings {
 ///
 /// When the configuration makes no client.
 pub fn client(config: Config) -> kube::Result<Client> {
-    let mut config = config;
-    config.connect_timeout = Some(Timings::default().retry);
-    config.read_timeout = Some(Timings::default().retry * 2);
-    config.write_timeout = Some(Timings::default().retry * 2);
+    Client::try_from(bounded(config))
+}
+
+fn bounded(mut config: Config) -> Config {
+    let Timings { retry, .. } = Timings::default();
+    config.connect_timeout = Some(retry);
+    config.read_timeout = Some(retry * 2);
+    config.write_timeout = Some(retry * 2);
     // The connection rests between renewals, and that rest must not count as waiting.
     config.reset_reader_on_write = true;
     config.default_retry = false;
-    Client::try_from(config)
+    config
 }
 
 #[cfg(test)]
@@ -330,6 +334,15 @@ mod tests {
         let (outcome, ()) = tokio::join!(run, answers);
         assert_eq!(outcome, Outcome::<()>::NeverLed);
         assert_eq!(server.holder(), Some(THEM));
+    }
+
+    #[test]
+    fn a_call_that_hangs_leaves_time_to_renew() {
+        let config = bounded(Config::new("https://cluster".parse().unwrap()));
+        let timings = Timings::default();
+        let call = config.connect_timeout.unwrap() + config.read_timeout.unwrap();
+        assert!(call + timings.retry < timings.renew_deadline);
+        assert!(!config.default_retry);
     }
 
     #[test]
