@@ -1,2 +1,95 @@
-//! The commands of this repository.
-fn main() {}
+//! The commands of this repository: one module per command, and one line here for each.
+
+mod down;
+mod env;
+mod images;
+mod load;
+mod up;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use local_cluster::{Cluster, DEFAULT_NAME};
+
+/// The commands of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring a local cluster up with DNS, storage and Traefik
+    Up(up::Up),
+    /// Remove a local cluster with everything in it
+    Down(down::Down),
+    /// Print the environment for kubectl and helm: eval "$(cargo xtask env)"
+    Env(env::Env),
+    /// Load image archives into a local cluster
+    Load(load::Load),
+    /// Build the images of this repository and load them into a local cluster
+    Images(images::Images),
+    /// The first process of a cluster without Docker; started by `up`
+    #[command(hide = true)]
+    Node(Node),
+}
+
+/// Which cluster a command means.
+#[derive(Args, Clone, Debug)]
+struct Named {
+    /// The name of the cluster
+    #[arg(long, default_value = DEFAULT_NAME)]
+    name: String,
+}
+
+impl Named {
+    fn open(&self) -> Result<Cluster> {
+        Cluster::open(&self.name)
+    }
+}
+
+#[derive(Args, Debug)]
+struct Node {
+    #[command(flatten)]
+    cluster: Named,
+    /// The open file that is the host's network namespace; without it the node enters its own first
+    #[arg(long)]
+    host_network: Option<i32>,
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    // The node becomes another program before it is one with threads.
+    if let Command::Node(node) = command {
+        return local_cluster::native::run(&node.cluster.name, node.host_network);
+    }
+    tokio::runtime::Runtime::new()?.block_on(async {
+        match command {
+            Command::Up(up) => up.run().await,
+            Command::Down(down) => down.run().await,
+            Command::Env(env) => env.run().await,
+            Command::Load(load) => load.run().await,
+            Command::Images(images) => images.run().await,
+            Command::Node(_) => Ok(()),
+        }
+    })
+}
+
+/// Says something to the person. A closed standard error is no reason to fail.
+fn tell(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

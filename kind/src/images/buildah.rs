@@ -1,0 +1,94 @@
+//! Builds images without a Docker engine. Layers and built images are kept in the user's cache folder; nothing is pulled,
+//! and base images that would be are stood in for.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use tokio::process::Command;
+
+use crate::images::{Built, Image, archive, forget_old_archives, standin};
+use crate::progress::Progress;
+use crate::{command, folders, lock};
+
+/// Builds an image unless its content was built before, and gives the archive that holds it.
+///
+/// # Errors
+/// When the Dockerfile cannot be built.
+pub async fn build(image: &Image, progress: &Progress) -> Result<Built> {
+    for base in image.bases()? {
+        standin::ensure_base(&base, progress).await?;
+    }
+    build_on_bases(image, progress).await
+}
+
+/// Builds an image whose bases are there.
+pub(super) async fn build_on_bases(image: &Image, progress: &Progress) -> Result<Built> {
+    let key = image.key()?;
+    let archive = archive(&image.tag, &key)?;
+    if !archive.exists() {
+        let part = progress.part(format!("build {}", short_name(&image.tag)));
+        // Two runs that meet build once; buildah's own storage copes with several at a time.
+        let _held = lock::take(&format!("image-{}", super::file_name(&image.tag))).await?;
+        if !archive.exists() {
+            bud(image).await?;
+            export(&image.tag, &archive).await?;
+            forget_old_archives(&image.tag)?;
+        }
+        part.done(&key);
+    }
+    Ok(Built { tag: image.tag.clone(), key, archive: Some(archive) })
+}
+
+/// Whether the storage holds an image of this name.
+pub(super) async fn holds(tag: &str) -> Result<bool> {
+    let mut inspect = buildah()?;
+    inspect.args(["inspect", "--type", "image", "--format", "{{.FromImageID}}", tag]);
+    Ok(command::succeeds(&mut inspect).await)
+}
+
+/// Gives an image of the storage another name.
+pub(super) async fn name(tag: &str, other: &str) -> Result<()> {
+    command::output(buildah()?.args(["tag", tag, other])).await.map(drop)
+}
+
+/// Builds into the storage.
+pub(super) async fn bud(image: &Image) -> Result<()> {
+    let mut bud = buildah()?;
+    // Without a fixed time the same content would be another image each time.
+    bud.args(["bud", "--isolation", "chroot", "--pull-never", "--timestamp", "0", "--tag", &image.tag, "--file"]);
+    bud.arg(&image.dockerfile);
+    for (name, value) in &image.build_args {
+        bud.arg("--build-arg").arg(format!("{name}={value}"));
+    }
+    bud.arg(&image.context);
+    command::output(&mut bud).await.with_context(|| format!("cannot build {}", image.tag))?;
+    Ok(())
+}
+
+/// Writes an archive beside its final place and renames it. Uncompressed: it is read on the machine that wrote it.
+async fn export(tag: &str, archive: &Path) -> Result<()> {
+    let unfinished = archive.with_extension("unfinished");
+    if let Some(parent) = archive.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    if unfinished.exists() {
+        std::fs::remove_file(&unfinished)?;
+    }
+    let target = format!("oci-archive:{}:{tag}", unfinished.display());
+    command::output(buildah()?.args(["push", "--disable-compression", tag, &target])).await?;
+    std::fs::rename(&unfinished, archive)?;
+    Ok(())
+}
+
+fn buildah() -> Result<Command> {
+    let storage = folders::cache()?.join("buildah");
+    let mut command = Command::new("buildah");
+    command.arg("--root").arg(storage.join("storage")).arg("--runroot").arg(storage.join("run"));
+    command.args(["--storage-driver", "overlay"]);
+    Ok(command)
+}
+
+/// An image's name as people say it.
+fn short_name(tag: &str) -> &str {
+    tag.rsplit('/').next().unwrap_or(tag)
+}

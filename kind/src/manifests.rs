@@ -1,0 +1,61 @@
+//! The objects that every cluster has: storage, DNS, and Traefik with its custom resources. Applies them and waits for
+//! their pods; knows nothing of how the nodes run.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::cluster::Cluster;
+use crate::progress::Progress;
+use crate::state::Kind;
+use crate::{api, command, folders, tools};
+
+/// How long pods may take to come up on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Where Traefik's source has the definitions of its custom resources.
+const TRAEFIK_DEFINITIONS: &str = "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml";
+
+/// Applies everything that this kind of cluster does not bring itself.
+pub(crate) async fn apply(cluster: &Cluster, kind: Kind) -> Result<()> {
+    let own = match kind {
+        Kind::Native => &["manifests/storage.yaml", "manifests/coredns.yaml", "manifests/traefik.yaml"][..],
+        Kind::Docker => &["manifests/traefik.yaml"][..],
+    };
+    let mut kubectl = cluster.kubectl()?;
+    kubectl.args(["apply", "--server-side", "--force-conflicts"]);
+    for file in own.iter().map(|file| folders::in_kind(file)).chain([traefik_definitions().await?]) {
+        kubectl.arg("--filename").arg(file);
+    }
+    command::output(&mut kubectl).await.map(drop)
+}
+
+/// Waits until names resolve and Traefik answers.
+pub(crate) async fn wait(cluster: &Cluster, progress: &Progress) -> Result<()> {
+    let client = cluster.client().await?;
+    let wait_for = async |what: &str, namespace: &str, name: &str| {
+        let part = progress.part(what);
+        api::deployment_is_up(&client, namespace, name, PATIENCE).await?;
+        part.done("");
+        anyhow::Ok(())
+    };
+    futures::try_join!(wait_for("DNS", "kube-system", "coredns"), wait_for("Traefik", "traefik", "traefik"))?;
+    Ok(())
+}
+
+/// The definitions of Traefik's custom resources. They are taken from the source that Go fetched to build Traefik, and
+/// kept, since that source may be swept from Go's cache.
+async fn traefik_definitions() -> Result<PathBuf> {
+    let kept = folders::cache()?.join("manifests").join(format!("traefik-{}.yaml", tools::TRAEFIK.key()?));
+    if kept.exists() {
+        return Ok(kept);
+    }
+    let source = tools::TRAEFIK.module_source("github.com/traefik/traefik/v3").await?;
+    let unfinished = kept.with_extension(format!("{}.unfinished", std::process::id()));
+    if let Some(parent) = kept.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    std::fs::copy(source.join(TRAEFIK_DEFINITIONS), &unfinished)?;
+    std::fs::rename(&unfinished, &kept)?;
+    Ok(kept)
+}

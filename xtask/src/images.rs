@@ -1,0 +1,106 @@
+//! `cargo xtask images`: builds the programs and pages of this repository, puts them into images and loads those into a
+//! local cluster.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use local_cluster::images::standin;
+use local_cluster::{Cluster, Image, Progress, content, folders};
+use tokio::process::Command;
+
+use crate::Named;
+
+/// The folder in the registry that the images are published in.
+const REGISTRY: &str = "ghcr.io/appstack-dev";
+
+/// Build the images of this repository and load them.
+#[derive(Args, Debug)]
+pub(crate) struct Images {
+    #[command(flatten)]
+    cluster: Named,
+}
+
+impl Images {
+    pub(crate) async fn run(self) -> Result<()> {
+        provide(&self.cluster.open()?, &Progress::new()).await
+    }
+}
+
+/// Builds everything that the demo runs and loads it.
+pub(crate) async fn provide(cluster: &Cluster, progress: &Progress) -> Result<()> {
+    let (programs, ()) = tokio::try_join!(programs(progress), pages(progress))?;
+    for image in images(&programs)? {
+        cluster.load(&cluster.build(&image, progress).await?).await?;
+    }
+    cluster.provide(standin::POSTGRES_TAG, progress).await
+}
+
+fn images(programs: &Path) -> Result<[Image; 3]> {
+    let operator = context(programs, "appstack-operator")?;
+    let backend = context(programs, "backend")?;
+    let in_repository = folders::in_repository;
+    Ok([
+        Image::new(
+            format!("{REGISTRY}/appstack-operator:{}", env!("CARGO_PKG_VERSION")),
+            in_repository("operator/Dockerfile"),
+            operator,
+        ),
+        Image::new(format!("{REGISTRY}/demo-backend:dev"), in_repository("app/backend/Dockerfile"), backend),
+        Image::new(
+            format!("{REGISTRY}/demo-frontend:dev"),
+            in_repository("app/frontend/Dockerfile"),
+            in_repository("app/frontend"),
+        ),
+    ])
+}
+
+/// Builds the programs as static ones, which need nothing of an image, and gives their folder.
+async fn programs(progress: &Progress) -> Result<PathBuf> {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let part = progress.part("compile for the images");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(folders::in_repository("")).env("RUSTFLAGS", "-C target-feature=+crt-static");
+    cargo.args(["build", "--release", "--target", &target, "--package", "appstack-operator", "--package", "backend"]);
+    ensure!(cargo.status().await?.success(), "the operator and the backend do not build");
+    part.done("");
+    Ok(target_folder().await?.join(target).join("release"))
+}
+
+/// Where cargo puts what it builds, however that was chosen.
+async fn target_folder() -> Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(folders::in_repository("")).args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
+    let output = cargo.output().await?;
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    answer["target_directory"].as_str().map(PathBuf::from).context("cargo does not say where it builds")
+}
+
+/// A folder with one program in it, to copy from.
+fn context(programs: &Path, program: &str) -> Result<PathBuf> {
+    let folder = programs.join("images").join(program);
+    std::fs::create_dir_all(&folder)?;
+    std::fs::copy(programs.join(program), folder.join(program))
+        .with_context(|| format!("cannot copy {program}"))?;
+    Ok(folder)
+}
+
+/// Builds the pages of the demo, unless their sources are those of the last time.
+async fn pages(progress: &Progress) -> Result<()> {
+    let folder = folders::in_repository("app/frontend");
+    // Beside the pages and not among them, since all of those are published.
+    let record = folder.join("node_modules/.pages");
+    let sources = content::key_of(&folder, &["node_modules", "dist", "test-results"])?;
+    let known = std::fs::read_to_string(&record).unwrap_or_default();
+    if known == sources && folder.join("dist/index.html").exists() {
+        return Ok(());
+    }
+    let part = progress.part("build the pages");
+    for words in [&["ci", "--no-audit", "--no-fund"][..], &["run", "build"][..]] {
+        let status = Command::new("npm").current_dir(&folder).args(words).status().await.context("npm is missing")?;
+        ensure!(status.success(), "`npm {}` failed in {}", words.join(" "), folder.display());
+    }
+    std::fs::write(record, sources)?;
+    part.done("");
+    Ok(())
+}
