@@ -1,6 +1,6 @@
 //! The commands. Reads flags and builds the runtime; what a command does is elsewhere.
 
-use std::io::Write;
+use std::{io::Write, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -31,12 +31,29 @@ enum Command {
     Openapi,
 }
 
-/// Runs the command that the arguments name.
-///
-/// # Errors
-/// When the settings are faulty, or the command failed.
-pub fn run() -> anyhow::Result<()> {
-    let command = Cli::parse().command;
+/// Runs the command that the arguments name. Its exit code tells whether it worked.
+#[must_use]
+pub fn run() -> ExitCode {
+    let Err(error) = start(Cli::parse().command) else {
+        return ExitCode::SUCCESS;
+    };
+    // The last line of the log, in any format: the first thing that people look at.
+    let _ = writeln!(std::io::stderr(), "error: {}", explain(&error));
+    ExitCode::FAILURE
+}
+
+/// The error and its causes, each said once: some repeat in their own words what caused them.
+fn explain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+fn start(command: Command) -> anyhow::Result<()> {
     if let Command::Openapi = command {
         return print(&http::openapi_json()?);
     }
@@ -90,4 +107,20 @@ fn print(text: &str) -> anyhow::Result<()> {
     std::io::stdout()
         .write_all(text.as_bytes())
         .context("cannot write to standard output")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_its_causes_and_no_cause_twice() {
+        let error = anyhow::anyhow!("no such user")
+            .context("login failed: no such user")
+            .context("cannot migrate");
+        assert_eq!(
+            explain(&error),
+            "cannot migrate: login failed: no such user"
+        );
+    }
 }

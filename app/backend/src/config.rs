@@ -14,6 +14,10 @@ const PLACEHOLDER: &str = "changethis";
 /// More than this in one pod is a mistake in the unit: it is a count of threads, not of requests.
 const MAX_WORKERS: usize = 64;
 
+/// What is logged unless `RUST_LOG` says otherwise. The notices of the database tell that what should
+/// exist does exist.
+const LOG_FILTER: &str = "info,sqlx::postgres::notice=warn";
+
 /// The settings, checked.
 #[derive(Debug)]
 pub struct Config {
@@ -192,7 +196,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 
     fn log_filter(&mut self, name: &str) -> String {
-        let filter = self.text(name, Some("info"));
+        let filter = self.text(name, Some(LOG_FILTER));
         if let Err(error) = EnvFilter::try_new(&filter) {
             self.faults
                 .push(format!("{name} is no log filter: {error}"));
@@ -318,7 +322,7 @@ mod tests {
         assert_eq!((config.workers, config.database.port), (1, 5432));
         assert_eq!(
             (config.log_format, config.log_filter.as_str()),
-            (LogFormat::Json, "info")
+            (LogFormat::Json, LOG_FILTER)
         );
         assert!(config.cors_origins.is_empty());
     }

@@ -41,6 +41,7 @@ pub fn pool_for_a_job(config: &Config) -> PgPool {
         .connect_lazy_with(options(config))
 }
 
+/// Certificates, which few servers ask for, come from the variables of libpq: sqlx reads `PGSSLROOTCERT` itself.
 fn options(config: &Config) -> PgConnectOptions {
     let database = &config.database;
     PgConnectOptions::new_without_pgpass()

@@ -145,12 +145,12 @@ async fn log(request: Request, next: Next) -> Response {
     let span = tracing::info_span!("request", id, method = %request.method(), path);
     let response = next.run(request).instrument(span.clone()).await;
     let _span = span.enter();
-    let (status, ms) = (response.status().as_u16(), start.elapsed().as_millis());
+    let (status, seconds) = (response.status().as_u16(), start.elapsed().as_secs_f64());
     // Probes ask every few seconds; as long as all is well they aren't news.
     if path.starts_with("/api/v1/utils/") && response.status().is_success() {
-        tracing::debug!(status, ms, "answered");
+        tracing::debug!(status, seconds, "answered");
     } else {
-        tracing::info!(status, ms, "answered");
+        tracing::info!(status, seconds, "answered");
     }
     response
 }

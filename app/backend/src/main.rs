@@ -1,5 +1,7 @@
 //! Starts the program. Everything it does is in the library, where tests reach it.
 
-fn main() -> anyhow::Result<()> {
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
     backend::cli::run()
 }

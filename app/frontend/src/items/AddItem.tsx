@@ -70,7 +70,7 @@ export function AddItem({ onAdded }: { onAdded: () => void }) {
           <textarea
             {...field}
             ref={descriptionField}
-            rows={4}
+            rows={3}
             value={draft.description}
             onChange={(event) => change({ description: event.target.value })}
           />

@@ -1,8 +1,9 @@
 /** The list, page by page, in each of its states. */
 
-import type { ReactNode } from "react";
+import { useRef } from "react";
 import { describe, type Item } from "../api/client";
 import { PAGE_SIZE, useItems } from "../api/queries";
+import { State } from "../State";
 import { ago } from "./ago";
 
 interface Props {
@@ -12,10 +13,20 @@ interface Props {
 
 export function ItemList({ page, onPage }: Props) {
   const items = useItems(page);
+  const heading = useRef<HTMLHeadingElement>(null);
+
+  // The next page begins at its top, for the eye and for the keyboard.
+  function turnTo(next: number) {
+    onPage(next);
+    heading.current?.focus();
+  }
+
   return (
     <section className="list" aria-labelledby="items-heading" aria-busy={items.isFetching}>
       <div className="list-head">
-        <h1 id="items-heading">Items</h1>
+        <h1 id="items-heading" ref={heading} tabIndex={-1}>
+          Items
+        </h1>
         {items.data && <span className="count">{items.data.count}</span>}
       </div>
       {items.isPending && <Loading />}
@@ -34,7 +45,7 @@ export function ItemList({ page, onPage }: Props) {
               <Row key={item.id} item={item} />
             ))}
           </ul>
-          <Pager page={page} count={items.data.count} onPage={onPage} />
+          <Pager page={page} count={items.data.count} onPage={turnTo} />
         </>
       )}
     </section>
@@ -102,7 +113,7 @@ function Loading() {
 
 function Empty() {
   return (
-    <State title="Nothing here yet" path="M4 13h5l2 3h10l2-3h5M8 6h16l4 7v13H4V13z">
+    <State title="Nothing here yet" icon="tray">
       <p>Add the first item, and it will show up here.</p>
     </State>
   );
@@ -117,24 +128,12 @@ interface FailureProps {
 function Failure({ message, isRetrying, onRetry }: FailureProps) {
   return (
     <div role="alert">
-      <State title="The items can't be shown" path="M16 5 29 27H3zM16 13v6M16 22.5v.5">
+      <State title="The items can't be shown" icon="warning">
         <p>{message}</p>
         <button type="button" className="button" disabled={isRetrying} onClick={onRetry}>
           {isRetrying ? "Trying…" : "Try again"}
         </button>
       </State>
-    </div>
-  );
-}
-
-function State({ title, path, children }: { title: string; path: string; children: ReactNode }) {
-  return (
-    <div className="card state">
-      <svg viewBox="0 0 32 32" aria-hidden="true">
-        <path d={path} />
-      </svg>
-      <h2>{title}</h2>
-      {children}
     </div>
   );
 }
