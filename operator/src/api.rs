@@ -1,0 +1,34 @@
+//! The API that users see: group, kinds and the keys of our labels and annotations.
+//!
+//! Invariant: data only. Nothing here decides, reads or writes.
+
+pub mod status;
+pub mod v1alpha1;
+
+pub use status::{AppStackStatus, ConditionType, Reason, ReleaseStatus, StageName, Urls};
+pub use v1alpha1::*;
+
+/// The API group of every kind of ours.
+pub const GROUP: &str = "appstack.dev";
+/// The field manager of everything we apply, and the value of `app.kubernetes.io/managed-by`.
+pub const MANAGER: &str = "appstack-operator";
+/// The field manager of the status, apart from the one of the children.
+pub const STATUS_MANAGER: &str = "appstack-operator/status";
+
+/// Label keys on every child.
+pub mod label {
+    /// The name of the `AppStack` that a child belongs to. Part of every selector.
+    pub const STACK: &str = "appstack.dev/stack";
+    /// The part of the stack: `database`, `migration`, `backend`, `frontend`, `edge`. Part of every selector.
+    pub const COMPONENT: &str = "app.kubernetes.io/component";
+    /// Who made the object; always [`super::MANAGER`].
+    pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+}
+
+/// Annotation keys on children.
+pub mod annotation {
+    /// On a pod template: the hash of the Secret values that the pods read, so that a changed value rolls them.
+    pub const SECRETS_HASH: &str = "appstack.dev/secrets-hash";
+    /// On a Job: the hash of all that its pod reads. A failed Job runs again when it changes.
+    pub const INPUTS_HASH: &str = "appstack.dev/inputs-hash";
+}

@@ -1,0 +1,247 @@
+//! What the operator reports of an `AppStack`, and the closed sets of words it uses for that.
+//!
+//! Invariant: data only. The status is computed afresh from what was seen; nothing is ever decided from it.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the operator last saw of the stack.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AppStackStatus {
+    /// The generation of the spec that this status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// Ready, Reconciling and Stalled for the whole; Accepted for the spec; one for each stage of the roll-out.
+    #[serde(default)]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+
+    /// Where the roll-out stands: the stage whose gate is shut, or `done`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+
+    /// The release that is being rolled out or serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseStatus>,
+
+    /// Where the stack is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub urls: Option<Urls>,
+}
+
+/// One release: what runs together.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseStatus {
+    /// The name of the release: the stack's name and a hash of what it is made of.
+    pub name: String,
+    /// The version that the spec asked for, or the tag of the backend image.
+    pub version: String,
+    /// The image of the backend, with its tag or digest.
+    pub backend_image: String,
+    /// The image of the frontend, with its tag or digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontend_image: Option<String>,
+    /// The hash of the migration that belongs to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<String>,
+    /// When every gate was first open for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Time>,
+}
+
+/// Where the stack is reached.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Urls {
+    /// The site; the API's own address in a stack without a frontend.
+    pub dashboard: String,
+    /// The API.
+    pub api: String,
+    /// The documentation of the API.
+    pub docs: String,
+}
+
+/// The stages of a roll-out, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StageName {
+    /// The database answers.
+    Database,
+    /// The schema is the one of this release.
+    Migration,
+    /// The backend's pods serve.
+    Backend,
+    /// The frontend's pods serve.
+    Frontend,
+    /// Both are reached from outside.
+    Edge,
+}
+
+impl StageName {
+    /// All of them, in roll-out order.
+    pub const ALL: [Self; 5] = [
+        Self::Database,
+        Self::Migration,
+        Self::Backend,
+        Self::Frontend,
+        Self::Edge,
+    ];
+
+    /// The word for it in status, labels and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Migration => "migration",
+            Self::Backend => "backend",
+            Self::Frontend => "frontend",
+            Self::Edge => "edge",
+        }
+    }
+
+    /// The condition that tells whether its gate is open.
+    #[must_use]
+    pub const fn condition(self) -> ConditionType {
+        match self {
+            Self::Database => ConditionType::DatabaseReady,
+            Self::Migration => ConditionType::MigrationReady,
+            Self::Backend => ConditionType::BackendReady,
+            Self::Frontend => ConditionType::FrontendReady,
+            Self::Edge => ConditionType::EdgeReady,
+        }
+    }
+}
+
+/// The types of the conditions in `status.conditions`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConditionType {
+    /// The spec is one that can be rolled out.
+    Accepted,
+    /// The backend's gate.
+    BackendReady,
+    /// The database's gate.
+    DatabaseReady,
+    /// The edge's gate.
+    EdgeReady,
+    /// The frontend's gate.
+    FrontendReady,
+    /// The migration's gate.
+    MigrationReady,
+    /// Every gate is open for the current spec.
+    Ready,
+    /// Work is going on (abnormal-true, as kstatus reads it).
+    Reconciling,
+    /// Nothing more will happen without a change (abnormal-true, as kstatus reads it).
+    Stalled,
+}
+
+impl ConditionType {
+    /// The `type` of the condition.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::BackendReady => "BackendReady",
+            Self::DatabaseReady => "DatabaseReady",
+            Self::EdgeReady => "EdgeReady",
+            Self::FrontendReady => "FrontendReady",
+            Self::MigrationReady => "MigrationReady",
+            Self::Ready => "Ready",
+            Self::Reconciling => "Reconciling",
+            Self::Stalled => "Stalled",
+        }
+    }
+}
+
+/// Why a condition is as it is: a closed set, so that alerts and documentation can rely on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The spec can be rolled out.
+    Valid,
+    /// The spec, or something it refers to, has faults; the message lists all of them.
+    Invalid,
+    /// The API server did not do what was asked.
+    ApiError,
+    /// An object of that name belongs to somebody else.
+    NameTaken,
+    /// `suspend` is true.
+    Suspended,
+    /// Everything is as the spec says.
+    RolledOut,
+    /// A stage's gate is shut; work goes on.
+    RollingOut,
+    /// A stage failed; it needs a change.
+    StageFailed,
+    /// The stage is as the spec says.
+    Available,
+    /// The stage does not exist in this stack.
+    NotNeeded,
+    /// An earlier stage's gate is shut.
+    WaitingForEarlierStage,
+    /// The controller of the object has not seen our change yet.
+    SpecNotSeenYet,
+    /// Pods of the old template are still being replaced.
+    ReplicasOutdated,
+    /// Pods are not ready yet.
+    ReplicasPending,
+    /// The image cannot be pulled.
+    ImagePullFailed,
+    /// The image would run as root, which restricted pods may not.
+    ImageRunsAsRoot,
+    /// The container cannot be made, for example because a key of a Secret is missing.
+    ContainerConfigInvalid,
+    /// The container ends again and again.
+    ContainerCrashing,
+    /// No node takes the pod.
+    Unschedulable,
+    /// Pods could not be made at all, for example for a quota.
+    PodsRefused,
+    /// The pods did not become ready within `rollout.progressDeadline`.
+    ProgressDeadlineExceeded,
+    /// The Job runs.
+    JobRunning,
+    /// An attempt of the Job failed, the next one follows.
+    JobRetrying,
+    /// The Job failed.
+    JobFailed,
+    /// The Job ran longer than it may.
+    JobDeadlineExceeded,
+}
+
+impl Reason {
+    /// The `reason` of a condition, an Event and a metric label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "Valid",
+            Self::Invalid => "Invalid",
+            Self::ApiError => "ApiError",
+            Self::NameTaken => "NameTaken",
+            Self::Suspended => "Suspended",
+            Self::RolledOut => "RolledOut",
+            Self::RollingOut => "RollingOut",
+            Self::StageFailed => "StageFailed",
+            Self::Available => "Available",
+            Self::NotNeeded => "NotNeeded",
+            Self::WaitingForEarlierStage => "WaitingForEarlierStage",
+            Self::SpecNotSeenYet => "SpecNotSeenYet",
+            Self::ReplicasOutdated => "ReplicasOutdated",
+            Self::ReplicasPending => "ReplicasPending",
+            Self::ImagePullFailed => "ImagePullFailed",
+            Self::ImageRunsAsRoot => "ImageRunsAsRoot",
+            Self::ContainerConfigInvalid => "ContainerConfigInvalid",
+            Self::ContainerCrashing => "ContainerCrashing",
+            Self::Unschedulable => "Unschedulable",
+            Self::PodsRefused => "PodsRefused",
+            Self::ProgressDeadlineExceeded => "ProgressDeadlineExceeded",
+            Self::JobRunning => "JobRunning",
+            Self::JobRetrying => "JobRetrying",
+            Self::JobFailed => "JobFailed",
+            Self::JobDeadlineExceeded => "JobDeadlineExceeded",
+        }
+    }
+}

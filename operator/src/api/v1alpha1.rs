@@ -1,0 +1,496 @@
+//! `AppStack` v1alpha1, as users write it. The doc comments are what `kubectl explain` shows.
+//!
+//! Invariant: data only, and no defaults in the schema: they depend on the environment and are applied by
+//! `reconcile::check`, so that GitOps tools see no drift. Every string and list is bounded, or the API server
+//! refuses the CEL rules for their cost.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{EnvVar, ResourceRequirements};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::core::Duration;
+use kube::{CustomResource, KubeSchema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One environment of a web application: database, migration, backend, frontend and HTTPS edge.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "appstack.dev",
+    version = "v1alpha1",
+    kind = "AppStack",
+    namespaced,
+    shortname = "aps",
+    category = "appstack",
+    status = "super::AppStackStatus",
+    derive = "PartialEq",
+    cel,
+    doc = "One environment of a web application: database, migration, backend, frontend and HTTPS edge.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(name = "Stage", type_ = "string", json_path = ".status.stage"),
+    printcolumn(
+        name = "Version",
+        type_ = "string",
+        json_path = ".status.release.version"
+    ),
+    printcolumn(
+        name = "URL",
+        type_ = "string",
+        json_path = ".status.urls.dashboard"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        priority = 1,
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#
+    ),
+    validation = Rule::new("self.metadata.name.size() <= 40")
+        .message("metadata.name: at most 40 characters, so that the names made from it stay below 63"),
+    validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
+        .message("metadata.name: lower-case letters, digits and '-', starting with a letter, without dots: Services are named after it")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.version) || (self.backend.image.matches('@|:[^/]+$') && (!has(self.frontend) || self.frontend.image.matches('@|:[^/]+$')))")
+        .message("version: needed, because an image carries neither a tag nor a digest")
+        .field_path(".version")
+)]
+pub struct AppStackSpec {
+    /// Which environment this is. It chooses the defaults of everything else and cannot be changed: make a
+    /// new AppStack for another environment.
+    #[x_kube(validation = Rule::new("self == oldSelf")
+        .message("environment is immutable: make a new AppStack for another environment"))]
+    pub environment: Environment,
+
+    /// The base domain. The site is served at `dashboard.<domain>` and the API at `api.<domain>`, unless
+    /// `edge.hosts` says otherwise. Lower case, without scheme, port or path.
+    #[schemars(length(min = 1, max = 230))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')")
+        .message("domain: a lower-case DNS name such as staging.example.com, without scheme, port or path"))]
+    pub domain: String,
+
+    /// The tag of both images. An image that carries its own tag or digest wins. Changing it is a release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_][A-Za-z0-9._-]*$')")
+        .message("version: an image tag: letters, digits, '_', '.' and '-'"))]
+    pub version: Option<String>,
+
+    /// The name that people see, given to the application as PROJECT_NAME. Default: the name of this resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100))]
+    pub project_name: Option<String>,
+
+    /// The e-mail address of the first superuser, given as FIRST_SUPERUSER. Default: `admin@<domain>`, or
+    /// `admin@example.com` where the domain is `localhost`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 254))]
+    #[x_kube(validation = Rule::new("self.matches('^[^@ ]+@[^@ ]+$')")
+        .message("superuser: an e-mail address"))]
+    pub superuser: Option<String>,
+
+    /// The API: any HTTP server in a container image.
+    pub backend: Backend,
+
+    /// The web site. Leave it out for a stack that is an API alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontend: Option<Frontend>,
+
+    /// Where the data is. Default: an embedded PostgreSQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
+
+    /// How the stack is reached from outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge: Option<Edge>,
+
+    /// Where secret values come from. What is not found there is generated once and kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Secrets>,
+
+    /// The mail server that the application sends through. SMTP_USER and SMTP_PASSWORD come from `secrets`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
+
+    /// How releases are rolled out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
+
+    /// While true the operator changes nothing of this stack; what runs goes on running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<bool>,
+
+    /// What happens to the data when this resource is deleted. `Retain` keeps the database volume and the
+    /// generated secrets; `Delete` removes them. Default: `Delete` in `local`, else `Retain`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+}
+
+/// The kind of environment; it chooses the defaults.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// A developer's machine: small, self-signed HTTPS, well-known secrets are tolerated.
+    Local,
+    /// Where release candidates are tried: production's rules at a smaller size.
+    Staging,
+    /// Where users are: two of everything, strict about secrets and data.
+    Production,
+}
+
+impl Environment {
+    /// The value of ENVIRONMENT, and of the field itself.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Staging => "staging",
+            Self::Production => "production",
+        }
+    }
+}
+
+/// What happens to data when the AppStack is deleted.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletionPolicy {
+    /// The database volume and the generated secrets stay.
+    Retain,
+    /// Everything goes.
+    Delete,
+}
+
+/// The API of the application.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Backend {
+    /// The container image. Without a tag or digest of its own it gets `version` as its tag.
+    #[schemars(length(min = 1, max = 500))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9][a-zA-Z0-9._:/@-]*$')")
+        .message("image: a container image such as ghcr.io/acme/shop-backend"))]
+    pub image: String,
+
+    /// The port that the container listens on, above 1023. Default: 8000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1024, max = 65535))]
+    pub port: Option<i32>,
+
+    /// The HTTP path that answers 200 when the backend can serve, database included.
+    /// Default: `/api/v1/utils/health-check/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 500))]
+    #[x_kube(validation = Rule::new("self.startsWith('/')").message("healthPath: starts with /"))]
+    pub health_path: Option<String>,
+
+    /// Worker processes or threads in each pod, given as WEB_CONCURRENCY. Default: 1 in local, 2 in staging,
+    /// 4 in production.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 256))]
+    pub workers: Option<i32>,
+
+    /// The number of pods. Default: 1, and 2 in production.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub replicas: Option<i32>,
+
+    /// A command of the backend image that brings the database schema up to date. It runs as a Job before any
+    /// pod of a new release is made, once for its image and command. Leave it out if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrate: Option<Migrate>,
+
+    /// A command of the backend image that fills a new database, such as with the first superuser. It runs
+    /// once, as a Job after the first migration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<Command>,
+
+    /// More environment variables for the backend, its migration and its seed. They may refer to what the
+    /// operator sets as `$(NAME)`, for example `$(DATABASE_URL)`, and win over it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 200))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub env: Vec<EnvVar>,
+
+    /// CPU and memory of each pod. Default: a small request and no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRequirements>,
+
+    /// An escape hatch: metadata and spec of a pod template, merged over the one that the operator builds.
+    /// The container is named `backend`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "free_form")]
+    pub pod_template: Option<Value>,
+}
+
+/// The schema migration.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Migrate {
+    /// Replaces the entry point of the image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub command: Vec<String>,
+
+    /// The arguments, such as `["migrate"]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub args: Vec<String>,
+
+    /// How long it may take before it counts as failed, such as `10m`. Default: 10m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('24h')")
+        .message("timeout: between 1s and 24h"))]
+    pub timeout: Option<Duration>,
+}
+
+/// A command of the backend image.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Command {
+    /// Replaces the entry point of the image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub command: Vec<String>,
+
+    /// The arguments, such as `["seed"]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub args: Vec<String>,
+}
+
+/// The web site.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Frontend {
+    /// The container image. Without a tag or digest of its own it gets `version` as its tag.
+    #[schemars(length(min = 1, max = 500))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9][a-zA-Z0-9._:/@-]*$')")
+        .message("image: a container image such as ghcr.io/acme/shop-frontend"))]
+    pub image: String,
+
+    /// The port that the container listens on, above 1023. Default: 8080.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1024, max = 65535))]
+    pub port: Option<i32>,
+
+    /// The number of pods. Default: 1, and 2 in production.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub replicas: Option<i32>,
+
+    /// More keys of the runtime configuration, beside `apiUrl`, `environment`, `version` and `projectName`.
+    /// The container finds it as `/etc/appstack/config.json` and is to serve it at `/config.json`, so that one
+    /// image fits every environment. It is public: put no secret here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "free_form")]
+    pub config: BTreeMap<String, Value>,
+
+    /// CPU and memory of each pod. Default: a small request and no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRequirements>,
+
+    /// An escape hatch: metadata and spec of a pod template, merged over the one that the operator builds.
+    /// The container is named `frontend`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "free_form")]
+    pub pod_template: Option<Value>,
+}
+
+/// Where the data is: exactly one of the engines.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.embedded) != has(self.external)")
+    .message("database: exactly one of embedded and external"))]
+pub struct Database {
+    /// A PostgreSQL of this stack alone: one pod with a volume that survives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedded: Option<EmbeddedDatabase>,
+
+    /// A PostgreSQL that is run elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<ExternalDatabase>,
+}
+
+/// A PostgreSQL of this stack alone.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct EmbeddedDatabase {
+    /// The major version of PostgreSQL. Default: "18". It cannot be changed once the data exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 2))]
+    #[x_kube(validation = Rule::new("self in ['18']").message("version: \"18\" is the one that is supported"))]
+    pub version: Option<String>,
+
+    /// The size of the volume. Default: 10Gi, and 1Gi in local. It is fixed when the volume is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 20))]
+    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))")
+        .message("storage: a size such as 10Gi"))]
+    #[x_kube(validation = Rule::new("self == oldSelf")
+        .message("storage is fixed when the volume is made"))]
+    pub storage: Option<Quantity>,
+
+    /// The StorageClass of the volume. Default: the cluster's default class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub storage_class_name: Option<String>,
+
+    /// CPU and memory of the database pod. Default: a small request and no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRequirements>,
+}
+
+/// A PostgreSQL that is run elsewhere.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ExternalDatabase {
+    /// A Secret of this namespace with the keys `host`, `dbname`, `user` and `password`, and if need be `port`
+    /// (5432) and `sslmode` (prefer).
+    #[schemars(length(min = 1, max = 253))]
+    pub secret_name: String,
+}
+
+/// How the stack is reached from outside.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Edge {
+    /// The IngressClass. Default: the one that the cluster marks as its default, else `traefik`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub class_name: Option<String>,
+
+    /// Other host names than `dashboard.<domain>` and `api.<domain>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<Hosts>,
+
+    /// How HTTPS gets its certificate. Default in local: self-signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+}
+
+/// Host names of the stack.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.dashboard) || !has(self.api) || self.dashboard != self.api")
+    .message("hosts: dashboard and api need two names"))]
+pub struct Hosts {
+    /// The host name of the site. Default: `dashboard.<domain>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')")
+        .message("hosts.dashboard: a lower-case DNS name"))]
+    pub dashboard: Option<String>,
+
+    /// The host name of the API. Default: `api.<domain>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')")
+        .message("hosts.api: a lower-case DNS name"))]
+    pub api: Option<String>,
+}
+
+/// How HTTPS gets its certificate: exactly one of them.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.selfSigned), has(self.secretName), has(self.off)].filter(x, x).size() == 1")
+    .message("tls: exactly one of selfSigned, secretName and off"))]
+pub struct Tls {
+    /// The operator makes a CA and a certificate for this stack and renews it in time. Browsers warn about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_signed: Option<Empty>,
+
+    /// A Secret of this namespace of the type `kubernetes.io/tls`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub secret_name: Option<String>,
+
+    /// Plain HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off: Option<Empty>,
+}
+
+/// A choice that needs no settings; written as `{}`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+pub struct Empty {}
+
+/// Where secret values come from.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Secrets {
+    /// Secrets of this namespace. The keys SECRET_KEY, FIRST_SUPERUSER_PASSWORD, POSTGRES_PASSWORD, SMTP_USER,
+    /// SMTP_PASSWORD and SENTRY_DSN found here win over generated ones; of two Secrets the later wins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub from: Vec<SecretRef>,
+}
+
+/// A Secret of the same namespace.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretRef {
+    /// The name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// The mail server.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Email {
+    /// The host of the mail server, given as SMTP_HOST.
+    #[schemars(length(min = 1, max = 253))]
+    pub host: String,
+
+    /// Its port, given as SMTP_PORT. Default: 587, 465 for `tls: tls`, 25 for `tls: none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<i32>,
+
+    /// How the connection is encrypted. Default: starttls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<EmailTls>,
+
+    /// The sender of every mail, given as EMAILS_FROM_EMAIL.
+    #[schemars(length(min = 3, max = 254))]
+    pub from: String,
+}
+
+/// How the connection to the mail server is encrypted.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum EmailTls {
+    /// Plain at first, encrypted by STARTTLS: SMTP_TLS is true.
+    Starttls,
+    /// Encrypted from the start: SMTP_SSL is true.
+    Tls,
+    /// Not at all.
+    None,
+}
+
+/// How releases are rolled out.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollout {
+    /// How long the pods of a new release may take to become ready before the roll-out counts as failed, such
+    /// as `10m`. Default: 10m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('10s') && duration(self) <= duration('24h')")
+        .message("progressDeadline: between 10s and 24h"))]
+    pub progress_deadline: Option<Duration>,
+}
+
+/// An object whose fields are not known to this schema; the operator checks it.
+fn free_form(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}

@@ -1,0 +1,34 @@
+//! What every reconciliation shares.
+//!
+//! Invariant: no logic, and nothing that a restart would miss.
+
+use std::sync::Arc;
+
+use k8s_controller::events::EventRecorder;
+use kube::Client;
+
+use crate::reconcile::check::ClusterSettings;
+use crate::reconcile::ledger::Ledger;
+use crate::runtime::admin::Progress;
+use crate::runtime::backoff::Backoff;
+use crate::runtime::metrics::Metrics;
+
+/// What every reconciliation shares.
+pub struct Context {
+    /// The way to the API server.
+    pub client: Client,
+    /// Publishes Events.
+    pub recorder: EventRecorder,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Whether we get anywhere.
+    pub progress: Arc<Progress>,
+    /// How long each stack waits after errors.
+    pub backoff: Backoff,
+    /// What this process has done.
+    pub ledger: Ledger,
+    /// What the operator is told about the cluster.
+    pub settings: ClusterSettings,
+    /// Whether Traefik's own kinds are served here.
+    pub traefik_kinds: bool,
+}

@@ -1,0 +1,187 @@
+//! What can go wrong, what to call it, and how soon to try again.
+//!
+//! An error is "could not do", never "not yet" (that is a `Gate`) and never "done". Display says what was tried;
+//! the cause is the source.
+
+use std::fmt;
+
+use crate::api::Reason;
+
+/// Something that could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The spec, or something it refers to, has faults.
+    #[error("the AppStack is not acceptable")]
+    Invalid(#[source] Invalid),
+    /// Something that the spec depends on could not be read.
+    #[error("cannot read {what}")]
+    Read {
+        /// What was read: a kind and a name.
+        what: String,
+        /// Why not.
+        source: CallError,
+    },
+    /// An object could not be applied.
+    #[error("cannot apply {kind} {name}")]
+    Apply {
+        /// The kind of the object.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// Why not.
+        source: CallError,
+    },
+    /// An object could not be deleted.
+    #[error("cannot delete {kind} {name}")]
+    Delete {
+        /// The kind of the object.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// Why not.
+        source: CallError,
+    },
+    /// The status could not be written.
+    #[error("cannot write the status")]
+    Status(#[source] CallError),
+    /// An object of that name is there and is not ours.
+    #[error(
+        "{kind} {name} exists and does not belong to this AppStack; rename or delete it, or name the AppStack otherwise"
+    )]
+    NameTaken {
+        /// The kind of the object.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// No certificate could be issued.
+    #[error("cannot issue a certificate")]
+    Certificate(#[source] rcgen::Error),
+}
+
+/// Why a request to the API server came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The API server refused it, or could not be reached.
+    #[error(transparent)]
+    Kube(Box<kube::Error>),
+    /// There was no answer in time.
+    #[error("the API server did not answer within {0} seconds")]
+    TimedOut(u64),
+}
+
+/// Everything that is wrong with a spec, each with the path of its field and the fix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// One sentence for each fault.
+    pub faults: Vec<String>,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.faults.join("; "))
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// How soon to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The user has to change something.
+    User,
+    /// Somebody else wrote at the same time.
+    Conflict,
+    /// It may work the next time.
+    Transient,
+}
+
+impl Error {
+    /// The word for it in conditions, Events and metrics.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Invalid(_) => Reason::Invalid,
+            Self::NameTaken { .. } => Reason::NameTaken,
+            Self::Read { .. }
+            | Self::Apply { .. }
+            | Self::Delete { .. }
+            | Self::Status(_)
+            | Self::Certificate(_) => Reason::ApiError,
+        }
+    }
+
+    /// How soon to try again.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Invalid(_) | Self::NameTaken { .. } => Class::User,
+            Self::Read { source, .. }
+            | Self::Apply { source, .. }
+            | Self::Delete { source, .. }
+            | Self::Status(source) => source.class(),
+            Self::Certificate(_) => Class::Transient,
+        }
+    }
+
+    /// What was tried and the whole chain of causes, in one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
+    }
+}
+
+impl CallError {
+    /// Whether the API server said that there is no such object.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Kube(error) if matches!(error.as_ref(), kube::Error::Api(status) if status.is_not_found()))
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Kube(error) => match error.as_ref() {
+                kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => {
+                    Class::Conflict
+                }
+                _ => Class::Transient,
+            },
+            Self::TimedOut(_) => Class::Transient,
+        }
+    }
+}
+
+/// The result of a step of the reconciliation.
+pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_names_what_was_tried_and_every_fault() {
+        let error = Error::Invalid(Invalid {
+            faults: vec!["spec.a: wrong".into(), "spec.b: wrong too".into()],
+        });
+        assert_eq!(
+            error.chain(),
+            "the AppStack is not acceptable: spec.a: wrong; spec.b: wrong too"
+        );
+    }
+
+    #[test]
+    fn a_call_that_timed_out_is_tried_again_and_a_fault_of_the_user_is_not() {
+        let late = Error::Status(CallError::TimedOut(10));
+        assert_eq!(late.class(), Class::Transient);
+        assert_eq!(
+            Error::Invalid(Invalid { faults: vec![] }).class(),
+            Class::User
+        );
+    }
+}

@@ -1,0 +1,330 @@
+//! The only module that writes: objects, records, the status, Events, and the deletion of what is no longer wanted.
+//!
+//! Everything is applied server side by one field manager, so that fields of others on our objects survive, and an
+//! apply that changes nothing leaves the object as it is. What is deleted is deleted by UID.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::api::{DeleteParams, ListParams, PartialObjectMeta, Patch, PatchParams, Preconditions};
+use kube::{Api, Client, Resource, ResourceExt as _};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::desired::{Desired, Middleware, Object, Stage};
+use super::ledger::Ledger;
+use super::names::Names;
+use super::record::{self, Record};
+use super::request::send;
+use crate::api::{AppStack, AppStackStatus, MANAGER, STATUS_MANAGER, annotation, label};
+use crate::error::{Error, Result};
+
+/// An object as the API server answered it. Only this module makes one, so that nobody judges what was merely built.
+#[derive(Clone, Debug)]
+pub struct Applied(Object);
+
+impl Applied {
+    /// The object.
+    #[must_use]
+    pub const fn object(&self) -> &Object {
+        &self.0
+    }
+}
+
+/// Writes for one stack.
+pub struct Writer<'a> {
+    client: &'a Client,
+    ledger: &'a Ledger,
+    app: &'a AppStack,
+    namespace: String,
+    traefik_kinds: bool,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer for `app`.
+    #[must_use]
+    pub fn new(
+        client: &'a Client,
+        ledger: &'a Ledger,
+        app: &'a AppStack,
+        traefik_kinds: bool,
+    ) -> Self {
+        Self {
+            namespace: app.namespace().unwrap_or_default(),
+            client,
+            ledger,
+            app,
+            traefik_kinds,
+        }
+    }
+
+    /// Applies the objects of a stage, in their order.
+    ///
+    /// # Errors
+    /// At the first object that the API server refuses; the later ones are not applied then.
+    pub async fn stage(&self, stage: &Stage) -> Result<Vec<Applied>> {
+        let mut applied = Vec::with_capacity(stage.objects.len());
+        for object in &stage.objects {
+            applied.push(Applied(self.object(object).await?));
+        }
+        Ok(applied)
+    }
+
+    async fn object(&self, object: &Object) -> Result<Object> {
+        Ok(match object {
+            Object::ServiceAccount(it) => Object::ServiceAccount(self.put(it.as_ref()).await?),
+            Object::Secret(it) => Object::Secret(self.put(it.as_ref()).await?),
+            Object::ConfigMap(it) => Object::ConfigMap(self.put(it.as_ref()).await?),
+            Object::NetworkPolicy(it) => Object::NetworkPolicy(self.put(it.as_ref()).await?),
+            Object::Service(it) => Object::Service(self.put(it.as_ref()).await?),
+            Object::StatefulSet(it) => Object::StatefulSet(self.put(it.as_ref()).await?),
+            Object::Job(it) => Object::Job(self.job(it.as_ref()).await?),
+            Object::Finished(name) => Object::Finished(name.clone()),
+            Object::Deployment(it) => Object::Deployment(self.put(it.as_ref()).await?),
+            Object::PodDisruptionBudget(it) => {
+                Object::PodDisruptionBudget(self.put(it.as_ref()).await?)
+            }
+            Object::Middleware(it) => Object::Middleware(self.put(it.as_ref()).await?),
+            Object::Ingress(it) => Object::Ingress(self.put(it.as_ref()).await?),
+        })
+    }
+
+    async fn put<K: Child>(&self, object: &K) -> Result<Box<K>> {
+        let name = object.name_any();
+        self.claim::<K>(&name).await?;
+        let params = PatchParams::apply(MANAGER).force().validation_strict();
+        let answer = send(self.api::<K>().patch(&name, &params, &Patch::Apply(object))).await;
+        answer.map(Box::new).map_err(|source| Error::Apply {
+            kind: kind::<K>(),
+            name,
+            source,
+        })
+    }
+
+    /// A Job's template cannot be changed, so one that is there is left to run. One that failed is deleted when
+    /// anything that it reads has changed; its deletion wakes us, and the next one is made.
+    async fn job(&self, wanted: &Job) -> Result<Box<Job>> {
+        let name = wanted.name_any();
+        self.claim::<Job>(&name).await?;
+        let found = send(self.api::<Job>().get_opt(&name)).await;
+        let found = found.map_err(|source| Error::Read {
+            what: format!("Job {name}"),
+            source,
+        })?;
+        let Some(found) = found else {
+            return self.put(wanted).await;
+        };
+        let inputs = |job: &Job| job.annotations().get(annotation::INPUTS_HASH).cloned();
+        if super::observe::job_failed(&found) && inputs(&found) != inputs(wanted) {
+            self.delete::<Job>(&name, found.metadata.uid.clone())
+                .await?;
+        }
+        Ok(Box::new(found))
+    }
+
+    /// Makes sure that a name is free or ours before it is written for the first time: nobody else's object is
+    /// ever taken over.
+    async fn claim<K: Child>(&self, name: &str) -> Result<()> {
+        let stack = self.stack();
+        if self.ledger.is_claimed(&stack, kind::<K>(), name) {
+            return Ok(());
+        }
+        let found = send(self.api::<K>().get_metadata_opt(name)).await;
+        let found = found.map_err(|source| Error::Read {
+            what: format!("{} {name}", kind::<K>()),
+            source,
+        })?;
+        if found.is_some_and(|it| !self.is_ours(&it)) {
+            return Err(Error::NameTaken {
+                kind: kind::<K>(),
+                name: name.into(),
+            });
+        }
+        self.ledger.claim(&stack, kind::<K>(), name);
+        Ok(())
+    }
+
+    /// Ours is what we labelled for this stack and what no other object controls. An object that outlived an
+    /// earlier AppStack of the same name has no owner and is taken over again.
+    fn is_ours<K: Child>(&self, found: &PartialObjectMeta<K>) -> bool {
+        let labels = found.labels();
+        let labelled = labels
+            .get(label::STACK)
+            .is_some_and(|it| *it == self.app.name_any())
+            && labels
+                .get(label::MANAGED_BY)
+                .is_some_and(|it| it == MANAGER);
+        let controller = found
+            .owner_references()
+            .iter()
+            .find(|it| it.controller == Some(true));
+        labelled && controller.is_none_or(|it| Some(&it.uid) == self.app.metadata.uid.as_ref())
+    }
+
+    /// Deletes the stack's objects that are in none of `wanted`. Does nothing when the same were pruned before.
+    ///
+    /// # Errors
+    /// If the API server refuses a list or a deletion.
+    pub async fn prune(&self, wanted: &[&Desired]) -> Result<()> {
+        let keep: BTreeSet<(&'static str, String)> = wanted
+            .iter()
+            .flat_map(|it| it.objects())
+            .map(|object| (object.kind(), object.name()))
+            .collect();
+        let stack = self.stack();
+        if self.ledger.is_pruned(&stack, &keep) {
+            return Ok(());
+        }
+        // No volume claim, no pod and no record: the first is data, the others look after themselves.
+        self.prune_kind::<ServiceAccount>(&keep).await?;
+        self.prune_kind::<Secret>(&keep).await?;
+        self.prune_kind::<ConfigMap>(&keep).await?;
+        self.prune_kind::<NetworkPolicy>(&keep).await?;
+        self.prune_kind::<Service>(&keep).await?;
+        self.prune_kind::<StatefulSet>(&keep).await?;
+        self.prune_kind::<Job>(&keep).await?;
+        self.prune_kind::<Deployment>(&keep).await?;
+        self.prune_kind::<PodDisruptionBudget>(&keep).await?;
+        self.prune_kind::<Ingress>(&keep).await?;
+        if self.traefik_kinds {
+            self.prune_kind::<Middleware>(&keep).await?;
+        }
+        self.ledger.pruned(&stack, keep);
+        Ok(())
+    }
+
+    async fn prune_kind<K: Child>(&self, keep: &BTreeSet<(&'static str, String)>) -> Result<()> {
+        let ours = format!(
+            "{}={},{}={MANAGER}",
+            label::STACK,
+            self.app.name_any(),
+            label::MANAGED_BY
+        );
+        let list = send(
+            self.api::<K>()
+                .list_metadata(&ListParams::default().labels(&ours)),
+        )
+        .await;
+        let list = list.map_err(|source| Error::Read {
+            what: format!("the list of kind {}", kind::<K>()),
+            source,
+        })?;
+        for found in list {
+            let name = found.name_any();
+            if self.is_ours(&found) && !keep.contains(&(kind::<K>(), name.clone())) {
+                self.delete::<K>(&name, found.metadata.uid.clone()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete<K: Child>(&self, name: &str, uid: Option<String>) -> Result<()> {
+        let params = DeleteParams::background().preconditions(Preconditions {
+            uid,
+            resource_version: None,
+        });
+        match send(self.api::<K>().delete(name, &params)).await {
+            Err(source) if !source.is_not_found() => Err(Error::Delete {
+                kind: kind::<K>(),
+                name: name.into(),
+                source,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a fact down. Writing it again changes nothing but its place in the order.
+    ///
+    /// # Errors
+    /// If the API server refuses it.
+    pub async fn record(&self, record: &Record, revision: i64) -> Result<()> {
+        let names = Names::of(&self.app.name_any());
+        let owner = self.app.controller_owner_ref(&()).unwrap_or_default();
+        let object = record::object(&names, &self.namespace, &owner, record, revision);
+        self.put(&object).await.map(drop)
+    }
+
+    /// Removes the record of a release that is too old to be remembered.
+    ///
+    /// # Errors
+    /// If the API server refuses it.
+    pub async fn forget_release(&self, hash: &str) -> Result<()> {
+        let name = Names::of(&self.app.name_any()).release(hash);
+        self.delete::<ControllerRevision>(name.as_str(), None).await
+    }
+
+    /// Writes the status, unless it is what the API server has already: a write would wake us again.
+    ///
+    /// # Errors
+    /// If the API server refuses it.
+    pub async fn status(&self, status: &AppStackStatus) -> Result<()> {
+        if self.app.status.as_ref() == Some(status) {
+            return Ok(());
+        }
+        let api: Api<AppStack> = self.api();
+        let patch = json!({
+            "apiVersion": AppStack::api_version(&()),
+            "kind": AppStack::kind(&()),
+            "metadata": {"uid": self.app.metadata.uid},
+            "status": status,
+        });
+        let params = PatchParams::apply(STATUS_MANAGER).force();
+        let name = self.app.name_any();
+        match send(api.patch_status(&name, &params, &Patch::Apply(&patch))).await {
+            // The AppStack was deleted while we worked; there is nobody left to tell.
+            Err(source) if source.is_not_found() => Ok(()),
+            answer => answer.map(drop).map_err(Error::Status),
+        }
+    }
+
+    /// The stack's key in the ledger. An AppStack that was deleted and made again is another one.
+    fn stack(&self) -> String {
+        format!(
+            "{}/{}/{}",
+            self.namespace,
+            self.app.name_any(),
+            self.app.uid().unwrap_or_default()
+        )
+    }
+
+    fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+}
+
+/// What a kind of ours can do.
+trait Child:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Serialize
+    + DeserializeOwned
+    + Clone
+    + Debug
+{
+}
+
+impl<K> Child for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Serialize
+        + DeserializeOwned
+        + Clone
+        + Debug
+{
+}
+
+/// The kind as a word that lives for ever; every kind of ours is typed, so its name is a constant.
+fn kind<K: Child>() -> &'static str {
+    match K::kind(&()) {
+        std::borrow::Cow::Borrowed(kind) => kind,
+        std::borrow::Cow::Owned(_) => "object",
+    }
+}

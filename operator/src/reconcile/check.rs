@@ -1,0 +1,261 @@
+//! Turns a spec and what it refers to into a `Stack`, or into the list of everything that is wrong with it.
+//!
+//! Invariant: pure. Faults carry the path of the field and the fix. What the API server can refuse by itself is a
+//! CEL rule in `api::v1alpha1` and is not repeated here.
+
+mod database;
+mod edge;
+mod image;
+mod overlay;
+mod secrets;
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::{Resource as _, ResourceExt as _};
+
+use super::inputs::Inputs;
+use super::names::Names;
+use super::release;
+use super::stack::{Backend, Command, Email, Frontend, Migration, Seed, Stack};
+use crate::api::{self, AppStack, AppStackSpec, DeletionPolicy, EmailTls, Environment};
+use crate::error::Invalid;
+
+pub use edge::hosts;
+
+/// What the operator itself is told about the cluster.
+#[derive(Clone, Debug)]
+pub struct ClusterSettings {
+    /// The port at which clients reach the ingress controller's HTTPS.
+    pub public_https_port: u16,
+    /// The port at which clients reach the ingress controller's HTTP.
+    pub public_http_port: u16,
+    /// The image of PostgreSQL without its tag.
+    pub postgres_image: String,
+}
+
+impl Default for ClusterSettings {
+    fn default() -> Self {
+        Self {
+            public_https_port: 443,
+            public_http_port: 80,
+            postgres_image: "docker.io/library/postgres".into(),
+        }
+    }
+}
+
+/// The checked stack of an AppStack's spec.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn stack(
+    app: &AppStack,
+    inputs: &Inputs,
+    settings: &ClusterSettings,
+) -> Result<Stack, Invalid> {
+    let mut faults = Faults::default();
+    let spec = &app.spec;
+    let names = Names::of(&app.name_any());
+    let database = database::check(spec, &names, inputs, settings, &mut faults);
+    let secrets = secrets::check(spec, &names, inputs, &database.connection, &mut faults);
+    let edge = edge::check(spec, inputs, settings, &mut faults);
+    let backend = backend(spec, &mut faults);
+    let frontend = frontend(spec, &mut faults);
+    faults.into_result()?;
+    let environment = spec.environment;
+    Ok(Stack {
+        namespace: app.namespace().unwrap_or_default(),
+        owner: app.controller_owner_ref(&()).unwrap_or_default(),
+        environment,
+        domain: spec.domain.clone(),
+        version: image::version(spec.version.as_deref(), &backend.image),
+        project_name: spec.project_name.clone().unwrap_or_else(|| app.name_any()),
+        superuser: superuser(spec),
+        release: release::hash(spec, &secrets.hash),
+        migration: migration(spec, &backend.image, &database.connection, inputs),
+        seed: seed(spec, inputs),
+        email: email(spec),
+        deletion_policy: spec.deletion_policy.unwrap_or(match environment {
+            Environment::Local => DeletionPolicy::Delete,
+            Environment::Staging | Environment::Production => DeletionPolicy::Retain,
+        }),
+        progress_deadline: progress_deadline(spec),
+        names,
+        secrets,
+        database,
+        backend,
+        frontend,
+        edge,
+    })
+}
+
+/// Faults as they are found, so that the user sees all of them at once.
+#[derive(Debug, Default)]
+struct Faults(Vec<String>);
+
+impl Faults {
+    /// Notes that `field` is wrong; `problem` says how, and what to do.
+    fn add(&mut self, field: &str, problem: impl AsRef<str>) {
+        self.0.push(format!("spec.{field}: {}", problem.as_ref()));
+    }
+
+    fn into_result(self) -> Result<(), Invalid> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Invalid { faults: self.0 })
+        }
+    }
+}
+
+fn backend(spec: &AppStackSpec, faults: &mut Faults) -> Backend {
+    let backend = &spec.backend;
+    Backend {
+        image: image::with_tag(&backend.image, spec.version.as_deref()),
+        port: backend.port.unwrap_or(8000),
+        health_path: backend
+            .health_path
+            .clone()
+            .unwrap_or_else(|| "/api/v1/utils/health-check/".into()),
+        workers: backend.workers.unwrap_or(match spec.environment {
+            Environment::Local => 1,
+            Environment::Staging => 2,
+            Environment::Production => 4,
+        }),
+        replicas: backend.replicas.unwrap_or(replicas(spec.environment)),
+        env: unique_env(&backend.env, faults),
+        resources: backend
+            .resources
+            .clone()
+            .unwrap_or_else(|| requests("100m", "128Mi")),
+        overlay: overlay::check("backend.podTemplate", backend.pod_template.as_ref(), faults),
+    }
+}
+
+fn frontend(spec: &AppStackSpec, faults: &mut Faults) -> Option<Frontend> {
+    let frontend = spec.frontend.as_ref()?;
+    Some(Frontend {
+        image: image::with_tag(&frontend.image, spec.version.as_deref()),
+        port: frontend.port.unwrap_or(8080),
+        replicas: frontend.replicas.unwrap_or(replicas(spec.environment)),
+        config: frontend.config.clone(),
+        resources: frontend
+            .resources
+            .clone()
+            .unwrap_or_else(|| requests("20m", "32Mi")),
+        overlay: overlay::check(
+            "frontend.podTemplate",
+            frontend.pod_template.as_ref(),
+            faults,
+        ),
+    })
+}
+
+fn migration(
+    spec: &AppStackSpec,
+    image: &str,
+    database: &super::stack::Connection,
+    inputs: &Inputs,
+) -> Option<Migration> {
+    let migrate = spec.backend.migrate.as_ref()?;
+    let run = Command {
+        command: migrate.command.clone(),
+        args: migrate.args.clone(),
+    };
+    let hash = release::migration_hash(image, &run, database);
+    Some(Migration {
+        done: inputs.records.migrations.contains(&hash),
+        timeout: migrate.timeout.map_or(Duration::from_mins(10), Into::into),
+        hash,
+        run,
+    })
+}
+
+fn seed(spec: &AppStackSpec, inputs: &Inputs) -> Option<Seed> {
+    let seed = spec.backend.seed.as_ref()?;
+    Some(Seed {
+        run: Command {
+            command: seed.command.clone(),
+            args: seed.args.clone(),
+        },
+        done: inputs.records.seeded,
+    })
+}
+
+fn email(spec: &AppStackSpec) -> Option<Email> {
+    let email = spec.email.as_ref()?;
+    let tls = email.tls.unwrap_or(EmailTls::Starttls);
+    Some(Email {
+        host: email.host.clone(),
+        port: email.port.unwrap_or(match tls {
+            EmailTls::Starttls => 587,
+            EmailTls::Tls => 465,
+            EmailTls::None => 25,
+        }),
+        tls,
+        from: email.from.clone(),
+    })
+}
+
+fn superuser(spec: &AppStackSpec) -> String {
+    match &spec.superuser {
+        Some(superuser) => superuser.clone(),
+        // Mail checkers refuse a domain without a dot.
+        None if spec.domain == "localhost" => "admin@example.com".into(),
+        None => format!("admin@{}", spec.domain),
+    }
+}
+
+fn progress_deadline(spec: &AppStackSpec) -> Duration {
+    let deadline = spec.rollout.as_ref().and_then(|it| it.progress_deadline);
+    deadline.map_or(Duration::from_mins(10), Into::into)
+}
+
+/// Server-side apply keeps the variables by name, so a name that comes twice would be refused there.
+fn unique_env(
+    env: &[k8s_openapi::api::core::v1::EnvVar],
+    faults: &mut Faults,
+) -> Vec<k8s_openapi::api::core::v1::EnvVar> {
+    for (index, var) in env.iter().enumerate() {
+        if env[..index].iter().any(|earlier| earlier.name == var.name) {
+            faults.add(
+                &format!("backend.env[{index}].name"),
+                format!("{} is there twice; remove one", var.name),
+            );
+        }
+    }
+    env.to_vec()
+}
+
+fn replicas(environment: Environment) -> i32 {
+    match environment {
+        Environment::Local | Environment::Staging => 1,
+        Environment::Production => 2,
+    }
+}
+
+/// A request without a limit: the scheduler knows what to expect, and nothing is throttled or killed for it.
+fn requests(cpu: &str, memory: &str) -> ResourceRequirements {
+    ResourceRequirements {
+        requests: Some(
+            [("cpu", cpu), ("memory", memory)]
+                .map(|(name, amount)| (name.to_owned(), Quantity(amount.into())))
+                .into(),
+        ),
+        ..ResourceRequirements::default()
+    }
+}
+
+/// Warnings that do not stop a roll-out; published as Events.
+#[must_use]
+pub fn warnings(app: &AppStack, inputs: &Inputs) -> Vec<String> {
+    secrets::well_known(&app.spec, &inputs.secrets)
+        .filter(|_| app.spec.environment == api::Environment::Local)
+        .map(|(secret, key)| {
+            format!(
+                "{key} of Secret {secret} is a well-known value; it is tolerated in local alone"
+            )
+        })
+        .collect()
+}

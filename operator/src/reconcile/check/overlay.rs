@@ -1,0 +1,75 @@
+//! The escape hatch `podTemplate`: a pod template of the user's, to be merged over ours.
+
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use serde_json::{Value, json};
+
+use super::Faults;
+
+/// The pod template that `value` says, or a fault.
+pub(super) fn check(
+    field: &str,
+    value: Option<&Value>,
+    faults: &mut Faults,
+) -> Option<PodTemplateSpec> {
+    let mut value = value?.clone();
+    // A patch need not name every container, but the type insists on the list.
+    if let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.entry("containers").or_insert_with(|| json!([]));
+    }
+    let unknown = value
+        .as_object()
+        .into_iter()
+        .flat_map(serde_json::Map::keys)
+        .find(|key| !matches!(key.as_str(), "metadata" | "spec"));
+    if let Some(key) = unknown {
+        faults.add(
+            &format!("{field}.{key}"),
+            "a pod template has metadata and spec alone",
+        );
+        return None;
+    }
+    match serde_json::from_value::<PodTemplateSpec>(value) {
+        Ok(template) => Some(template),
+        Err(error) => {
+            faults.add(field, format!("not a pod template: {error}"));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_one(value: &Value) -> Result<Option<PodTemplateSpec>, Vec<String>> {
+        let mut faults = Faults::default();
+        let template = check("backend.podTemplate", Some(value), &mut faults);
+        if faults.0.is_empty() {
+            Ok(template)
+        } else {
+            Err(faults.0)
+        }
+    }
+
+    #[test]
+    fn a_patch_need_not_name_a_container() {
+        let found = check_one(&json!({"spec": {"terminationGracePeriodSeconds": 5}})).unwrap();
+        let spec = found.unwrap().spec.unwrap();
+        assert_eq!(spec.termination_grace_period_seconds, Some(5));
+    }
+
+    #[test]
+    fn a_wrong_type_is_named() {
+        let faults = check_one(&json!({"spec": {"hostNetwork": "yes"}})).unwrap_err();
+        assert!(
+            faults[0].starts_with("spec.backend.podTemplate: not a pod template"),
+            "{faults:?}"
+        );
+    }
+
+    #[test]
+    fn a_field_that_no_template_has_is_named() {
+        let faults = check_one(&json!({"containers": []})).unwrap_err();
+        assert!(faults[0].contains("podTemplate.containers"), "{faults:?}");
+    }
+}

@@ -1,0 +1,223 @@
+//! Turns a `Stack` into the objects it needs, stage by stage.
+//!
+//! Invariant: nothing here reads the cluster, the clock or the environment, and nothing can fail: whatever could
+//! be wrong was found by `check`.
+
+mod backend;
+mod database;
+mod edge;
+mod frontend;
+mod meta;
+mod migration;
+mod network;
+mod pod;
+
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::{CustomResource, ResourceExt as _};
+use serde::{Deserialize, Serialize};
+
+use super::names::ChildName;
+use super::record::Record;
+use super::stack::Stack;
+use crate::api::StageName;
+
+pub use meta::{selector, selector_text};
+
+/// Every object of a stack, in roll-out order.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    /// The hash of the release that these objects are of.
+    pub release: String,
+    /// The stages. A name may come twice; its stages then follow each other.
+    pub stages: Vec<Stage>,
+}
+
+/// The objects that are applied together before their gate is judged.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// Which stage this is.
+    pub name: StageName,
+    /// The objects, in the order in which they are applied.
+    pub objects: Vec<Object>,
+    /// What is written down when the gate opens.
+    pub record: Option<Record>,
+}
+
+impl Stage {
+    fn new(name: StageName, objects: Vec<Object>) -> Self {
+        Self {
+            name,
+            objects,
+            record: None,
+        }
+    }
+}
+
+/// The kinds that we own. There is no "other": a new kind must be taught to apply, observe, prune and the chart.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Object {
+    /// The identity of pods; it may nothing.
+    ServiceAccount(Box<ServiceAccount>),
+    /// A Secret of ours.
+    Secret(Box<Secret>),
+    /// The runtime configuration of the frontend.
+    ConfigMap(Box<ConfigMap>),
+    /// Who may talk to whom.
+    NetworkPolicy(Box<NetworkPolicy>),
+    /// A stable address of pods.
+    Service(Box<Service>),
+    /// The database.
+    StatefulSet(Box<StatefulSet>),
+    /// A migration or seed that is to run.
+    Job(Box<Job>),
+    /// A migration or seed that is recorded as done: kept while it is there, never made again.
+    #[serde(skip)]
+    Finished(ChildName),
+    /// Backend or frontend.
+    Deployment(Box<Deployment>),
+    /// How many pods an eviction must leave.
+    PodDisruptionBudget(Box<PodDisruptionBudget>),
+    /// What Traefik does with a request on its way.
+    Middleware(Box<Middleware>),
+    /// A way in.
+    Ingress(Box<Ingress>),
+}
+
+/// Traefik's middleware, as much of it as we use.
+///
+/// Source: `traefik.io/v1alpha1`, <https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/crd/http/middleware/>.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "traefik.io",
+    version = "v1alpha1",
+    kind = "Middleware",
+    namespaced,
+    schema = "disabled"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct MiddlewareSpec {
+    /// Sends the client to another scheme and port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect_scheme: Option<RedirectScheme>,
+    /// Adds headers to the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<Headers>,
+}
+
+/// Where to send a client.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RedirectScheme {
+    /// `https`.
+    pub scheme: String,
+    /// The port, as text; none means the scheme's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
+    /// Whether clients may remember it.
+    pub permanent: bool,
+}
+
+/// Headers of an answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Headers {
+    /// For how many seconds browsers use HTTPS alone.
+    pub sts_seconds: i64,
+}
+
+/// The objects of a stack.
+#[must_use]
+pub fn build(stack: &Stack) -> Desired {
+    let mut stages = vec![Stage::new(
+        StageName::Database,
+        shared(stack).chain(database::objects(stack)).collect(),
+    )];
+    stages.extend(migration::stages(stack));
+    stages.push(Stage::new(StageName::Backend, backend::objects(stack)));
+    stages.extend(
+        stack
+            .frontend
+            .as_ref()
+            .map(|it| Stage::new(StageName::Frontend, frontend::objects(stack, it))),
+    );
+    stages.push(Stage::new(StageName::Edge, edge::objects(stack)));
+    Desired {
+        release: stack.release.clone(),
+        stages,
+    }
+}
+
+impl Desired {
+    /// Every object, in the order in which it is applied.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.stages.iter().flat_map(|it| &it.objects)
+    }
+
+    /// The objects of a stage.
+    pub fn stage(&self, name: StageName) -> impl Iterator<Item = &Stage> {
+        self.stages.iter().filter(move |it| it.name == name)
+    }
+}
+
+impl Object {
+    /// The kind, as manifests spell it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::ServiceAccount(_) => "ServiceAccount",
+            Self::Secret(_) => "Secret",
+            Self::ConfigMap(_) => "ConfigMap",
+            Self::NetworkPolicy(_) => "NetworkPolicy",
+            Self::Service(_) => "Service",
+            Self::StatefulSet(_) => "StatefulSet",
+            Self::Job(_) | Self::Finished(_) => "Job",
+            Self::Deployment(_) => "Deployment",
+            Self::PodDisruptionBudget(_) => "PodDisruptionBudget",
+            Self::Middleware(_) => "Middleware",
+            Self::Ingress(_) => "Ingress",
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::ServiceAccount(it) => it.name_any(),
+            Self::Secret(it) => it.name_any(),
+            Self::ConfigMap(it) => it.name_any(),
+            Self::NetworkPolicy(it) => it.name_any(),
+            Self::Service(it) => it.name_any(),
+            Self::StatefulSet(it) => it.name_any(),
+            Self::Job(it) => it.name_any(),
+            Self::Finished(name) => name.to_string(),
+            Self::Deployment(it) => it.name_any(),
+            Self::PodDisruptionBudget(it) => it.name_any(),
+            Self::Middleware(it) => it.name_any(),
+            Self::Ingress(it) => it.name_any(),
+        }
+    }
+}
+
+/// What the pods of every stage need; applied with the first one.
+fn shared(stack: &Stack) -> impl Iterator<Item = Object> {
+    let account = ServiceAccount {
+        metadata: meta::object(
+            stack,
+            &stack.names.service_account(),
+            meta::Component::Shared,
+        ),
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    };
+    [
+        Object::ServiceAccount(Box::new(account)),
+        Object::Secret(Box::new(database::generated_secrets(stack))),
+        Object::Secret(Box::new(database::connection(stack))),
+    ]
+    .into_iter()
+    .chain(network::policies(stack))
+}

@@ -1,0 +1,260 @@
+//! The database stage: the generated secrets, the connection, and the embedded PostgreSQL where there is one.
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::apps::v1::{
+    StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec,
+};
+use k8s_openapi::api::core::v1::{
+    Container, EmptyDirVolumeSource, EnvVar, ExecAction, Lifecycle, LifecycleHandler,
+    PersistentVolumeClaim, PersistentVolumeClaimSpec, Probe, Secret, Service, ServicePort,
+    ServiceSpec, Volume, VolumeResourceRequirements,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::ExposeSecret as _;
+
+use super::super::stack::{Connection, Embedded, Stack};
+use super::Object;
+use super::meta::{self, Component};
+use super::pod::{self, Pod};
+use crate::api::DeletionPolicy;
+
+/// The user and group of the PostgreSQL image.
+const POSTGRES_ID: i64 = 999;
+/// Where version 18 of the image expects its volume; the data is in a folder below it, named by version.
+const VOLUME_PATH: &str = "/var/lib/postgresql";
+/// Sets the role's password to the one of the Secret each time the server starts, since the image does so only
+/// when it makes the data. It waits for TCP, which the server that makes the data does not serve. The password goes in
+/// by standard input: it is in no argument.
+const SET_PASSWORD: &str = r#"until pg_isready -q -h 127.0.0.1; do sleep 0.2; done
+printf 'ALTER ROLE "%s" PASSWORD %s;\n' "$POSTGRES_USER" "'$(printf %s "$POSTGRES_PASSWORD" | sed "s/'/''/g")'" |
+  psql -q -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d "$POSTGRES_DB" >/dev/null"#;
+/// Ready means that TCP connections are taken: while the image makes the data its server listens on the socket alone.
+const IS_READY: &str = r#"pg_isready -q -h 127.0.0.1 -U "$POSTGRES_USER" -d "$POSTGRES_DB""#;
+
+/// The objects of the embedded database; none where it is external.
+pub(super) fn objects(stack: &Stack) -> Vec<Object> {
+    let Some(embedded) = &stack.database.embedded else {
+        return Vec::new();
+    };
+    vec![
+        Object::Service(Box::new(service(stack))),
+        Object::StatefulSet(Box::new(stateful_set(stack, embedded))),
+    ]
+}
+
+/// The values that are drawn once. They stay with the data: a backup is worth little without SECRET_KEY.
+pub(super) fn generated_secrets(stack: &Stack) -> Secret {
+    let name = stack.names.secrets();
+    let metadata = match stack.deletion_policy {
+        DeletionPolicy::Retain => meta::kept_object(stack, &name, Component::Shared),
+        DeletionPolicy::Delete => meta::object(stack, &name, Component::Shared),
+    };
+    let bytes =
+        |value: &secrecy::SecretString| ByteString(value.expose_secret().as_bytes().to_vec());
+    Secret {
+        metadata,
+        data: Some(
+            stack
+                .secrets
+                .generated
+                .iter()
+                .map(|(key, value)| (key.clone(), bytes(value)))
+                .collect(),
+        ),
+        ..Secret::default()
+    }
+}
+
+/// How the application reaches the database, as separate values and as one URI.
+pub(super) fn connection(stack: &Stack) -> Secret {
+    let it = &stack.database.connection;
+    Secret {
+        metadata: meta::object(
+            stack,
+            &stack.names.database_connection(),
+            Component::Database,
+        ),
+        data: Some(pod::string_data([
+            ("host", it.host.clone()),
+            ("port", it.port.clone()),
+            ("dbname", it.dbname.clone()),
+            ("user", it.user.clone()),
+            ("password", it.password.expose_secret().to_owned()),
+            ("sslmode", it.sslmode.clone()),
+            ("uri", uri(it)),
+        ])),
+        ..Secret::default()
+    }
+}
+
+/// `postgresql://`, which SQLAlchemy insists on; percent-encoded, since passwords hold any character. The sslmode
+/// is left to PGSSLMODE, because not every driver takes it in the URI.
+fn uri(connection: &Connection) -> String {
+    let Connection {
+        host,
+        port,
+        dbname,
+        user,
+        password,
+        sslmode: _,
+    } = connection;
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    format!(
+        "postgresql://{}:{}@{host}:{port}/{}",
+        encode(user),
+        encode(password.expose_secret()),
+        encode(dbname)
+    )
+}
+
+fn service(stack: &Stack) -> Service {
+    Service {
+        metadata: meta::object(stack, &stack.names.database(), Component::Database),
+        spec: Some(ServiceSpec {
+            selector: Some(meta::selector(
+                stack.names.stack(),
+                Component::Database.as_str(),
+            )),
+            ports: Some(vec![ServicePort {
+                name: Some("postgres".into()),
+                port: 5432,
+                protocol: Some("TCP".into()),
+                target_port: Some(IntOrString::String("postgres".into())),
+                ..ServicePort::default()
+            }]),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}
+
+fn stateful_set(stack: &Stack, embedded: &Embedded) -> StatefulSet {
+    let name = stack.names.database();
+    let mut template = pod::template(
+        stack,
+        Pod {
+            component: Component::Database,
+            container: container(stack, embedded),
+            volumes: volumes(),
+            serving: None,
+            overlay: None,
+        },
+    );
+    pod::annotate(&mut template, &stack.secrets.database_hash);
+    if let Some(spec) = &mut template.spec {
+        spec.termination_grace_period_seconds = Some(60);
+        let security = spec.security_context.get_or_insert_default();
+        security.run_as_user = Some(POSTGRES_ID);
+        security.run_as_group = Some(POSTGRES_ID);
+        security.fs_group = Some(POSTGRES_ID);
+        // Walking through a large volume at each start would take minutes.
+        security.fs_group_change_policy = Some("OnRootMismatch".into());
+    }
+    StatefulSet {
+        metadata: meta::object(stack, &name, Component::Database),
+        spec: Some(StatefulSetSpec {
+            replicas: Some(1),
+            service_name: Some(name.into()),
+            selector: meta::label_selector(stack, Component::Database),
+            template,
+            volume_claim_templates: Some(vec![claim(stack, embedded)]),
+            persistent_volume_claim_retention_policy: Some(
+                StatefulSetPersistentVolumeClaimRetentionPolicy {
+                    when_deleted: Some(
+                        match stack.deletion_policy {
+                            DeletionPolicy::Retain => "Retain",
+                            DeletionPolicy::Delete => "Delete",
+                        }
+                        .into(),
+                    ),
+                    when_scaled: Some("Retain".into()),
+                },
+            ),
+            ..StatefulSetSpec::default()
+        }),
+        ..StatefulSet::default()
+    }
+}
+
+fn container(stack: &Stack, embedded: &Embedded) -> Container {
+    let shell = |script: &str| ExecAction {
+        command: Some(["sh", "-c", script].map(str::to_owned).into()),
+    };
+    let ready = Probe {
+        exec: Some(shell(IS_READY)),
+        ..Probe::default()
+    };
+    Container {
+        name: "postgres".into(),
+        image: Some(embedded.image.clone()),
+        ports: Some(vec![k8s_openapi::api::core::v1::ContainerPort {
+            name: Some("postgres".into()),
+            container_port: 5432,
+            protocol: Some("TCP".into()),
+            ..Default::default()
+        }]),
+        env: Some(environment(stack)),
+        resources: Some(embedded.resources.clone()),
+        volume_mounts: Some(vec![
+            pod::mount("data", VOLUME_PATH),
+            pod::mount("run", "/var/run/postgresql"),
+        ]),
+        lifecycle: Some(Lifecycle {
+            post_start: Some(LifecycleHandler {
+                exec: Some(shell(SET_PASSWORD)),
+                ..LifecycleHandler::default()
+            }),
+            ..Lifecycle::default()
+        }),
+        // Recovery after a crash may replay a lot: an hour before the kubelet gives up.
+        startup_probe: Some(pod::startup_probe(
+            ready.clone(),
+            std::time::Duration::from_hours(1),
+        )),
+        readiness_probe: Some(pod::readiness_probe(ready.clone())),
+        liveness_probe: Some(pod::liveness_probe(ready)),
+        ..Container::default()
+    }
+}
+
+fn environment(stack: &Stack) -> Vec<EnvVar> {
+    let connection = stack.names.database_connection().to_string();
+    [
+        ("POSTGRES_USER", "user"),
+        ("POSTGRES_DB", "dbname"),
+        ("POSTGRES_PASSWORD", "password"),
+    ]
+    .map(|(name, key)| pod::from_secret(name, &connection, key))
+    .into()
+}
+
+fn volumes() -> Vec<Volume> {
+    vec![Volume {
+        name: "run".into(),
+        empty_dir: Some(EmptyDirVolumeSource::default()),
+        ..Volume::default()
+    }]
+}
+
+/// The claim carries no owner: data never goes by a chain of references.
+fn claim(stack: &Stack, embedded: &Embedded) -> PersistentVolumeClaim {
+    PersistentVolumeClaim {
+        metadata: ObjectMeta {
+            name: Some("data".into()),
+            labels: Some(meta::labels(stack, Component::Database)),
+            ..ObjectMeta::default()
+        },
+        spec: Some(PersistentVolumeClaimSpec {
+            access_modes: Some(vec!["ReadWriteOnce".into()]),
+            storage_class_name: embedded.storage_class.clone(),
+            resources: Some(VolumeResourceRequirements {
+                requests: Some([("storage".to_owned(), embedded.storage.clone())].into()),
+                limits: None,
+            }),
+            ..PersistentVolumeClaimSpec::default()
+        }),
+        status: None,
+    }
+}

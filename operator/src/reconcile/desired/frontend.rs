@@ -1,0 +1,98 @@
+//! The frontend stage: runtime configuration, Service, Deployment and disruption budget of the site.
+
+use k8s_openapi::api::core::v1::{
+    ConfigMap, ConfigMapVolumeSource, Container, EnvVar, PodTemplateSpec, Volume,
+};
+use serde_json::{Map, Value};
+
+use super::super::names::{ChildName, short_hash};
+use super::super::stack::{Frontend, Stack};
+use super::Object;
+use super::backend::{Workload, serving_objects};
+use super::meta::{self, Component};
+use super::pod::{self, Pod};
+
+/// Where the container finds `config.json`.
+const CONFIG_PATH: &str = "/etc/appstack";
+
+/// The objects of the frontend.
+pub(super) fn objects(stack: &Stack, frontend: &Frontend) -> Vec<Object> {
+    let text = config(stack, frontend);
+    let config_name = stack.names.frontend_config(&short_hash(&[&text]));
+    let config = ConfigMap {
+        metadata: meta::object(stack, &config_name, Component::Frontend),
+        data: Some([("config.json".to_owned(), text)].into()),
+        // Its name says its content, so nobody is to change it.
+        immutable: Some(true),
+        ..ConfigMap::default()
+    };
+    let workload = Workload {
+        component: Component::Frontend,
+        replicas: frontend.replicas,
+        template: template(stack, frontend, &config_name),
+    };
+    let mut objects = vec![Object::ConfigMap(Box::new(config))];
+    objects.extend(serving_objects(stack, &stack.names.frontend(), workload));
+    objects
+}
+
+/// The user's keys and ours; ours win, since the site relies on them.
+fn config(stack: &Stack, frontend: &Frontend) -> String {
+    let mut config: Map<String, Value> = frontend.config.clone().into_iter().collect();
+    for (key, value) in [
+        ("apiUrl", Some(stack.edge.api_url())),
+        ("environment", Some(stack.environment.as_str().to_owned())),
+        ("version", Some(stack.version.clone())),
+        ("projectName", Some(stack.project_name.clone())),
+        ("sentryDsn", stack.secrets.public_sentry_dsn.clone()),
+    ] {
+        if let Some(value) = value {
+            config.insert(key.into(), value.into());
+        }
+    }
+    Value::Object(config).to_string()
+}
+
+fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTemplateSpec {
+    let check = pod::http("/");
+    let literal = |name: &str, value: String| EnvVar {
+        name: name.into(),
+        value: Some(value.replace("$(", "$$(")),
+        value_from: None,
+    };
+    let container = Container {
+        name: Component::Frontend.as_str().into(),
+        image: Some(frontend.image.clone()),
+        ports: Some(pod::port(frontend.port)),
+        // For servers that make their pages from templates at start.
+        env: Some(vec![
+            literal("API_URL", stack.edge.api_url()),
+            literal("ENVIRONMENT", stack.environment.as_str().into()),
+            literal("APP_VERSION", stack.version.clone()),
+        ]),
+        resources: Some(frontend.resources.clone()),
+        volume_mounts: Some(vec![pod::mount("config", CONFIG_PATH)]),
+        startup_probe: Some(pod::startup_probe(check.clone(), stack.progress_deadline)),
+        readiness_probe: Some(pod::readiness_probe(check)),
+        liveness_probe: Some(pod::liveness_probe(pod::tcp())),
+        ..Container::default()
+    };
+    let volume = Volume {
+        name: "config".into(),
+        config_map: Some(ConfigMapVolumeSource {
+            name: config.to_string(),
+            ..ConfigMapVolumeSource::default()
+        }),
+        ..Volume::default()
+    };
+    pod::template(
+        stack,
+        Pod {
+            component: Component::Frontend,
+            container,
+            volumes: vec![volume],
+            serving: Some(frontend.replicas),
+            overlay: frontend.overlay.as_ref(),
+        },
+    )
+}

@@ -1,0 +1,333 @@
+//! The pod template that all parts share: restricted security, no token, probes, a drain before the end, and the
+//! variables that the application gets.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::DeepMerge as _;
+use k8s_openapi::api::core::v1::{
+    Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
+    HTTPGetAction, Lifecycle, LifecycleHandler, PodSecurityContext, PodSpec, PodTemplateSpec,
+    Probe, SeccompProfile, SecretKeySelector, SecurityContext, SleepAction, TCPSocketAction,
+    TopologySpreadConstraint, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::super::stack::Stack;
+use super::meta::{self, Component};
+use crate::api::{EmailTls, Environment, annotation};
+
+/// The name of the port in every container that listens.
+pub(super) const PORT: &str = "http";
+
+/// How long a pod goes on serving after it was told to stop, so that every proxy has learnt that it is going.
+/// Locally one proxy on the same machine learns it at once.
+const fn drain_seconds(environment: Environment) -> i64 {
+    match environment {
+        Environment::Local => 2,
+        Environment::Staging | Environment::Production => 15,
+    }
+}
+
+/// How long the process may take to finish its requests after the drain.
+const FINISH_SECONDS: i64 = 30;
+
+/// What a pod template is made from.
+pub(super) struct Pod<'a> {
+    /// The part of the stack.
+    pub(super) component: Component,
+    /// Its one container.
+    pub(super) container: Container,
+    /// Volumes beside `/tmp`.
+    pub(super) volumes: Vec<Volume>,
+    /// How many such pods serve requests; `None` for pods that do not serve.
+    pub(super) serving: Option<i32>,
+    /// The user's template, merged over ours.
+    pub(super) overlay: Option<&'a PodTemplateSpec>,
+}
+
+/// The pod template.
+pub(super) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec {
+    let Pod {
+        component,
+        container,
+        volumes,
+        serving,
+        overlay,
+    } = pod;
+    let tmp = Volume {
+        name: "tmp".into(),
+        empty_dir: Some(EmptyDirVolumeSource::default()),
+        ..Volume::default()
+    };
+    let mut spec = PodSpec {
+        service_account_name: Some(stack.names.service_account().into()),
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        security_context: Some(restricted_pod()),
+        containers: vec![restricted(container)],
+        volumes: Some([tmp].into_iter().chain(volumes).collect()),
+        ..PodSpec::default()
+    };
+    if let Some(replicas) = serving {
+        drain(stack, &mut spec);
+        spread(stack, component, replicas, &mut spec);
+    }
+    let mut template = PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(meta::labels(stack, component)),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(spec),
+    };
+    if let Some(overlay) = overlay {
+        template.merge_from(overlay.clone());
+    }
+    template
+}
+
+/// Pods go on serving for a while after they were told to stop.
+fn drain(stack: &Stack, pod: &mut PodSpec) {
+    let seconds = drain_seconds(stack.environment);
+    for container in &mut pod.containers {
+        container.lifecycle = Some(Lifecycle {
+            pre_stop: Some(LifecycleHandler {
+                sleep: Some(SleepAction { seconds }),
+                ..LifecycleHandler::default()
+            }),
+            ..Lifecycle::default()
+        });
+    }
+    pod.termination_grace_period_seconds = Some(seconds + FINISH_SECONDS);
+}
+
+/// Replicas go to different nodes where there are some.
+fn spread(stack: &Stack, component: Component, replicas: i32, pod: &mut PodSpec) {
+    if replicas < 2 {
+        return;
+    }
+    pod.topology_spread_constraints = Some(vec![TopologySpreadConstraint {
+        label_selector: Some(meta::label_selector(stack, component)),
+        max_skew: 1,
+        topology_key: "kubernetes.io/hostname".into(),
+        when_unsatisfiable: "ScheduleAnyway".into(),
+        ..TopologySpreadConstraint::default()
+    }]);
+}
+
+/// What the Pod Security Standard `restricted` asks of a pod.
+fn restricted_pod() -> PodSecurityContext {
+    PodSecurityContext {
+        run_as_non_root: Some(true),
+        seccomp_profile: Some(SeccompProfile {
+            type_: "RuntimeDefault".into(),
+            localhost_profile: None,
+        }),
+        ..PodSecurityContext::default()
+    }
+}
+
+/// Puts the hash of what a pod reads on its template, so that a changed value makes new pods.
+pub(super) fn annotate(template: &mut PodTemplateSpec, secrets_hash: &str) {
+    let metadata = template.metadata.get_or_insert_default();
+    let annotations = metadata.annotations.get_or_insert_default();
+    annotations.insert(annotation::SECRETS_HASH.into(), secrets_hash.into());
+}
+
+/// A container that may nothing but write to its volumes.
+fn restricted(mut container: Container) -> Container {
+    container.security_context = Some(SecurityContext {
+        allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
+        capabilities: Some(Capabilities {
+            drop: Some(vec!["ALL".into()]),
+            add: None,
+        }),
+        ..SecurityContext::default()
+    });
+    container
+        .volume_mounts
+        .get_or_insert_default()
+        .push(mount("tmp", "/tmp"));
+    container
+}
+
+/// A volume at a path.
+pub(super) fn mount(name: &str, path: &str) -> VolumeMount {
+    VolumeMount {
+        name: name.into(),
+        mount_path: path.into(),
+        ..VolumeMount::default()
+    }
+}
+
+/// The port of a container.
+pub(super) fn port(port: i32) -> Vec<ContainerPort> {
+    vec![ContainerPort {
+        name: Some(PORT.into()),
+        container_port: port,
+        protocol: Some("TCP".into()),
+        ..ContainerPort::default()
+    }]
+}
+
+/// Asks every second until the container has started, so that a roll-out does not wait for a longer period.
+pub(super) fn startup_probe(check: Probe, deadline: std::time::Duration) -> Probe {
+    Probe {
+        period_seconds: Some(1),
+        timeout_seconds: Some(3),
+        failure_threshold: Some(i32::try_from(deadline.as_secs()).unwrap_or(i32::MAX).max(1)),
+        ..check
+    }
+}
+
+/// Takes a pod out of its Service after two misses.
+pub(super) fn readiness_probe(check: Probe) -> Probe {
+    Probe {
+        period_seconds: Some(5),
+        timeout_seconds: Some(3),
+        failure_threshold: Some(2),
+        ..check
+    }
+}
+
+/// Restarts a container that has not answered for a minute. It must not ask for what lies behind the container: a
+/// database that is down is not mended by restarts.
+pub(super) fn liveness_probe(check: Probe) -> Probe {
+    Probe {
+        period_seconds: Some(10),
+        timeout_seconds: Some(5),
+        failure_threshold: Some(6),
+        ..check
+    }
+}
+
+/// A probe that asks a path.
+pub(super) fn http(path: &str) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.into()),
+            port: IntOrString::String(PORT.into()),
+            ..HTTPGetAction::default()
+        }),
+        ..Probe::default()
+    }
+}
+
+/// A probe that opens a connection.
+pub(super) fn tcp() -> Probe {
+    Probe {
+        tcp_socket: Some(TCPSocketAction {
+            port: IntOrString::String(PORT.into()),
+            host: None,
+        }),
+        ..Probe::default()
+    }
+}
+
+/// The variables of the backend image: ours first, since the user's may refer to them; of one name the user's wins.
+pub(super) fn backend_env(stack: &Stack) -> Vec<EnvVar> {
+    let mut all = plain_env(stack);
+    all.extend(secret_env(stack));
+    let users = &stack.backend.env;
+    all.retain(|ours| users.iter().all(|it| it.name != ours.name));
+    all.extend(users.iter().cloned());
+    all
+}
+
+fn plain_env(stack: &Stack) -> Vec<EnvVar> {
+    let dashboard = stack.edge.dashboard_url();
+    let mut pairs = vec![
+        ("ENVIRONMENT", stack.environment.as_str().to_owned()),
+        ("DOMAIN", stack.domain.clone()),
+        ("STACK_NAME", stack.names.stack().to_owned()),
+        ("PROJECT_NAME", stack.project_name.clone()),
+        ("FRONTEND_HOST", dashboard.clone()),
+        (
+            "BACKEND_CORS_ORIGINS",
+            cors_origins(stack.environment, dashboard),
+        ),
+        ("FIRST_SUPERUSER", stack.superuser.clone()),
+        ("WEB_CONCURRENCY", stack.backend.workers.to_string()),
+        ("APP_VERSION", stack.version.clone()),
+    ];
+    if let Some(email) = &stack.email {
+        pairs.extend([
+            ("SMTP_HOST", email.host.clone()),
+            ("SMTP_PORT", email.port.to_string()),
+            ("SMTP_TLS", (email.tls == EmailTls::Starttls).to_string()),
+            ("SMTP_SSL", (email.tls == EmailTls::Tls).to_string()),
+            ("EMAILS_FROM_EMAIL", email.from.clone()),
+        ]);
+    }
+    let literal = |(name, value): (&str, String)| EnvVar {
+        name: name.to_owned(),
+        // The kubelet expands $(NAME); a value is not meant to be expanded.
+        value: Some(value.replace("$(", "$$(")),
+        value_from: None,
+    };
+    pairs.into_iter().map(literal).collect()
+}
+
+fn secret_env(stack: &Stack) -> Vec<EnvVar> {
+    let connection = stack.names.database_connection().to_string();
+    let mut all: Vec<EnvVar> = stack
+        .secrets
+        .references
+        .iter()
+        .filter(|(name, _)| **name != "POSTGRES_PASSWORD")
+        .map(|(name, reference)| from_secret(name, &reference.secret, &reference.key))
+        .collect();
+    all.extend(
+        [
+            ("POSTGRES_SERVER", "host"),
+            ("POSTGRES_PORT", "port"),
+            ("POSTGRES_DB", "dbname"),
+            ("POSTGRES_USER", "user"),
+            ("POSTGRES_PASSWORD", "password"),
+            ("DATABASE_URL", "uri"),
+            ("PGHOST", "host"),
+            ("PGPORT", "port"),
+            ("PGDATABASE", "dbname"),
+            ("PGUSER", "user"),
+            ("PGPASSWORD", "password"),
+            ("PGSSLMODE", "sslmode"),
+        ]
+        .map(|(name, key)| from_secret(name, &connection, key)),
+    );
+    all
+}
+
+/// A variable whose value is a key of a Secret.
+pub(super) fn from_secret(name: &str, secret: &str, key: &str) -> EnvVar {
+    EnvVar {
+        name: name.into(),
+        value: None,
+        value_from: Some(EnvVarSource {
+            secret_key_ref: Some(SecretKeySelector {
+                name: secret.into(),
+                key: key.into(),
+                optional: None,
+            }),
+            ..EnvVarSource::default()
+        }),
+    }
+}
+
+/// Where browsers may call the API from. In local also the ports that people know from their own machine.
+fn cors_origins(environment: Environment, dashboard: String) -> String {
+    let mut origins = vec![dashboard];
+    if environment == Environment::Local {
+        origins.extend(["http://localhost".into(), "http://localhost:5173".into()]);
+    }
+    origins.join(",")
+}
+
+/// Text values of a Secret.
+pub(super) fn string_data<const N: usize>(
+    pairs: [(&str, String); N],
+) -> BTreeMap<String, k8s_openapi::ByteString> {
+    pairs
+        .map(|(key, value)| (key.to_owned(), k8s_openapi::ByteString(value.into_bytes())))
+        .into()
+}

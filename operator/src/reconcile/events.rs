@@ -1,0 +1,160 @@
+//! Which changes of the status are worth an Event.
+//!
+//! Invariant: pure. An Event is made of a change, never of a state, so that a stack at rest makes none.
+
+use k8s_controller::events::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::runtime::events::EventType;
+
+use crate::api::{AppStackStatus, Reason, StageName};
+
+/// Reasons for which a condition is False while all goes well.
+const PROGRESS: [Reason; 6] = [
+    Reason::WaitingForEarlierStage,
+    Reason::SpecNotSeenYet,
+    Reason::ReplicasOutdated,
+    Reason::ReplicasPending,
+    Reason::JobRunning,
+    Reason::RollingOut,
+];
+/// What we tell of: the spec, the stages and the whole. Reconciling and Stalled say the same once more.
+const TOLD: [&str; 2] = ["Accepted", "Ready"];
+
+/// The Events of a change from one status to the next.
+#[must_use]
+pub fn of_change(before: Option<&AppStackStatus>, after: &AppStackStatus) -> Vec<Event> {
+    let before = before
+        .map(|it| it.conditions.as_slice())
+        .unwrap_or_default();
+    let old = |new: &Condition| before.iter().find(|it| it.type_ == new.type_);
+    after
+        .conditions
+        .iter()
+        .filter(|new| is_told(new))
+        .filter(|new| {
+            old(new).is_none_or(|old| (&old.status, &old.reason) != (&new.status, &new.reason))
+        })
+        .filter_map(event)
+        .collect()
+}
+
+/// An Event for what does not stop a roll-out.
+#[must_use]
+pub fn warning(note: String) -> Event {
+    Event {
+        type_: EventType::Warning,
+        reason: "InsecureValue".into(),
+        action: "Check".into(),
+        note: Some(note),
+        related: None,
+    }
+}
+
+/// Stages whose gates opened, with the seconds that they took.
+#[must_use]
+pub fn opened(before: Option<&AppStackStatus>, after: &AppStackStatus) -> Vec<(&'static str, u64)> {
+    let find = |status: &AppStackStatus, type_: &str| {
+        status
+            .conditions
+            .iter()
+            .find(|it| it.type_ == type_)
+            .cloned()
+    };
+    StageName::ALL
+        .into_iter()
+        .filter_map(|stage| {
+            let type_ = stage.condition().as_str();
+            let old = find(before?, type_).filter(|it| it.status != "True")?;
+            let new = find(after, type_).filter(|it| it.status == "True")?;
+            let took = new
+                .last_transition_time
+                .0
+                .duration_since(old.last_transition_time.0);
+            Some((stage.as_str(), u64::try_from(took.as_secs()).unwrap_or(0)))
+        })
+        .collect()
+}
+
+fn is_told(condition: &Condition) -> bool {
+    let stage = StageName::ALL
+        .iter()
+        .any(|it| it.condition().as_str() == condition.type_);
+    stage || TOLD.contains(&condition.type_.as_str())
+}
+
+fn event(condition: &Condition) -> Option<Event> {
+    let good = condition.status == "True";
+    let progress = PROGRESS.iter().any(|it| it.as_str() == condition.reason);
+    let unneeded = [Reason::NotNeeded, Reason::Valid]
+        .iter()
+        .any(|it| it.as_str() == condition.reason);
+    if unneeded || (progress && condition.reason != Reason::RollingOut.as_str()) {
+        return None;
+    }
+    Some(Event {
+        type_: if good || progress {
+            EventType::Normal
+        } else {
+            EventType::Warning
+        },
+        reason: if good {
+            condition.type_.clone()
+        } else {
+            condition.reason.clone()
+        },
+        action: "RollOut".into(),
+        note: Some(condition.message.clone()),
+        related: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    fn status(type_: &str, status: &str, reason: Reason, second: i64) -> AppStackStatus {
+        AppStackStatus {
+            conditions: vec![Condition {
+                type_: type_.into(),
+                status: status.into(),
+                reason: reason.as_str().into(),
+                message: "m".into(),
+                last_transition_time: Time(jiff::Timestamp::from_second(second).unwrap()),
+                observed_generation: None,
+            }],
+            ..AppStackStatus::default()
+        }
+    }
+
+    #[test]
+    fn a_state_that_lasts_makes_no_event() {
+        let failed = status("MigrationReady", "False", Reason::JobFailed, 1);
+        assert_eq!(of_change(Some(&failed), &failed), []);
+    }
+
+    #[test]
+    fn a_failure_makes_a_warning_with_its_reason() {
+        let running = status("MigrationReady", "False", Reason::JobRunning, 1);
+        let failed = status("MigrationReady", "False", Reason::JobFailed, 1);
+        let events = of_change(Some(&running), &failed);
+        assert_eq!(events.len(), 1);
+        assert_eq!(
+            (events[0].type_, events[0].reason.as_str()),
+            (EventType::Warning, "JobFailed")
+        );
+    }
+
+    #[test]
+    fn progress_of_a_stage_makes_no_event_and_its_end_makes_one() {
+        let pending = status("BackendReady", "False", Reason::ReplicasPending, 1);
+        let ready = status("BackendReady", "True", Reason::Available, 8);
+        assert_eq!(of_change(None, &pending), []);
+        let events = of_change(Some(&pending), &ready);
+        assert_eq!(
+            (events[0].type_, events[0].reason.as_str()),
+            (EventType::Normal, "BackendReady")
+        );
+        assert_eq!(opened(Some(&pending), &ready), [("backend", 7)]);
+    }
+}

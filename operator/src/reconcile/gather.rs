@@ -1,0 +1,162 @@
+//! Reads what the spec refers to and draws what chance gives.
+//!
+//! Invariant: judges nothing and writes nothing. What is absent is left out of the `Inputs`; `check` says so.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::networking::v1::IngressClass;
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt as _};
+use rand::Rng as _;
+use rand::distr::Alphanumeric;
+use secrecy::SecretString;
+
+use super::certificate::{self, Certificate, SecretData};
+use super::check;
+use super::inputs::{Drawn, Inputs, Records, ReleaseRecord, referenced_secrets};
+use super::names::Names;
+use super::record::{self, Record};
+use super::request::send;
+use crate::api::AppStack;
+use crate::error::{Error, Result};
+
+/// Everything that a roll-out depends on beside the spec.
+///
+/// # Errors
+/// If the API server refuses a read or cannot be reached.
+pub async fn inputs(
+    client: &Client,
+    app: &AppStack,
+    traefik_kinds: bool,
+    now: Timestamp,
+) -> Result<Inputs> {
+    let namespace = app.namespace().unwrap_or_default();
+    let names = Names::of(&app.name_any());
+    let secrets = secrets(client, &namespace, app, &names).await?;
+    let certificate = self_signed(app, &names, &secrets, now)?;
+    Ok(Inputs {
+        ingress_classes: ingress_classes(client).await?,
+        records: records(client, &namespace, &names).await?,
+        drawn: draw(),
+        traefik_kinds,
+        certificate,
+        secrets,
+    })
+}
+
+async fn secrets(
+    client: &Client,
+    namespace: &str,
+    app: &AppStack,
+    names: &Names,
+) -> Result<BTreeMap<String, SecretData>> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let own = [names.secrets(), names.authority(), names.certificate()].map(String::from);
+    let mut wanted: Vec<String> = referenced_secrets(&app.spec)
+        .map(str::to_owned)
+        .chain(own)
+        .collect();
+    wanted.sort();
+    wanted.dedup();
+    let mut found = BTreeMap::new();
+    for name in wanted {
+        let secret = send(api.get_opt(&name))
+            .await
+            .map_err(|source| Error::Read {
+                what: format!("Secret {name}"),
+                source,
+            })?;
+        found.extend(secret.map(|secret| (name, data(secret))));
+    }
+    Ok(found)
+}
+
+/// Values that are no text are left out: none of ours is binary.
+fn data(secret: Secret) -> SecretData {
+    let text = |bytes| String::from_utf8(bytes).ok().map(SecretString::from);
+    secret
+        .data
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, text(value.0)?)))
+        .collect()
+}
+
+fn self_signed(
+    app: &AppStack,
+    names: &Names,
+    secrets: &BTreeMap<String, SecretData>,
+    now: Timestamp,
+) -> Result<Option<Certificate>> {
+    let tls = app.spec.edge.as_ref().and_then(|it| it.tls.as_ref());
+    if tls.is_some_and(|it| it.self_signed.is_none()) {
+        return Ok(None);
+    }
+    let (dashboard, api) = check::hosts(&app.spec);
+    let hosts: Vec<String> = dashboard.into_iter().chain([api]).collect();
+    let authority = secrets.get(names.authority().as_str());
+    let stored = secrets.get(names.certificate().as_str());
+    if let Some(current) = certificate::current(authority, stored, &hosts, now) {
+        return Ok(Some(current));
+    }
+    certificate::issue(authority, &hosts, now)
+        .map(Some)
+        .map_err(Error::Certificate)
+}
+
+async fn ingress_classes(client: &Client) -> Result<Vec<IngressClass>> {
+    let api: Api<IngressClass> = Api::all(client.clone());
+    let list = send(api.list(&ListParams::default())).await;
+    Ok(list
+        .map_err(|source| Error::Read {
+            what: "IngressClasses".into(),
+            source,
+        })?
+        .items)
+}
+
+async fn records(client: &Client, namespace: &str, names: &Names) -> Result<Records> {
+    let api: Api<ControllerRevision> = Api::namespaced(client.clone(), namespace);
+    let list = send(api.list(&ListParams::default().labels(&record::selector(names)))).await;
+    let list = list.map_err(|source| Error::Read {
+        what: "the records of releases".into(),
+        source,
+    })?;
+    let mut records = Records::default();
+    for revision in list {
+        let verified_at = revision
+            .metadata
+            .creation_timestamp
+            .as_ref()
+            .map(|time| time.0);
+        match record::parse(&revision) {
+            Some(Record::Release { hash, spec }) => records.releases.push(ReleaseRecord {
+                revision: revision.revision,
+                verified_at,
+                hash,
+                spec: *spec,
+            }),
+            Some(Record::Migration { hash }) => records.migrations.push(hash),
+            Some(Record::Seed) => records.seeded = true,
+            // Of a future version of this operator; nothing to us.
+            None => {}
+        }
+    }
+    Ok(records)
+}
+
+/// Long enough that nobody guesses them, and of letters and digits alone, so that they need no quoting anywhere.
+fn draw() -> Drawn {
+    let text = |length: usize| -> SecretString {
+        let letters = rand::rng().sample_iter(&Alphanumeric).take(length);
+        letters.map(char::from).collect::<String>().into()
+    };
+    Drawn {
+        secret_key: text(48),
+        superuser_password: text(24),
+        database_password: text(32),
+    }
+}

@@ -1,0 +1,229 @@
+//! The names of everything that a stack is made of. The one place where they are put together.
+//!
+//! Invariant: pure. Every name is a DNS label of at most 63 characters, whatever the stack is called.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// The length of a DNS label (RFC 1035), which Services, pods' host names and label values share.
+const MAX_LABEL: usize = 63;
+/// Pods of a StatefulSet carry `<name>-<10 characters>` as a label value, so its name must be this much shorter.
+const MAX_STATEFUL_SET: usize = 52;
+
+/// The name of a child: a DNS label.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChildName(String);
+
+impl ChildName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// `<stack>-<suffix>`; where that is too long, a shortened stack name with a hash of the whole.
+    fn new(stack: &str, suffix: &str, max: usize) -> Self {
+        let whole = format!("{stack}-{suffix}");
+        if whole.len() <= max {
+            return Self(whole);
+        }
+        let digest = short_hash(&[&whole]);
+        let room = max.saturating_sub(suffix.len() + digest.len() + 2);
+        let head: String = stack.chars().take(room).collect();
+        Self(format!("{}-{digest}-{suffix}", head.trim_end_matches('-')))
+    }
+}
+
+impl fmt::Display for ChildName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<ChildName> for String {
+    fn from(name: ChildName) -> Self {
+        name.0
+    }
+}
+
+impl From<&ChildName> for String {
+    fn from(name: &ChildName) -> Self {
+        name.0.clone()
+    }
+}
+
+/// The names of one stack's children.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    stack: String,
+}
+
+impl Names {
+    /// The names of the children of the AppStack called `stack`.
+    #[must_use]
+    pub fn of(stack: &str) -> Self {
+        Self {
+            stack: stack.to_owned(),
+        }
+    }
+
+    /// The name of the AppStack itself.
+    #[must_use]
+    pub fn stack(&self) -> &str {
+        &self.stack
+    }
+
+    /// The ServiceAccount of every pod: it may nothing.
+    #[must_use]
+    pub fn service_account(&self) -> ChildName {
+        self.child("app")
+    }
+
+    /// The Secret of generated values.
+    #[must_use]
+    pub fn secrets(&self) -> ChildName {
+        self.child("secrets")
+    }
+
+    /// The embedded database: its StatefulSet and its Service.
+    #[must_use]
+    pub fn database(&self) -> ChildName {
+        ChildName::new(&self.stack, "db", MAX_STATEFUL_SET)
+    }
+
+    /// The Secret with the connection to the database.
+    #[must_use]
+    pub fn database_connection(&self) -> ChildName {
+        self.child("db-app")
+    }
+
+    /// The Job of the migration with this hash.
+    #[must_use]
+    pub fn migration(&self, hash: &str) -> ChildName {
+        self.child(&format!("migrate-{hash}"))
+    }
+
+    /// The Job of the seed. There is one in the life of a stack.
+    #[must_use]
+    pub fn seed(&self) -> ChildName {
+        self.child("seed")
+    }
+
+    /// The network policy of the Jobs.
+    #[must_use]
+    pub fn jobs(&self) -> ChildName {
+        self.child("jobs")
+    }
+
+    /// The backend: its Deployment, Service and disruption budget.
+    #[must_use]
+    pub fn backend(&self) -> ChildName {
+        self.child("backend")
+    }
+
+    /// The frontend: its Deployment, Service and disruption budget.
+    #[must_use]
+    pub fn frontend(&self) -> ChildName {
+        self.child("frontend")
+    }
+
+    /// The ConfigMap of the frontend with this content. Named by content, so that pods of the old release keep theirs.
+    #[must_use]
+    pub fn frontend_config(&self, hash: &str) -> ChildName {
+        self.child(&format!("frontend-{hash}"))
+    }
+
+    /// The Ingress of HTTPS, or of HTTP where TLS is off.
+    #[must_use]
+    pub fn ingress(&self) -> ChildName {
+        self.child("edge")
+    }
+
+    /// The Ingress of plain HTTP beside HTTPS.
+    #[must_use]
+    pub fn http_ingress(&self) -> ChildName {
+        self.child("edge-http")
+    }
+
+    /// The Secret of the self-signed authority.
+    #[must_use]
+    pub fn authority(&self) -> ChildName {
+        self.child("ca")
+    }
+
+    /// The Secret of the self-signed certificate.
+    #[must_use]
+    pub fn certificate(&self) -> ChildName {
+        self.child("tls")
+    }
+
+    /// The Traefik middleware that sends HTTP to HTTPS.
+    #[must_use]
+    pub fn redirect(&self) -> ChildName {
+        self.child("redirect")
+    }
+
+    /// The Traefik middleware that tells browsers to use HTTPS alone.
+    #[must_use]
+    pub fn hsts(&self) -> ChildName {
+        self.child("hsts")
+    }
+
+    /// The record of a release, and its name in the status.
+    #[must_use]
+    pub fn release(&self, hash: &str) -> ChildName {
+        self.child(hash)
+    }
+
+    fn child(&self, suffix: &str) -> ChildName {
+        ChildName::new(&self.stack, suffix, MAX_LABEL)
+    }
+}
+
+/// Ten hexadecimal characters of the SHA-256 of the parts, each ended by a zero byte so that they cannot run together.
+#[must_use]
+pub fn short_hash(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    hasher
+        .finalize()
+        .iter()
+        .take(5)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_name_is_the_stack_and_the_part() {
+        assert_eq!(Names::of("shop").backend().as_str(), "shop-backend");
+    }
+
+    #[test]
+    fn the_longest_stack_name_that_is_accepted_needs_no_shortening() {
+        let stack = "s".repeat(40);
+        let name = Names::of(&stack).migration("0123456789");
+        assert_eq!(name.as_str(), format!("{stack}-migrate-0123456789"));
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_is_shortened_and_stays_distinct() {
+        let one = Names::of(&"a".repeat(63)).backend();
+        let other = Names::of(&format!("{}b", "a".repeat(62))).backend();
+        assert!(one.as_str().len() <= MAX_LABEL, "{one}");
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn parts_of_a_hash_do_not_run_together() {
+        assert_ne!(short_hash(&["ab", "c"]), short_hash(&["a", "bc"]));
+        assert_eq!(short_hash(&["a"]).len(), 10);
+    }
+}

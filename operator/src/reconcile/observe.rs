@@ -1,0 +1,209 @@
+//! Turns applied objects into the few facts that gates judge. Every read of a foreign status is here.
+//!
+//! Invariant: reads, and judges nothing. Pods and logs are read only of what is not available yet, and secret values
+//! are cut out of logs before anybody sees them.
+
+mod job;
+mod pods;
+
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use kube::{Api, Client};
+use secrecy::SecretString;
+
+use super::apply::Applied;
+use super::desired::{Object, selector_text};
+use super::request::send;
+use crate::error::{Error, Result};
+
+pub use job::{JobRun, JobState, job_failed};
+pub use pods::{Cause, Trouble};
+
+/// What was seen of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observed {
+    /// Pods that are to run.
+    Workload(Workload),
+    /// A Job.
+    Job(JobRun),
+    /// Nothing to wait for.
+    Nothing,
+}
+
+/// Pods that are to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workload {
+    /// Whether the object's controller has seen the spec that we applied.
+    pub seen: bool,
+    /// How many pods there are to be.
+    pub wanted: i32,
+    /// How many there are of the current template.
+    pub updated: i32,
+    /// How many of the current template are available. Kubernetes counts available pods of all templates, so this
+    /// is known to be all of them once no old pod is left.
+    pub available: i32,
+    /// How many there are in all, old ones included.
+    pub total: i32,
+    /// Whether the deadline for becoming ready has passed.
+    pub late: bool,
+    /// Why pods could not be made, where they could not.
+    pub refused: Option<String>,
+    /// What keeps the newest pod from becoming ready, where something does.
+    pub trouble: Option<Trouble>,
+}
+
+impl Workload {
+    /// Whether every pod is of the current template and available.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.seen
+            && self.updated >= self.wanted
+            && self.total <= self.updated
+            && self.available >= self.wanted
+    }
+}
+
+/// Observes one stack.
+pub struct Observer<'a> {
+    /// To read pods and logs.
+    pub client: &'a Client,
+    /// Where the stack is.
+    pub namespace: &'a str,
+    /// What must not be seen in a log.
+    pub secrets: &'a [SecretString],
+}
+
+impl Observer<'_> {
+    /// What was seen of the applied objects of a stage.
+    ///
+    /// # Errors
+    /// If the API server refuses a read.
+    pub async fn stage(&self, applied: &[Applied]) -> Result<Vec<Observed>> {
+        let mut observed = Vec::with_capacity(applied.len());
+        for it in applied {
+            observed.push(match it.object() {
+                Object::Deployment(it) => Observed::Workload(self.deployment(it).await?),
+                Object::StatefulSet(it) => Observed::Workload(self.stateful_set(it).await?),
+                Object::Job(it) => Observed::Job(self.job(it).await?),
+                Object::Finished(_) => Observed::Job(JobRun::done()),
+                Object::ServiceAccount(_)
+                | Object::Secret(_)
+                | Object::ConfigMap(_)
+                | Object::NetworkPolicy(_)
+                | Object::Service(_)
+                | Object::PodDisruptionBudget(_)
+                | Object::Middleware(_)
+                | Object::Ingress(_) => Observed::Nothing,
+            });
+        }
+        Ok(observed)
+    }
+
+    async fn deployment(&self, it: &Deployment) -> Result<Workload> {
+        let spec = it.spec.clone().unwrap_or_default();
+        let status = it.status.clone().unwrap_or_default();
+        let condition = |type_: &str, value: &str| {
+            let conditions = status.conditions.iter().flatten();
+            conditions
+                .clone()
+                .find(|it| it.type_ == type_ && it.status == value)
+        };
+        let mut workload = Workload {
+            seen: status.observed_generation >= it.metadata.generation,
+            wanted: spec.replicas.unwrap_or(1),
+            updated: status.updated_replicas.unwrap_or(0),
+            available: status.available_replicas.unwrap_or(0),
+            total: status.replicas.unwrap_or(0),
+            late: condition("Progressing", "False")
+                .is_some_and(|it| it.reason.as_deref() == Some("ProgressDeadlineExceeded")),
+            refused: condition("ReplicaFailure", "True").and_then(|it| it.message.clone()),
+            trouble: None,
+        };
+        workload.trouble = self.trouble(&workload, spec.selector.match_labels).await?;
+        Ok(workload)
+    }
+
+    async fn stateful_set(&self, it: &StatefulSet) -> Result<Workload> {
+        let spec = it.spec.clone().unwrap_or_default();
+        let status = it.status.clone().unwrap_or_default();
+        let current = status.current_revision == status.update_revision;
+        let updated = if current {
+            status.replicas
+        } else {
+            status.updated_replicas.unwrap_or(0)
+        };
+        let mut workload = Workload {
+            seen: status.observed_generation >= it.metadata.generation,
+            wanted: spec.replicas.unwrap_or(1),
+            updated,
+            available: status.available_replicas.unwrap_or(0),
+            total: status.replicas,
+            ..Workload::default()
+        };
+        workload.trouble = self.trouble(&workload, spec.selector.match_labels).await?;
+        Ok(workload)
+    }
+
+    async fn trouble(
+        &self,
+        workload: &Workload,
+        labels: Option<std::collections::BTreeMap<String, String>>,
+    ) -> Result<Option<Trouble>> {
+        if !workload.seen || workload.is_complete() {
+            return Ok(None);
+        }
+        let pods = self
+            .pods(&selector_text(&labels.unwrap_or_default()))
+            .await?;
+        let Some(mut trouble) = pods::trouble(&pods) else {
+            return Ok(None);
+        };
+        if trouble.cause == Cause::Crashing {
+            trouble.log = self.log(&trouble.pod, true).await;
+        }
+        Ok(Some(trouble))
+    }
+
+    async fn job(&self, it: &k8s_openapi::api::batch::v1::Job) -> Result<JobRun> {
+        let mut run = job::run(it);
+        if run.state == JobState::Done {
+            return Ok(run);
+        }
+        let labels = it
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.selector.clone())
+            .unwrap_or_default();
+        let pods = self
+            .pods(&selector_text(&labels.match_labels.unwrap_or_default()))
+            .await?;
+        run.trouble = pods::trouble(&pods);
+        if let Some(failed) = pods::newest_failed(&pods) {
+            run.log = self.log(&failed, false).await;
+        }
+        Ok(run)
+    }
+
+    async fn pods(&self, selector: &str) -> Result<Vec<Pod>> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace);
+        let list = send(api.list(&ListParams::default().labels(selector))).await;
+        Ok(list
+            .map_err(|source| Error::Read {
+                what: "pods".into(),
+                source,
+            })?
+            .items)
+    }
+
+    /// The last lines of a pod. A log that cannot be read is no reason to stop: it is only there to help.
+    async fn log(&self, pod: &str, previous: bool) -> Option<String> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace);
+        let text = match send(api.logs(pod, &pods::log_params(previous))).await {
+            Ok(text) => text,
+            Err(_) if previous => send(api.logs(pod, &pods::log_params(false))).await.ok()?,
+            Err(_) => return None,
+        };
+        pods::tail(&text, self.secrets)
+    }
+}

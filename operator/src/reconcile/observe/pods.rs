@@ -1,0 +1,256 @@
+//! What keeps a pod from becoming ready, in words that people can act on.
+
+use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Pod};
+use kube::ResourceExt;
+use kube::api::LogParams;
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// How many lines of a log are shown.
+const LOG_LINES: i64 = 10;
+/// How many characters of a log are shown: a condition's message holds 32,768, and people read far less.
+const LOG_CHARACTERS: usize = 1500;
+/// A secret value shorter than this is not cut out: it would cut words apart and hides nothing worth hiding.
+const SHORTEST_SECRET: usize = 4;
+
+/// What keeps a pod from becoming ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The pod.
+    pub pod: String,
+    /// The kind of trouble.
+    pub cause: Cause,
+    /// What Kubernetes says of it.
+    pub message: String,
+    /// The last lines of its container, where it ran.
+    pub log: Option<String>,
+}
+
+/// The kind of trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The image cannot be pulled.
+    Image,
+    /// The image would run as root.
+    Root,
+    /// The container cannot be made.
+    Config,
+    /// The container ends again and again.
+    Crashing,
+    /// No node takes the pod.
+    Unschedulable,
+}
+
+/// The trouble of the newest pod that has any.
+pub(super) fn trouble(pods: &[Pod]) -> Option<Trouble> {
+    let mut pods: Vec<&Pod> = pods
+        .iter()
+        .filter(|it| it.metadata.deletion_timestamp.is_none())
+        .collect();
+    pods.sort_by_key(|it| {
+        std::cmp::Reverse(it.metadata.creation_timestamp.as_ref().map(|time| time.0))
+    });
+    pods.into_iter().find_map(trouble_of)
+}
+
+/// The name of the newest pod that failed.
+pub(super) fn newest_failed(pods: &[Pod]) -> Option<String> {
+    let failed = pods
+        .iter()
+        .filter(|it| it.status.as_ref().and_then(|it| it.phase.as_deref()) == Some("Failed"));
+    failed
+        .max_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|time| time.0))
+        .map(ResourceExt::name_any)
+}
+
+/// Which part of a log is read.
+pub(super) fn log_params(previous: bool) -> LogParams {
+    LogParams {
+        tail_lines: Some(LOG_LINES),
+        limit_bytes: Some(16 * 1024),
+        previous,
+        ..LogParams::default()
+    }
+}
+
+/// The end of a log without secret values; `None` if there is nothing in it.
+pub(super) fn tail(log: &str, secrets: &[SecretString]) -> Option<String> {
+    let mut text = log.trim().to_owned();
+    for secret in secrets {
+        let secret = secret.expose_secret();
+        if secret.len() >= SHORTEST_SECRET {
+            text = text.replace(secret, "***");
+        }
+    }
+    let skipped = text.chars().count().saturating_sub(LOG_CHARACTERS);
+    let text: String = text.chars().skip(skipped).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+fn trouble_of(pod: &Pod) -> Option<Trouble> {
+    let status = pod.status.as_ref()?;
+    let conditions = status.conditions.iter().flatten();
+    let unschedulable = conditions
+        .filter(|it| it.type_ == "PodScheduled" && it.reason.as_deref() == Some("Unschedulable"))
+        .find_map(|it| it.message.clone())
+        .map(|message| (Cause::Unschedulable, message));
+    let containers = status
+        .init_container_statuses
+        .iter()
+        .chain(&status.container_statuses)
+        .flatten();
+    let (cause, message) =
+        unschedulable.or_else(|| containers.clone().find_map(container_trouble))?;
+    Some(Trouble {
+        pod: pod.name_any(),
+        cause,
+        message,
+        log: None,
+    })
+}
+
+fn container_trouble(container: &ContainerStatus) -> Option<(Cause, String)> {
+    let state = container.state.as_ref()?;
+    if let Some(waiting) = &state.waiting {
+        return waiting_trouble(container, waiting);
+    }
+    // Between its end and the next start a container is terminated, not waiting.
+    let ended = state
+        .terminated
+        .as_ref()
+        .filter(|_| container.restart_count > 0)?;
+    Some((Cause::Crashing, exit_message(container, ended.exit_code)))
+}
+
+fn waiting_trouble(
+    container: &ContainerStatus,
+    waiting: &ContainerStateWaiting,
+) -> Option<(Cause, String)> {
+    let said = waiting.message.clone().unwrap_or_default();
+    match waiting.reason.as_deref()? {
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "RegistryUnavailable" => Some((
+            Cause::Image,
+            format!("cannot pull {}: {said}", container.image),
+        )),
+        "CreateContainerConfigError" if said.contains("runAsNonRoot") => Some((Cause::Root, said)),
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+            Some((Cause::Config, said))
+        }
+        "CrashLoopBackOff" => {
+            let ended = container
+                .last_state
+                .as_ref()
+                .and_then(|it| it.terminated.as_ref());
+            Some((
+                Cause::Crashing,
+                exit_message(container, ended.map_or(-1, |it| it.exit_code)),
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn exit_message(container: &ContainerStatus, exit_code: i32) -> String {
+    let times = container.restart_count + 1;
+    format!(
+        "container {} ended with exit code {exit_code}, {times} time(s) so far",
+        container.name
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn pod(status: Value) -> Pod {
+        serde_json::from_value(json!({"metadata": {"name": "p"}, "status": status})).unwrap()
+    }
+
+    fn container(state: Value) -> Value {
+        json!({"containerStatuses": [{
+            "name": "c", "image": "a/b:1", "imageID": "", "ready": false, "restartCount": 1, "state": state
+        }]})
+    }
+
+    fn check(status: Value, cause: Option<Cause>) {
+        assert_eq!(trouble(&[pod(status)]).map(|it| it.cause), cause);
+    }
+
+    #[test]
+    fn a_pod_that_is_starting_has_no_trouble() {
+        check(
+            container(json!({"waiting": {"reason": "ContainerCreating"}})),
+            None,
+        );
+        check(container(json!({"running": {}})), None);
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_pulled_is_named() {
+        let status =
+            container(json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}}));
+        let found = trouble(&[pod(status)]).unwrap();
+        assert_eq!(
+            (found.cause, found.message.as_str()),
+            (Cause::Image, "cannot pull a/b:1: not found")
+        );
+    }
+
+    #[test]
+    fn an_image_that_runs_as_root_is_told_from_other_settings() {
+        let waiting = |message: &str| {
+            container(
+                json!({"waiting": {"reason": "CreateContainerConfigError", "message": message}}),
+            )
+        };
+        check(
+            waiting("container has runAsNonRoot and image will run as root"),
+            Some(Cause::Root),
+        );
+        check(
+            waiting("couldn't find key X in Secret ns/s"),
+            Some(Cause::Config),
+        );
+    }
+
+    #[test]
+    fn a_container_between_two_starts_is_crashing() {
+        check(
+            container(json!({"terminated": {"exitCode": 1}})),
+            Some(Cause::Crashing),
+        );
+        check(
+            container(json!({"waiting": {"reason": "CrashLoopBackOff"}})),
+            Some(Cause::Crashing),
+        );
+    }
+
+    #[test]
+    fn a_pod_that_no_node_takes_says_why() {
+        let scheduled = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "m"});
+        check(
+            json!({"conditions": [scheduled]}),
+            Some(Cause::Unschedulable),
+        );
+    }
+
+    #[test]
+    fn secret_values_are_cut_out_of_a_log() {
+        let secrets = ["hunter2hunter2".to_owned().into(), "a".to_owned().into()];
+        let shown = tail("password hunter2hunter2 is bad\n", &secrets).unwrap();
+        assert_eq!(shown, "password *** is bad");
+    }
+
+    #[test]
+    fn only_the_end_of_a_long_log_is_shown() {
+        let log = format!("{}end", "x".repeat(5000));
+        let shown = tail(&log, &[]).unwrap();
+        assert_eq!(shown.chars().count(), LOG_CHARACTERS);
+        assert!(shown.ends_with("end"));
+        assert_eq!(tail(" \n", &[]), None);
+    }
+}

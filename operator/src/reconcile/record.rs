@@ -1,0 +1,121 @@
+//! Facts that must outlive the objects they are about: a release passed its gates, a migration or the seed was done.
+//!
+//! Invariant: pure. Each fact is a `ControllerRevision` of its own, which the API server keeps from being changed;
+//! `apply` writes it and `gather` reads it.
+
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
+use serde::{Deserialize, Serialize};
+
+use super::names::{ChildName, Names};
+use crate::api::{AppStackSpec, MANAGER, label};
+
+/// Marks a record, so that it is not taken for a revision of a StatefulSet.
+const RECORD: &str = "appstack.dev/record";
+
+/// A fact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "camelCase")]
+pub enum Record {
+    /// Every gate was open for this release.
+    Release {
+        /// Its hash; see `release::hash`.
+        hash: String,
+        /// The spec it was made from.
+        spec: Box<AppStackSpec>,
+    },
+    /// The migration of this content succeeded.
+    Migration {
+        /// Its hash; see `release::migration_hash`.
+        hash: String,
+    },
+    /// The seed succeeded.
+    Seed,
+}
+
+/// The name of a record.
+#[must_use]
+pub fn name(names: &Names, record: &Record) -> ChildName {
+    match record {
+        Record::Release { hash, .. } => names.release(hash),
+        Record::Migration { hash } => names.migration(hash),
+        Record::Seed => names.seed(),
+    }
+}
+
+/// The labels of all records of a stack, as text for a list.
+#[must_use]
+pub fn selector(names: &Names) -> String {
+    format!("{}={},{RECORD}", label::STACK, names.stack())
+}
+
+/// The object that keeps a record. `revision` orders releases and is 1 for the others.
+#[must_use]
+pub fn object(
+    names: &Names,
+    namespace: &str,
+    owner: &OwnerReference,
+    record: &Record,
+    revision: i64,
+) -> ControllerRevision {
+    let kind = match record {
+        Record::Release { .. } => "release",
+        Record::Migration { .. } => "migration",
+        Record::Seed => "seed",
+    };
+    let labels = [
+        (label::STACK, names.stack()),
+        (label::MANAGED_BY, MANAGER),
+        (RECORD, kind),
+    ];
+    ControllerRevision {
+        metadata: ObjectMeta {
+            name: Some(name(names, record).into()),
+            namespace: Some(namespace.into()),
+            labels: Some(
+                labels
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .into(),
+            ),
+            owner_references: Some(vec![owner.clone()]),
+            ..ObjectMeta::default()
+        },
+        data: Some(RawExtension(serde_json::json!(record))),
+        revision,
+    }
+}
+
+/// The record that an object keeps; `None` if it is of a kind that is not known here.
+#[must_use]
+pub fn parse(revision: &ControllerRevision) -> Option<Record> {
+    serde_json::from_value(revision.data.as_ref()?.0.clone()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let spec = "{environment: local, domain: localhost, backend: {image: 'a/b:1'}}";
+        let records = [
+            Record::Release {
+                hash: "0123456789".into(),
+                spec: serde_saphyr::from_str(spec).unwrap(),
+            },
+            Record::Migration { hash: "abc".into() },
+            Record::Seed,
+        ];
+        for record in records {
+            let object = object(
+                &Names::of("shop"),
+                "ns",
+                &OwnerReference::default(),
+                &record,
+                1,
+            );
+            assert_eq!(parse(&object), Some(record));
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! A checked AppStack: every default applied, every reference resolved, every rule held.
+//!
+//! Invariant: data only. `check::stack` makes it, and nothing in it can make the API server refuse what
+//! `desired` builds from it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{EnvVar, PodTemplateSpec, ResourceRequirements};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::certificate::Certificate;
+use super::names::Names;
+use crate::api::{DeletionPolicy, EmailTls, Environment};
+
+/// A checked AppStack.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    /// The names of its children; the first of them is its own.
+    pub names: Names,
+    /// The namespace of everything.
+    pub namespace: String,
+    /// What the children are owned by.
+    pub owner: OwnerReference,
+    /// The environment.
+    pub environment: Environment,
+    /// The base domain.
+    pub domain: String,
+    /// The version that people see: `spec.version`, or the tag of the backend image.
+    pub version: String,
+    /// What the application calls itself.
+    pub project_name: String,
+    /// The first superuser's e-mail address.
+    pub superuser: String,
+    /// The hash of all that makes this release; see `release::hash`.
+    pub release: String,
+    /// Secret values and where pods find them.
+    pub secrets: Secrets,
+    /// The database.
+    pub database: Database,
+    /// The migration, where there is one.
+    pub migration: Option<Migration>,
+    /// The seed, where there is one.
+    pub seed: Option<Seed>,
+    /// The backend.
+    pub backend: Backend,
+    /// The frontend, where there is one.
+    pub frontend: Option<Frontend>,
+    /// The way in.
+    pub edge: Edge,
+    /// The mail server, where there is one.
+    pub email: Option<Email>,
+    /// What happens to the data when the AppStack goes.
+    pub deletion_policy: DeletionPolicy,
+    /// How long pods may take to become ready.
+    pub progress_deadline: Duration,
+}
+
+/// Secret values and where pods find them.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    /// What `<stack>-secrets` holds: values drawn once and kept.
+    pub generated: BTreeMap<String, SecretString>,
+    /// For each variable the Secret and key that it comes from.
+    pub references: BTreeMap<&'static str, KeyReference>,
+    /// The hash of every value that the backend's pods read.
+    pub hash: String,
+    /// The hash of the values that the database's pod reads.
+    pub database_hash: String,
+    /// Every secret value, so that none of them is shown in a log.
+    pub values: Vec<SecretString>,
+    /// `SENTRY_DSN` without its secret part, for the frontend.
+    pub public_sentry_dsn: Option<String>,
+}
+
+/// A key of a Secret of the stack's namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyReference {
+    /// The name of the Secret.
+    pub secret: String,
+    /// The key in it.
+    pub key: String,
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// What `<stack>-db-app` holds.
+    pub connection: Connection,
+    /// What runs here; `None` where the database is external.
+    pub embedded: Option<Embedded>,
+}
+
+/// How the application reaches the database.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: String,
+    /// The name of the database.
+    pub dbname: String,
+    /// The role.
+    pub user: String,
+    /// Its password.
+    pub password: SecretString,
+    /// libpq's sslmode.
+    pub sslmode: String,
+}
+
+/// The embedded PostgreSQL.
+#[derive(Clone, Debug)]
+pub struct Embedded {
+    /// The image, with its tag.
+    pub image: String,
+    /// The size of the volume.
+    pub storage: Quantity,
+    /// Its class; `None` is the cluster's default.
+    pub storage_class: Option<String>,
+    /// CPU and memory.
+    pub resources: ResourceRequirements,
+}
+
+/// A command of the backend image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Command {
+    /// Replaces the entry point; empty keeps it.
+    pub command: Vec<String>,
+    /// The arguments.
+    pub args: Vec<String>,
+}
+
+/// The migration of a release.
+#[derive(Clone, Debug)]
+pub struct Migration {
+    /// The hash of its content: image, command and database.
+    pub hash: String,
+    /// What runs.
+    pub run: Command,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// Whether it is recorded as done.
+    pub done: bool,
+}
+
+/// The seed of a stack.
+#[derive(Clone, Debug)]
+pub struct Seed {
+    /// What runs.
+    pub run: Command,
+    /// Whether it is recorded as done.
+    pub done: bool,
+}
+
+/// The backend.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// The image, with its tag or digest.
+    pub image: String,
+    /// The port it listens on.
+    pub port: i32,
+    /// The path of its health check.
+    pub health_path: String,
+    /// WEB_CONCURRENCY.
+    pub workers: i32,
+    /// The number of pods.
+    pub replicas: i32,
+    /// More environment variables.
+    pub env: Vec<EnvVar>,
+    /// CPU and memory.
+    pub resources: ResourceRequirements,
+    /// What the user merges over our template.
+    pub overlay: Option<PodTemplateSpec>,
+}
+
+/// The frontend.
+#[derive(Clone, Debug)]
+pub struct Frontend {
+    /// The image, with its tag or digest.
+    pub image: String,
+    /// The port it listens on.
+    pub port: i32,
+    /// The number of pods.
+    pub replicas: i32,
+    /// More keys of `/config.json`.
+    pub config: BTreeMap<String, Value>,
+    /// CPU and memory.
+    pub resources: ResourceRequirements,
+    /// What the user merges over our template.
+    pub overlay: Option<PodTemplateSpec>,
+}
+
+/// The way in.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// The IngressClass.
+    pub class: String,
+    /// What implements it.
+    pub controller: IngressController,
+    /// The host of the site; `None` without a frontend.
+    pub dashboard_host: Option<String>,
+    /// The host of the API.
+    pub api_host: String,
+    /// The certificate.
+    pub tls: Tls,
+    /// Whether HTTP is sent to HTTPS.
+    pub redirect: bool,
+    /// Whether browsers are told to use HTTPS alone.
+    pub hsts: bool,
+    /// The port at which clients reach HTTPS; 443 is left out of addresses.
+    pub https_port: u16,
+    /// The port at which clients reach HTTP; 80 is left out of addresses.
+    pub http_port: u16,
+}
+
+/// What implements an IngressClass, as far as it matters to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IngressController {
+    /// Traefik: routers are bound to entry points, middlewares are objects.
+    Traefik,
+    /// ingress-nginx and those that read its annotations.
+    Nginx,
+    /// Any other: plain Ingress alone.
+    Other,
+}
+
+/// The certificate.
+#[derive(Clone, Debug)]
+pub enum Tls {
+    /// Plain HTTP.
+    Off,
+    /// A Secret that somebody else looks after.
+    Secret(String),
+    /// Ours.
+    SelfSigned(Box<Certificate>),
+}
+
+/// The mail server.
+#[derive(Clone, Debug)]
+pub struct Email {
+    /// Host name.
+    pub host: String,
+    /// TCP port.
+    pub port: i32,
+    /// Encryption.
+    pub tls: EmailTls,
+    /// The sender.
+    pub from: String,
+}
+
+impl Edge {
+    /// The address of the API, without a slash at its end.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        self.url(&self.api_host)
+    }
+
+    /// The address of the site, without a slash at its end; the API's in a stack without a frontend.
+    #[must_use]
+    pub fn dashboard_url(&self) -> String {
+        self.url(self.dashboard_host.as_deref().unwrap_or(&self.api_host))
+    }
+
+    /// Every host of the stack.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<String> {
+        self.dashboard_host
+            .iter()
+            .chain([&self.api_host])
+            .cloned()
+            .collect()
+    }
+
+    fn url(&self, host: &str) -> String {
+        match (&self.tls, self.http_port, self.https_port) {
+            (Tls::Off, 80, _) => format!("http://{host}"),
+            (Tls::Off, port, _) => format!("http://{host}:{port}"),
+            (_, _, 443) => format!("https://{host}"),
+            (_, _, port) => format!("https://{host}:{port}"),
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! Computes the status from what a reconciliation came to.
+//!
+//! Invariant: pure; time is an argument. The transition time of a condition moves only when its status does, and the
+//! conditions are sorted, so that the same outcome gives the same status.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::gates::Gate;
+use super::rollout::{Report, Rollout};
+use crate::api::{AppStack, AppStackStatus, ConditionType, Reason, ReleaseStatus, StageName, Urls};
+use crate::error::{Class, Error};
+
+/// What a reconciliation came to, when it came to anything.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Nothing was done, because `suspend` is true.
+    Suspended,
+    /// The roll-out went as far as its gates.
+    RolledOut(Box<Progress>),
+}
+
+/// How far a release came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// The stages.
+    pub rollout: Rollout,
+    /// The release.
+    pub release: ReleaseStatus,
+    /// Where it is reached.
+    pub urls: Urls,
+}
+
+/// The status after an outcome.
+#[must_use]
+pub fn compute(app: &AppStack, outcome: &Result<Outcome, Error>, now: Timestamp) -> AppStackStatus {
+    let before = app.status.clone().unwrap_or_default();
+    let mut conditions = Conditions {
+        before: before.conditions.clone(),
+        after: before.conditions.clone(),
+        generation: app.metadata.generation,
+        now,
+    };
+    let mut status = AppStackStatus {
+        observed_generation: app.metadata.generation,
+        ..before
+    };
+    match outcome {
+        Ok(Outcome::Suspended) => suspended(&mut conditions),
+        Ok(Outcome::RolledOut(progress)) => {
+            rolled_out(&mut conditions, progress);
+            let stage = progress
+                .rollout
+                .blocking()
+                .map_or("done", |(stage, _)| stage.as_str());
+            status.stage = Some(stage.into());
+            status.release = Some(progress.release.clone());
+            status.urls = Some(progress.urls.clone());
+        }
+        Err(error) => failed(&mut conditions, error),
+    }
+    status.conditions = conditions.sorted();
+    status
+}
+
+/// The word for a stack's state in metrics.
+#[must_use]
+pub fn state(status: &AppStackStatus) -> &'static str {
+    let is = |type_: ConditionType, value: &str| {
+        status
+            .conditions
+            .iter()
+            .any(|it| it.type_ == type_.as_str() && it.status == value)
+    };
+    let suspended = status
+        .conditions
+        .iter()
+        .any(|it| it.reason == Reason::Suspended.as_str());
+    match () {
+        () if suspended => "suspended",
+        () if is(ConditionType::Ready, "True") => "ready",
+        () if is(ConditionType::Stalled, "True") => "failed",
+        () if is(ConditionType::Reconciling, "True") => "progressing",
+        () => "unknown",
+    }
+}
+
+fn suspended(conditions: &mut Conditions) {
+    let message = "suspend is true: nothing is changed";
+    conditions.set(
+        ConditionType::Reconciling,
+        false,
+        Reason::Suspended,
+        message,
+    );
+    conditions.set(ConditionType::Stalled, false, Reason::Suspended, message);
+}
+
+fn rolled_out(conditions: &mut Conditions, progress: &Progress) {
+    conditions.set(
+        ConditionType::Accepted,
+        true,
+        Reason::Valid,
+        "the spec can be rolled out",
+    );
+    for stage in StageName::ALL {
+        let report = progress.rollout.reports.iter().find(|it| it.stage == stage);
+        stage_condition(conditions, stage, report);
+    }
+    let release = &progress.release;
+    match progress.rollout.blocking() {
+        None => {
+            let message = format!("{} serves at {}", release.version, progress.urls.dashboard);
+            conditions.set(ConditionType::Ready, true, Reason::RolledOut, &message);
+            conditions.set(
+                ConditionType::Reconciling,
+                false,
+                Reason::RolledOut,
+                &message,
+            );
+            conditions.set(ConditionType::Stalled, false, Reason::RolledOut, &message);
+        }
+        Some((stage, gate)) => {
+            let (stalled, reason) = match gate {
+                Gate::Failed { .. } => (true, Reason::StageFailed),
+                Gate::Waiting { .. } | Gate::Open => (false, Reason::RollingOut),
+            };
+            let (why, said) = explain(gate);
+            let message = format!(
+                "{} of {}: {}: {said}",
+                stage.as_str(),
+                release.version,
+                why.as_str()
+            );
+            conditions.set(ConditionType::Ready, false, reason, &message);
+            conditions.set(ConditionType::Reconciling, !stalled, reason, &message);
+            conditions.set(ConditionType::Stalled, stalled, reason, &message);
+        }
+    }
+}
+
+fn stage_condition(conditions: &mut Conditions, stage: StageName, report: Option<&Report>) {
+    let type_ = stage.condition();
+    match report.map(|it| &it.gate) {
+        None => {
+            let message = format!("this stack has no {}", stage.as_str());
+            conditions.set(type_, true, Reason::NotNeeded, &message);
+        }
+        Some(None) => {
+            let message = "an earlier stage is not done; until it is, this one stays as it is";
+            conditions.set(type_, false, Reason::WaitingForEarlierStage, message);
+        }
+        Some(Some(gate)) => {
+            let (reason, message) = explain(gate);
+            conditions.set(type_, !gate.is_shut(), reason, &message);
+        }
+    }
+}
+
+fn explain(gate: &Gate) -> (Reason, String) {
+    match gate {
+        Gate::Open => (Reason::Available, "as the spec says".into()),
+        Gate::Waiting { reason, message } | Gate::Failed { reason, message } => {
+            (*reason, message.clone())
+        }
+    }
+}
+
+/// The stages were not judged this time, so their conditions keep what they said, and the generation it was about.
+fn failed(conditions: &mut Conditions, error: &Error) {
+    let (reason, message) = (error.reason(), error.chain());
+    match error.class() {
+        Class::User => {
+            if matches!(error, Error::Invalid(_)) {
+                conditions.set(ConditionType::Accepted, false, reason, &message);
+            }
+            conditions.set(ConditionType::Ready, false, reason, &message);
+            conditions.set(ConditionType::Reconciling, false, reason, &message);
+            conditions.set(ConditionType::Stalled, true, reason, &message);
+        }
+        Class::Conflict | Class::Transient => {
+            // What was ready goes on serving while the API server is away; a new spec is not ready before it was seen.
+            if !conditions.is_current(ConditionType::Ready) {
+                conditions.set(ConditionType::Ready, false, reason, &message);
+            }
+            conditions.set(ConditionType::Reconciling, true, reason, &message);
+        }
+    }
+}
+
+/// The conditions as they become.
+struct Conditions {
+    before: Vec<Condition>,
+    after: Vec<Condition>,
+    generation: Option<i64>,
+    now: Timestamp,
+}
+
+impl Conditions {
+    fn set(&mut self, type_: ConditionType, value: bool, reason: Reason, message: &str) {
+        let status = if value { "True" } else { "False" };
+        let before = self.before.iter().find(|it| it.type_ == type_.as_str());
+        let since = before
+            .filter(|it| it.status == status)
+            // The API server keeps whole seconds; more would make every comparison differ.
+            .map_or_else(
+                || whole_second(self.now),
+                |it| it.last_transition_time.clone(),
+            );
+        self.after.retain(|it| it.type_ != type_.as_str());
+        self.after.push(Condition {
+            type_: type_.as_str().into(),
+            status: status.into(),
+            reason: reason.as_str().into(),
+            message: shortened(message),
+            last_transition_time: since,
+            observed_generation: self.generation,
+        });
+    }
+
+    fn is_current(&self, type_: ConditionType) -> bool {
+        let found = self.before.iter().find(|it| it.type_ == type_.as_str());
+        found.is_some_and(|it| it.observed_generation == self.generation)
+    }
+
+    fn sorted(mut self) -> Vec<Condition> {
+        self.after.sort_by(|a, b| a.type_.cmp(&b.type_));
+        self.after
+    }
+}
+
+fn whole_second(now: Timestamp) -> Time {
+    Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
+}
+
+/// A message holds at most 32,768 characters; people read the first lines.
+fn shortened(message: &str) -> String {
+    message.chars().take(4000).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{CallError, Invalid};
+
+    fn app() -> AppStack {
+        serde_saphyr::from_str(
+            "{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {name: shop, generation: 2},
+              spec: {environment: local, domain: localhost, backend: {image: 'a/b:1'}}}",
+        )
+        .unwrap()
+    }
+
+    fn progress(gate: Gate) -> Result<Outcome, Error> {
+        let reports = vec![
+            Report {
+                stage: StageName::Database,
+                gate: Some(gate),
+            },
+            Report {
+                stage: StageName::Backend,
+                gate: None,
+            },
+        ];
+        Ok(Outcome::RolledOut(Box::new(Progress {
+            rollout: Rollout { reports },
+            release: ReleaseStatus {
+                version: "v1".into(),
+                ..ReleaseStatus::default()
+            },
+            urls: Urls::default(),
+        })))
+    }
+
+    fn waiting() -> Gate {
+        Gate::Waiting {
+            reason: Reason::ReplicasPending,
+            message: "0 of 1 pods are available".into(),
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn find(status: &AppStackStatus, type_: ConditionType) -> Condition {
+        status
+            .conditions
+            .iter()
+            .find(|it| it.type_ == type_.as_str())
+            .unwrap()
+            .clone()
+    }
+
+    #[test]
+    fn the_blocking_stage_is_named_in_ready() {
+        let status = compute(&app(), &progress(waiting()), at(1));
+        let ready = find(&status, ConditionType::Ready);
+        assert_eq!(
+            (ready.status.as_str(), ready.reason.as_str()),
+            ("False", "RollingOut")
+        );
+        assert_eq!(
+            ready.message,
+            "database of v1: ReplicasPending: 0 of 1 pods are available"
+        );
+        assert_eq!(status.stage.as_deref(), Some("database"));
+        assert_eq!(
+            find(&status, ConditionType::BackendReady).reason,
+            "WaitingForEarlierStage"
+        );
+        assert_eq!(
+            find(&status, ConditionType::FrontendReady).reason,
+            "NotNeeded"
+        );
+    }
+
+    #[test]
+    fn the_same_outcome_gives_the_same_status_at_any_time() {
+        let mut app = app();
+        let first = compute(&app, &progress(waiting()), at(1));
+        app.status = Some(first.clone());
+        assert_eq!(compute(&app, &progress(waiting()), at(100)), first);
+    }
+
+    #[test]
+    fn a_transition_time_moves_only_with_the_status() {
+        let mut app = app();
+        app.status = Some(compute(&app, &progress(waiting()), at(1)));
+        let failed = Gate::Failed {
+            reason: Reason::JobFailed,
+            message: "no".into(),
+        };
+        let status = compute(&app, &progress(failed), at(9));
+        assert_eq!(
+            find(&status, ConditionType::Ready).last_transition_time,
+            Time(at(1))
+        );
+        assert_eq!(
+            find(&status, ConditionType::Stalled).last_transition_time,
+            Time(at(9))
+        );
+    }
+
+    #[test]
+    fn every_fault_is_in_accepted_and_the_stages_keep_what_they_said_of_the_old_generation() {
+        let mut app = app();
+        app.status = Some(compute(&app, &progress(Gate::Open), at(1)));
+        app.metadata.generation = Some(3);
+        let faults = vec!["spec.a: wrong".into(), "spec.b: wrong".into()];
+        let status = compute(&app, &Err(Error::Invalid(Invalid { faults })), at(2));
+        let accepted = find(&status, ConditionType::Accepted);
+        assert!(
+            accepted.message.ends_with("spec.a: wrong; spec.b: wrong"),
+            "{}",
+            accepted.message
+        );
+        let database = find(&status, ConditionType::DatabaseReady);
+        assert_eq!(
+            (database.status.as_str(), database.observed_generation),
+            ("True", Some(2))
+        );
+    }
+
+    #[test]
+    fn an_api_server_that_is_away_leaves_ready_as_it_was() {
+        let mut app = app();
+        let all_open = vec![Report {
+            stage: StageName::Database,
+            gate: Some(Gate::Open),
+        }];
+        let done = Outcome::RolledOut(Box::new(Progress {
+            rollout: Rollout { reports: all_open },
+            release: ReleaseStatus::default(),
+            urls: Urls::default(),
+        }));
+        app.status = Some(compute(&app, &Ok(done), at(1)));
+        let away = Err(Error::Status(CallError::TimedOut(10)));
+        let status = compute(&app, &away, at(2));
+        assert_eq!(find(&status, ConditionType::Ready).status, "True");
+        assert_eq!(find(&status, ConditionType::Reconciling).reason, "ApiError");
+        assert_eq!(state(&status), "ready");
+    }
+}

@@ -1,0 +1,179 @@
+//! Starts the operator: telemetry, client, election, controllers, and an orderly end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use futures::future::join_all;
+use k8s_controller::events::EventRecorder;
+use kube::runtime::events::Reporter;
+use kube::{Client, Config};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::RunSettings;
+use crate::context::Context;
+use crate::controller;
+use crate::reconcile::desired::Middleware;
+use crate::reconcile::ledger::Ledger;
+use crate::runtime::admin::{self, Progress};
+use crate::runtime::backoff::Backoff;
+use crate::runtime::leader::{self, Election, Outcome, Timings};
+use crate::runtime::metrics::Metrics;
+use crate::runtime::telemetry;
+
+/// The name of the Lease, and of the controller in metrics and Events.
+const NAME: &str = "appstack-operator";
+/// Work of which nothing ends for so long counts as stuck: several times the deadline of a request.
+const STUCK: Duration = Duration::from_mins(2);
+/// The first and the longest wait after an error that may pass.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_mins(2));
+
+/// Runs the operator until it is told to stop.
+///
+/// # Errors
+/// If it cannot start, or loses the Lease: another replica leads then, and this process must not go on.
+pub fn operator(settings: RunSettings) -> Result<()> {
+    // Two TLS providers may be compiled in; the first use would panic if none was chosen.
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        bail!("a TLS provider was chosen before ours");
+    }
+    let telemetry = telemetry::init(
+        settings.log_format,
+        &settings.log_filter,
+        settings.otlp_endpoint.as_deref(),
+    )?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let result = runtime.block_on(work(settings));
+    if let Err(error) = telemetry.shutdown() {
+        tracing::warn!(%error, "the last traces may be lost");
+    }
+    result
+}
+
+async fn work(settings: RunSettings) -> Result<()> {
+    let stop = stop_on_signal()?;
+    let metrics = Arc::new(Metrics::new(NAME));
+    let progress = Arc::new(Progress::new(STUCK));
+    let listener = TcpListener::bind(settings.admin_address)
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.admin_address))?;
+    let admin = tokio::spawn(admin::serve(
+        listener,
+        progress.clone(),
+        metrics.clone(),
+        stop.clone(),
+    ));
+    let config = Config::infer()
+        .await
+        .context("there is no Kubernetes API to be found")?;
+    let client =
+        Client::try_from(config.clone()).context("cannot make a client of the Kubernetes API")?;
+    let context = Arc::new(context(&settings, client, metrics.clone(), progress.clone()).await?);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        traefik = context.traefik_kinds,
+        "starting"
+    );
+
+    let controllers = controllers(&context, &settings, &stop);
+    if settings.leader_election {
+        progress.standby();
+        let client = leader::client(config).context("cannot make a client for the Lease")?;
+        let election = Election::new(
+            client,
+            &settings.lease_namespace,
+            NAME,
+            &settings.identity,
+            Timings::default(),
+        )
+        .context("the leader election is set wrongly")?;
+        if matches!(
+            election.run(&metrics, stop.clone(), controllers).await,
+            Outcome::Lost
+        ) {
+            bail!("the Lease was lost; another replica leads");
+        }
+    } else {
+        controllers.await;
+    }
+    tracing::info!("stopped");
+    stop.cancel();
+    admin
+        .await
+        .context("the admin server ended badly")?
+        .context("the admin server failed")
+}
+
+async fn context(
+    settings: &RunSettings,
+    client: Client,
+    metrics: Arc<Metrics>,
+    progress: Arc<Progress>,
+) -> Result<Context> {
+    let reporter = Reporter {
+        controller: NAME.into(),
+        instance: Some(settings.identity.clone()),
+    };
+    Ok(Context {
+        recorder: EventRecorder::new(client.clone(), reporter),
+        traefik_kinds: serves_traefik_kinds(&client).await?,
+        backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
+        ledger: Ledger::default(),
+        settings: settings.cluster.clone().into(),
+        client,
+        metrics,
+        progress,
+    })
+}
+
+/// Whether Traefik's kinds are served. Asked once: a kind that appears later is used after the next start.
+async fn serves_traefik_kinds(client: &Client) -> Result<bool> {
+    use kube::Resource as _;
+    let group = Middleware::group(&());
+    let groups = client
+        .list_api_groups()
+        .await
+        .context("cannot ask which kinds the API serves")?;
+    Ok(groups.groups.iter().any(|it| it.name == group))
+}
+
+async fn controllers(context: &Arc<Context>, settings: &RunSettings, stop: &CancellationToken) {
+    let namespaces: Vec<Option<String>> = match settings.watch_namespaces.as_slice() {
+        [] => vec![None],
+        namespaces => namespaces.iter().cloned().map(Some).collect(),
+    };
+    let each = namespaces.into_iter().map(|namespace| {
+        controller::run(
+            context.clone(),
+            namespace,
+            settings.concurrency,
+            stop.clone(),
+        )
+    });
+    join_all(each).await;
+}
+
+fn stop_on_signal() -> Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let token = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("told to stop");
+        token.cancel();
+    });
+    Ok(stop)
+}
