@@ -25,8 +25,13 @@ impl Env {
 
 async fn lines(cluster: &Cluster, progress: &Progress) -> Result<String> {
     let ports = cluster.ports()?;
-    let programs = [tools::KUBECTL.build(progress).await?, tools::HELM.build(progress).await?];
-    let path = programs.map(|folder| quoted(&folder.display().to_string())).join(":");
+    let programs = [
+        tools::KUBECTL.build(progress).await?,
+        tools::HELM.build(progress).await?,
+    ];
+    let path = programs
+        .map(|folder| quoted(&folder.display().to_string()))
+        .join(":");
     Ok(format!(
         "export KUBECONFIG={}\nexport PATH={path}:\"$PATH\"\nexport APPSTACK_HTTPS_PORT={}\n\
          export APPSTACK_HTTP_PORT={}\n",

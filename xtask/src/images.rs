@@ -23,17 +23,21 @@ pub(crate) struct Images {
 
 impl Images {
     pub(crate) async fn run(self) -> Result<()> {
-        provide(&self.cluster.open()?, &Progress::new()).await
+        provide(&self.cluster.open()?, &Progress::new()).await?;
+        Ok(())
     }
 }
 
-/// Builds everything that the demo runs and loads it.
-pub(crate) async fn provide(cluster: &Cluster, progress: &Progress) -> Result<()> {
+/// Builds everything that the demo runs and loads it. Gives the key of the operator's image, which changes with its
+/// content.
+pub(crate) async fn provide(cluster: &Cluster, progress: &Progress) -> Result<String> {
     let (programs, ()) = tokio::try_join!(programs(progress), pages(progress))?;
-    for image in images(&programs)? {
-        cluster.load(&cluster.build(&image, progress).await?).await?;
+    let images = images(&programs)?;
+    for image in &images {
+        cluster.load(&cluster.build(image, progress).await?).await?;
     }
-    cluster.provide(standin::POSTGRES_TAG, progress).await
+    cluster.provide(standin::POSTGRES_TAG, progress).await?;
+    images[0].key()
 }
 
 fn images(programs: &Path) -> Result<[Image; 3]> {
@@ -46,7 +50,11 @@ fn images(programs: &Path) -> Result<[Image; 3]> {
             in_repository("operator/Dockerfile"),
             operator,
         ),
-        Image::new(format!("{REGISTRY}/demo-backend:dev"), in_repository("app/backend/Dockerfile"), backend),
+        Image::new(
+            format!("{REGISTRY}/demo-backend:dev"),
+            in_repository("app/backend/Dockerfile"),
+            backend,
+        ),
         Image::new(
             format!("{REGISTRY}/demo-frontend:dev"),
             in_repository("app/frontend/Dockerfile"),
@@ -60,9 +68,23 @@ async fn programs(progress: &Progress) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let part = progress.part("compile for the images");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(folders::in_repository("")).env("RUSTFLAGS", "-C target-feature=+crt-static");
-    cargo.args(["build", "--release", "--target", &target, "--package", "appstack-operator", "--package", "backend"]);
-    ensure!(cargo.status().await?.success(), "the operator and the backend do not build");
+    cargo
+        .current_dir(folders::in_repository(""))
+        .env("RUSTFLAGS", "-C target-feature=+crt-static");
+    cargo.args([
+        "build",
+        "--release",
+        "--target",
+        &target,
+        "--package",
+        "appstack-operator",
+        "--package",
+        "backend",
+    ]);
+    ensure!(
+        cargo.status().await?.success(),
+        "the operator and the backend do not build"
+    );
     part.done("");
     Ok(target_folder().await?.join(target).join("release"))
 }
@@ -70,10 +92,19 @@ async fn programs(progress: &Progress) -> Result<PathBuf> {
 /// Where cargo puts what it builds, however that was chosen.
 async fn target_folder() -> Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(folders::in_repository("")).args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
+    cargo.current_dir(folders::in_repository("")).args([
+        "metadata",
+        "--no-deps",
+        "--offline",
+        "--format-version",
+        "1",
+    ]);
     let output = cargo.output().await?;
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    answer["target_directory"].as_str().map(PathBuf::from).context("cargo does not say where it builds")
+    answer["target_directory"]
+        .as_str()
+        .map(PathBuf::from)
+        .context("cargo does not say where it builds")
 }
 
 /// A folder with one program in it, to copy from.
@@ -95,12 +126,40 @@ async fn pages(progress: &Progress) -> Result<()> {
     if known == sources && folder.join("dist/index.html").exists() {
         return Ok(());
     }
+    dependencies(progress).await?;
     let part = progress.part("build the pages");
-    for words in [&["ci", "--no-audit", "--no-fund"][..], &["run", "build"][..]] {
-        let status = Command::new("npm").current_dir(&folder).args(words).status().await.context("npm is missing")?;
-        ensure!(status.success(), "`npm {}` failed in {}", words.join(" "), folder.display());
-    }
+    npm(&["run", "build"]).await?;
     std::fs::write(record, sources)?;
     part.done("");
+    Ok(())
+}
+
+/// Installs what the pages are made with, unless it is there as the lock file says.
+pub(crate) async fn dependencies(progress: &Progress) -> Result<()> {
+    let folder = folders::in_repository("app/frontend");
+    let record = folder.join("node_modules/.lock-file");
+    let lock = std::fs::read_to_string(folder.join("package-lock.json"))?;
+    if std::fs::read_to_string(&record).is_ok_and(|it| it == lock) {
+        return Ok(());
+    }
+    let part = progress.part("install what the pages are made with");
+    npm(&["ci", "--no-audit", "--no-fund"]).await?;
+    std::fs::write(record, lock)?;
+    part.done("");
+    Ok(())
+}
+
+async fn npm(words: &[&str]) -> Result<()> {
+    let status = Command::new("npm")
+        .current_dir(folders::in_repository("app/frontend"))
+        .args(words)
+        .status()
+        .await
+        .context("npm is missing: install Node.js 20 or later")?;
+    ensure!(
+        status.success(),
+        "`npm {}` failed in app/frontend",
+        words.join(" ")
+    );
     Ok(())
 }

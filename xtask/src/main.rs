@@ -1,9 +1,13 @@
 //! The commands of this repository: one module per command, and one line here for each.
 
+mod demo;
 mod down;
 mod env;
+mod generate;
 mod images;
+mod install;
 mod load;
+mod test;
 mod up;
 
 use std::process::ExitCode;
@@ -11,6 +15,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use local_cluster::{Cluster, DEFAULT_NAME};
+use tracing_subscriber::EnvFilter;
 
 /// The commands of this repository.
 #[derive(Debug, Parser)]
@@ -30,6 +35,12 @@ enum Command {
     Env(env::Env),
     /// Load image archives into a local cluster
     Load(load::Load),
+    /// Show one AppStack become a running application on a local cluster
+    Demo(demo::Demo),
+    /// Run the tests: all of them, or one group
+    Test(test::Test),
+    /// Write the files that come from the code
+    Generate(generate::Generate),
     /// Build the images of this repository and load them into a local cluster
     Images(images::Images),
     /// The first process of a cluster without Docker; started by `up`
@@ -61,7 +72,10 @@ struct Node {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
     match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -82,6 +96,9 @@ fn run(command: Command) -> Result<()> {
             Command::Down(down) => down.run().await,
             Command::Env(env) => env.run().await,
             Command::Load(load) => load.run().await,
+            Command::Demo(demo) => demo.run().await,
+            Command::Test(test) => test.run().await,
+            Command::Generate(generate) => generate.run(),
             Command::Images(images) => images.run().await,
             Command::Node(_) => Ok(()),
         }

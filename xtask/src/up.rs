@@ -19,6 +19,13 @@ pub(crate) struct Up {
 impl Up {
     pub(crate) async fn run(self) -> Result<()> {
         let cluster = self.cluster.open()?;
-        cluster.up(Options { port_base: self.port_base }, &Progress::new()).await
+        cluster
+            .up(
+                Options {
+                    port_base: self.port_base,
+                },
+                &Progress::new(),
+            )
+            .await
     }
 }

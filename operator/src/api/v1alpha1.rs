@@ -247,8 +247,8 @@ pub struct Migrate {
     /// How long it may take before it counts as failed, such as `10m`. Default: 10m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('24h')")
-        .message("timeout: between 1s and 24h"))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')")
+        .message("timeout: a duration between 1s and 24h, such as 10m"))]
     pub timeout: Option<Duration>,
 }
 
@@ -401,8 +401,8 @@ pub struct Hosts {
 /// How HTTPS gets its certificate: exactly one of them.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.selfSigned), has(self.secretName), has(self.off)].filter(x, x).size() == 1")
-    .message("tls: exactly one of selfSigned, secretName and off"))]
+#[x_kube(validation = Rule::new("[has(self.selfSigned), has(self.secretName), has(self.disabled)].filter(x, x).size() == 1")
+    .message("tls: exactly one of selfSigned, secretName and disabled"))]
 pub struct Tls {
     /// The operator makes a CA and a certificate for this stack and renews it in time. Browsers warn about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -415,7 +415,7 @@ pub struct Tls {
 
     /// Plain HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub off: Option<Empty>,
+    pub disabled: Option<Empty>,
 }
 
 /// A choice that needs no settings; written as `{}`.
@@ -485,8 +485,8 @@ pub struct Rollout {
     /// as `10m`. Default: 10m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('10s') && duration(self) <= duration('24h')")
-        .message("progressDeadline: between 10s and 24h"))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')")
+        .message("progressDeadline: a duration between 10s and 24h, such as 10m"))]
     pub progress_deadline: Option<Duration>,
 }
 

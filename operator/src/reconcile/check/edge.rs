@@ -117,13 +117,13 @@ fn tls(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) -> Tls {
         faults.add(
             "edge.tls",
             format!(
-                "{} needs one: secretName, selfSigned: {{}} or off: {{}}",
+                "{} needs one: secretName, selfSigned: {{}} or disabled: {{}}",
                 spec.environment.as_str()
             ),
         );
         return Tls::Off;
     }
-    if asked.is_some_and(|it| it.off.is_some()) {
+    if asked.is_some_and(|it| it.disabled.is_some()) {
         return Tls::Off;
     }
     match asked.and_then(|it| it.secret_name.as_ref()) {

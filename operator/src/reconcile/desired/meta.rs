@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
+    LabelSelector, LabelSelectorRequirement, ObjectMeta,
+};
 
 use super::super::names::ChildName;
 use super::super::stack::Stack;
@@ -86,6 +88,19 @@ pub fn selector_text(labels: &BTreeMap<String, String>) -> String {
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
     pairs.join(",")
+}
+
+/// Selects the pods of several components.
+pub(super) fn any_selector(stack: &Stack, components: &[Component]) -> LabelSelector {
+    let values = components.iter().map(|it| it.as_str().to_owned()).collect();
+    LabelSelector {
+        match_labels: Some([(label::STACK.to_owned(), stack.names.stack().to_owned())].into()),
+        match_expressions: Some(vec![LabelSelectorRequirement {
+            key: label::COMPONENT.into(),
+            operator: "In".into(),
+            values: Some(values),
+        }]),
+    }
 }
 
 /// The same as a selector of an object.

@@ -3,55 +3,52 @@
 //! The backend and the frontend take connections from everywhere, since an ingress controller may live in any
 //! namespace or on the host. Policies count only where the cluster's network enforces them.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::networking::v1::{
     NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
     NetworkPolicySpec,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::super::names::ChildName;
 use super::super::stack::Stack;
 use super::Object;
 use super::meta::{self, Component};
 use super::pod;
-use crate::api::label;
+
+/// The Jobs of a stack.
+const JOBS: [Component; 2] = [Component::Migration, Component::Seed];
 
 /// The policies of a stack.
 pub(super) fn policies(stack: &Stack) -> Vec<Object> {
     let names = &stack.names;
+    let one = |component| meta::label_selector(stack, component);
     let mut policies = vec![policy(
-        stack,
-        &names.backend(),
-        Component::Backend,
+        meta::object(stack, &names.backend(), Component::Backend),
+        one(Component::Backend),
         Some(from_everywhere()),
         Egress::Any,
     )];
     if stack.database.embedded.is_some() {
         policies.push(policy(
-            stack,
-            &names.database(),
-            Component::Database,
+            meta::object(stack, &names.database(), Component::Database),
+            one(Component::Database),
             Some(from_backend(stack)),
             Egress::None,
         ));
     }
     if stack.frontend.is_some() {
         policies.push(policy(
-            stack,
-            &names.frontend(),
-            Component::Frontend,
+            meta::object(stack, &names.frontend(), Component::Frontend),
+            one(Component::Frontend),
             Some(from_everywhere()),
             Egress::None,
         ));
     }
-    if stack.migration.is_some() {
+    if stack.migration.is_some() || stack.seed.is_some() {
+        let metadata = meta::object(stack, &names.jobs(), Component::Migration);
         policies.push(policy(
-            stack,
-            &names.jobs(),
-            Component::Migration,
+            metadata,
+            meta::any_selector(stack, &JOBS),
             None,
             Egress::Any,
         ));
@@ -67,9 +64,8 @@ enum Egress {
 }
 
 fn policy(
-    stack: &Stack,
-    name: &ChildName,
-    component: Component,
+    metadata: ObjectMeta,
+    pods: LabelSelector,
     ingress: Option<NetworkPolicyIngressRule>,
     egress: Egress,
 ) -> Object {
@@ -78,9 +74,9 @@ fn policy(
         Egress::None => vec!["Ingress".into(), "Egress".into()],
     };
     Object::NetworkPolicy(Box::new(NetworkPolicy {
-        metadata: meta::object(stack, name, component),
+        metadata,
         spec: Some(NetworkPolicySpec {
-            pod_selector: Some(meta::label_selector(stack, component)),
+            pod_selector: Some(pods),
             policy_types: Some(types),
             ingress: ingress.map(|rule| vec![rule]),
             egress: None,
@@ -96,20 +92,10 @@ fn from_everywhere() -> NetworkPolicyIngressRule {
 }
 
 fn from_backend(stack: &Stack) -> NetworkPolicyIngressRule {
-    let components = [Component::Backend, Component::Migration, Component::Seed];
+    let callers = [&[Component::Backend], JOBS.as_slice()].concat();
     NetworkPolicyIngressRule {
         from: Some(vec![NetworkPolicyPeer {
-            pod_selector: Some(LabelSelector {
-                match_labels: Some(BTreeMap::from([(
-                    label::STACK.to_owned(),
-                    stack.names.stack().to_owned(),
-                )])),
-                match_expressions: Some(vec![LabelSelectorRequirement {
-                    key: label::COMPONENT.into(),
-                    operator: "In".into(),
-                    values: Some(components.map(|it| it.as_str().to_owned()).into()),
-                }]),
-            }),
+            pod_selector: Some(meta::any_selector(stack, &callers)),
             ..NetworkPolicyPeer::default()
         }]),
         ports: Some(vec![port("postgres")]),

@@ -1,0 +1,199 @@
+//! `cargo xtask test`: every test of the repository, or one group of them.
+
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, ValueEnum};
+use local_cluster::{Cluster, Options, Progress, folders, machine};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use crate::{generate, images, install, tell};
+
+/// The cluster of the stories, beside the one of the developer.
+const CLUSTER: &str = "appstack-test";
+
+/// Run the tests
+#[derive(Args, Debug)]
+pub(crate) struct Test {
+    /// Which tests
+    #[arg(value_enum, default_value_t = Group::All)]
+    group: Group,
+    /// Leave the cluster of the stories running
+    #[arg(long)]
+    keep: bool,
+    /// Run only the stories whose names contain this
+    #[arg(long)]
+    story: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Group {
+    /// What needs no cluster: formatting, lints, generated files, unit and contract tests
+    Fast,
+    /// The web site's own tests
+    Web,
+    /// The stories on a real cluster
+    Cluster,
+    /// All of them
+    All,
+}
+
+/// How many tests came to which end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Test {
+    pub(crate) async fn run(self) -> Result<()> {
+        let mut count = Count::default();
+        let wants = |group| self.group == group || self.group == Group::All;
+        let mut result = Ok(());
+        if wants(Group::Fast) {
+            result = fast(&mut count).await;
+        }
+        if result.is_ok() && wants(Group::Web) {
+            result = web(&mut count).await;
+        }
+        let mut skipped = None;
+        if result.is_ok() && wants(Group::Cluster) {
+            match machine::can_hold_a_cluster().await {
+                Ok(()) => result = self.cluster(&mut count).await,
+                Err(why) if is_ci() => result = Err(why.context("the stories need a cluster")),
+                Err(why) => skipped = Some(format!("the cluster stories were skipped: {why:#}")),
+            }
+        }
+        let Count {
+            passed,
+            failed,
+            skipped: ignored,
+        } = count;
+        tell(&format!(
+            "\ntests: {passed} passed, {failed} failed, {ignored} skipped"
+        ));
+        if let Some(skipped) = skipped {
+            tell(&skipped);
+        }
+        result
+    }
+
+    async fn cluster(&self, count: &mut Count) -> Result<()> {
+        let progress = Progress::new();
+        let cluster = Cluster::open(CLUSTER)?;
+        cluster.up(Options::default(), &progress).await?;
+        let operator = images::provide(&cluster, &progress).await?;
+        install::operator(&cluster, &operator, &progress).await?;
+        let mut stories = cargo(&["test", "--package", "local-cluster"]);
+        stories.env("APPSTACK_CLUSTER", CLUSTER);
+        if let Some(story) = &self.story {
+            stories.arg(story);
+        }
+        let result = counted(&mut stories, count).await;
+        if !self.keep {
+            cluster.down(&progress).await?;
+        }
+        result
+    }
+}
+
+async fn fast(count: &mut Count) -> Result<()> {
+    plain(&mut cargo(&["fmt", "--all", "--check"])).await?;
+    plain(&mut cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+    .await?;
+    generate::Generate::check()?;
+    counted(&mut cargo(&["test"]), count).await
+}
+
+async fn web(count: &mut Count) -> Result<()> {
+    images::dependencies(&Progress::new()).await?;
+    let mut npm = Command::new("npm");
+    npm.current_dir(folders::in_repository("app/frontend"))
+        .args(["run", "check"]);
+    counted(&mut npm, count).await
+}
+
+fn cargo(words: &[&str]) -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(folders::in_repository("")).args(words);
+    cargo
+}
+
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|it| it == "true")
+}
+
+async fn plain(command: &mut Command) -> Result<()> {
+    let shown = format!("{:?}", command.as_std());
+    let status = command
+        .status()
+        .await
+        .with_context(|| format!("cannot run {shown}"))?;
+    ensure!(status.success(), "{shown} failed");
+    Ok(())
+}
+
+/// Runs a test command, passes its output on and counts what it says.
+async fn counted(command: &mut Command, count: &mut Count) -> Result<()> {
+    let shown = format!("{:?}", command.as_std());
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {shown}"))?;
+    let output = child.stdout.take().context("there is no output to read")?;
+    let mut lines = BufReader::new(output).lines();
+    while let Some(line) = lines.next_line().await? {
+        tell(&line);
+        count.add(&line);
+    }
+    if !child.wait().await?.success() {
+        bail!("{shown} failed");
+    }
+    Ok(())
+}
+
+impl Count {
+    /// Adds a summary line of cargo (`test result: ok. 3 passed; 0 failed; 1 ignored; ...`) or of vitest
+    /// (`Tests  3 passed | 1 skipped (4)`). Other lines add nothing.
+    fn add(&mut self, line: &str) {
+        let line = line.trim();
+        if !line.starts_with("test result:") && !line.starts_with("Tests ") {
+            return;
+        }
+        let words: Vec<&str> = line.split_whitespace().collect();
+        for pair in words.windows(2) {
+            let Ok(number) = pair[0].parse::<usize>() else {
+                continue;
+            };
+            match pair[1].trim_end_matches([';', '|', '.']) {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" | "skipped" => self.skipped += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries_of_both_runners_are_counted() {
+        let mut count = Count::default();
+        count.add("test result: ok. 94 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out");
+        count.add("      Tests  1 failed | 11 passed (12)");
+        count.add("running 94 tests");
+        assert_eq!((count.passed, count.failed, count.skipped), (105, 1, 2));
+    }
+}
