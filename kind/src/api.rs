@@ -18,14 +18,17 @@ use kube::{Api, Client, Config};
 pub async fn client(kubeconfig: &Path) -> Result<Client> {
     // Refused when the process has chosen its cryptography already, which is as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let file = Kubeconfig::read_from(kubeconfig).with_context(|| format!("cannot read {}", kubeconfig.display()))?;
+    let file = Kubeconfig::read_from(kubeconfig)
+        .with_context(|| format!("cannot read {}", kubeconfig.display()))?;
     let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
     Ok(Client::try_from(config)?)
 }
 
 /// Whether the API server says that it is ready.
 pub async fn is_ready(client: &Client) -> bool {
-    let Ok(request) = http::Request::get("/readyz").body(Vec::new()) else { return false };
+    let Ok(request) = http::Request::get("/readyz").body(Vec::new()) else {
+        return false;
+    };
     let answer = tokio::time::timeout(Duration::from_secs(2), client.request_text(request)).await;
     answer.is_ok_and(|answer| answer.is_ok())
 }
@@ -34,13 +37,24 @@ pub async fn is_ready(client: &Client) -> bool {
 ///
 /// # Errors
 /// When it has not in time.
-pub(crate) async fn deployment_is_up(client: &Client, namespace: &str, name: &str, patience: Duration) -> Result<()> {
+pub(crate) async fn deployment_is_up(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    patience: Duration,
+) -> Result<()> {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
-    tokio::time::timeout(patience, await_condition(deployments, name, is_deployment_completed()))
-        .await
-        .with_context(|| {
-            format!("{name} was not up within {} s: see `kubectl -n {namespace} describe pods`", patience.as_secs())
-        })??;
+    tokio::time::timeout(
+        patience,
+        await_condition(deployments, name, is_deployment_completed()),
+    )
+    .await
+    .with_context(|| {
+        format!(
+            "{name} was not up within {} s: see `kubectl -n {namespace} describe pods`",
+            patience.as_secs()
+        )
+    })??;
     Ok(())
 }
 
@@ -59,6 +73,9 @@ pub(crate) async fn node_is_ready(client: &Client, name: &str, patience: Duratio
 fn is_node_ready() -> impl Condition<Node> {
     |node: Option<&Node>| {
         let conditions = node.and_then(|node| node.status.as_ref()?.conditions.as_ref());
-        conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
+        conditions.is_some_and(|all| {
+            all.iter()
+                .any(|one| one.type_ == "Ready" && one.status == "True")
+        })
     }
 }

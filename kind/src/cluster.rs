@@ -42,9 +42,17 @@ impl Cluster {
     /// When the name cannot be one.
     pub fn open(name: &str) -> Result<Self> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let fits = (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('-');
-        ensure!(fits, "`{name}` cannot name a cluster: up to {LONGEST_NAME} of a-z, 0-9 and `-`, not first");
-        Ok(Self { name: name.to_owned(), home: Home::of(name)? })
+        let fits = (1..=LONGEST_NAME).contains(&name.len())
+            && name.chars().all(allowed)
+            && !name.starts_with('-');
+        ensure!(
+            fits,
+            "`{name}` cannot name a cluster: up to {LONGEST_NAME} of a-z, 0-9 and `-`, not first"
+        );
+        Ok(Self {
+            name: name.to_owned(),
+            home: Home::of(name)?,
+        })
     }
 
     /// Its name.
@@ -65,7 +73,10 @@ impl Cluster {
     /// When the machine cannot hold it, or a part does not come up: which one and why.
     pub async fn up(&self, options: Options, progress: &Progress) -> Result<()> {
         if lock::try_take(&self.lock_name())?.is_none() {
-            progress.say(&format!("another run works on {}: waiting for it", self.name));
+            progress.say(&format!(
+                "another run works on {}: waiting for it",
+                self.name
+            ));
         }
         let _held = lock::take(&self.lock_name()).await?;
         if self.is_up().await {
@@ -75,8 +86,15 @@ impl Cluster {
         let provider = provider::for_new(self).await?;
         provider.start(self, options, progress).await?;
         manifests::wait(self, progress).await?;
-        self.home.write_state(&State { ready: true, ..self.state()? })?;
-        progress.say(&format!("cluster {} is up after {}", self.name, seconds(progress.elapsed())));
+        self.home.write_state(&State {
+            ready: true,
+            ..self.state()?
+        })?;
+        progress.say(&format!(
+            "cluster {} is up after {}",
+            self.name,
+            seconds(progress.elapsed())
+        ));
         Ok(())
     }
 
@@ -99,7 +117,10 @@ impl Cluster {
 
     /// Whether it came up and its API server answers now.
     pub async fn is_up(&self) -> bool {
-        let ready = self.home.state().is_some_and(|state| state.ready && provider::of(state.kind).runs(self));
+        let ready = self
+            .home
+            .state()
+            .is_some_and(|state| state.ready && provider::of(state.kind).runs(self));
         ready && matches!(self.client().await, Ok(client) if api::is_ready(&client).await)
     }
 
@@ -180,7 +201,10 @@ impl Cluster {
         if std::fs::read_to_string(self.home.path(&record)).is_ok_and(|key| key == built.key) {
             return Ok(());
         }
-        self.provider()?.load(self, built).await.with_context(|| format!("cannot load {}", built.tag))?;
+        self.provider()?
+            .load(self, built)
+            .await
+            .with_context(|| format!("cannot load {}", built.tag))?;
         self.home.write(&record, &built.key)
     }
 
@@ -204,12 +228,24 @@ impl Cluster {
     /// When the nodes do not take it.
     pub async fn load_archive(&self, archive: &std::path::Path) -> Result<()> {
         ensure!(archive.is_file(), "{} is no file", archive.display());
-        let built = Built { tag: String::new(), key: String::new(), archive: Some(archive.to_owned()) };
-        self.provider()?.load(self, &built).await.with_context(|| format!("cannot load {}", archive.display()))
+        let built = Built {
+            tag: String::new(),
+            key: String::new(),
+            archive: Some(archive.to_owned()),
+        };
+        self.provider()?
+            .load(self, &built)
+            .await
+            .with_context(|| format!("cannot load {}", archive.display()))
     }
 
     pub(crate) fn state(&self) -> Result<State> {
-        self.home.state().with_context(|| format!("there is no cluster {0}: `cargo xtask up --name {0}`", self.name))
+        self.home.state().with_context(|| {
+            format!(
+                "there is no cluster {0}: `cargo xtask up --name {0}`",
+                self.name
+            )
+        })
     }
 
     fn provider(&self) -> Result<&'static dyn Provider> {
@@ -218,7 +254,9 @@ impl Cluster {
 
     fn program(&self, path: PathBuf) -> Command {
         let mut command = Command::new(path);
-        command.env("KUBECONFIG", self.kubeconfig()).stdin(Stdio::null());
+        command
+            .env("KUBECONFIG", self.kubeconfig())
+            .stdin(Stdio::null());
         command
     }
 

@@ -25,7 +25,11 @@ pub async fn output(command: &mut Command) -> Result<String> {
         return Ok(stdout);
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
-    bail!("`{shown}` ended with {}:\n{}", output.status, tail(&format!("{stdout}{stderr}")));
+    bail!(
+        "`{shown}` ended with {}:\n{}",
+        output.status,
+        tail(&format!("{stdout}{stderr}"))
+    );
 }
 
 /// Whether the program ends with 0. A program that is not there counts as a no.
@@ -51,9 +55,19 @@ pub fn tail(text: &str) -> String {
 fn describe(command: &Command) -> String {
     let command = command.as_std();
     let program = std::path::Path::new(command.get_program());
-    let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
-    let words = command.get_args().take(4).map(|word| word.to_string_lossy().into_owned());
-    std::iter::once(name).chain(words).collect::<Vec<_>>().join(" ")
+    let name = program
+        .file_name()
+        .unwrap_or(program.as_os_str())
+        .to_string_lossy()
+        .into_owned();
+    let words = command
+        .get_args()
+        .take(4)
+        .map(|word| word.to_string_lossy().into_owned());
+    std::iter::once(name)
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -62,7 +76,10 @@ mod tests {
 
     #[test]
     fn tail_keeps_the_last_lines() {
-        let text = (1..=30).map(|n| n.to_string()).collect::<Vec<_>>().join("\n");
+        let text = (1..=30)
+            .map(|n| n.to_string())
+            .collect::<Vec<_>>()
+            .join("\n");
         let kept = tail(&text);
         assert!(kept.starts_with("6\n"), "{kept}");
         assert!(kept.ends_with("\n30"), "{kept}");
@@ -70,7 +87,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_shows_what_the_program_said() {
-        let error = output(Command::new("sh").args(["-c", "echo told you >&2; exit 3"])).await.unwrap_err();
+        let error = output(Command::new("sh").args(["-c", "echo told you >&2; exit 3"]))
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("told you"), "{error}");
     }
 }

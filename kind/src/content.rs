@@ -13,7 +13,10 @@ pub fn key_of(folder: &Path, without: &[&str]) -> Result<String> {
     let mut entries: Vec<_> = std::fs::read_dir(folder)?.collect::<std::io::Result<_>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     let mut hash = Sha256::new();
-    for entry in entries.iter().filter(|entry| !without.iter().any(|name| entry.file_name() == *name)) {
+    for entry in entries
+        .iter()
+        .filter(|entry| !without.iter().any(|name| entry.file_name() == *name))
+    {
         hash.update(entry.file_name().to_string_lossy().as_bytes());
         add_folder(&mut hash, &entry.path())?;
     }
@@ -32,10 +35,13 @@ pub fn add_folder(hash: &mut Sha256, path: &Path) -> Result<()> {
 #[must_use]
 pub fn short(hash: Sha256) -> String {
     use std::fmt::Write;
-    hash.finalize().iter().take(8).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hash.finalize()
+        .iter()
+        .take(8)
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 fn add(hash: &mut Sha256, path: &Path, name: &Path) -> Result<()> {

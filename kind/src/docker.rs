@@ -46,7 +46,11 @@ impl Provider for Docker {
         true
     }
 
-    fn build<'a>(&'a self, image: &'a Image, progress: &'a Progress) -> BoxFuture<'a, Result<Built>> {
+    fn build<'a>(
+        &'a self,
+        image: &'a Image,
+        progress: &'a Progress,
+    ) -> BoxFuture<'a, Result<Built>> {
         build(image, progress).boxed()
     }
 
@@ -61,8 +65,19 @@ async fn start(cluster: &Cluster, options: Options, progress: &Progress) -> Resu
     delete(cluster).await?;
     let part = progress.part("node");
     let file = write_down(cluster, options).await?;
-    let mut create = kind(&["create", "cluster", "--name", cluster.name(), "--wait", "3m"])?;
-    create.arg("--kubeconfig").arg(cluster.kubeconfig()).arg("--config").arg(file);
+    let mut create = kind(&[
+        "create",
+        "cluster",
+        "--name",
+        cluster.name(),
+        "--wait",
+        "3m",
+    ])?;
+    create
+        .arg("--kubeconfig")
+        .arg(cluster.kubeconfig())
+        .arg("--config")
+        .arg(file);
     command::output(&mut create).await?;
     manifests::apply(cluster, Kind::Docker).await?;
     part.done("");
@@ -76,31 +91,57 @@ async fn write_down(cluster: &Cluster, options: Options) -> Result<std::path::Pa
     let _held = lock::take("ports").await?;
     let taken = state::ports_of_others(cluster.name())?;
     let ports = ports::choose(cluster.name() == DEFAULT_NAME, options.port_base, &taken)?;
-    home.write_state(&State { kind: Kind::Docker, ports, api_port: 0, node: None, ready: false })?;
+    home.write_state(&State {
+        kind: Kind::Docker,
+        ports,
+        api_port: 0,
+        node: None,
+        ready: false,
+    })?;
     let logs = home.path("logs");
     std::fs::create_dir_all(&logs)?;
     let template = std::fs::read_to_string(folders::in_kind("cluster.yaml"))?;
-    home.write("cluster.yaml", &cluster_file(&template, &ports, &folders::in_repository(AUDIT_POLICY), &logs))?;
+    home.write(
+        "cluster.yaml",
+        &cluster_file(
+            &template,
+            &ports,
+            &folders::in_repository(AUDIT_POLICY),
+            &logs,
+        ),
+    )?;
     Ok(home.path("cluster.yaml"))
 }
 
 /// kind's configuration with the ports and paths of one cluster.
 fn cluster_file(template: &str, ports: &Ports, policy: &Path, logs: &Path) -> String {
     let known = Ports::KNOWN.published();
-    let with_ports = known.iter().zip(ports.published()).fold(template.to_owned(), |text, (known, own)| {
-        text.replace(
-            &format!("hostPort: {}, containerPort: {}", known.host, known.node),
-            &format!("hostPort: {}, containerPort: {}", own.host, own.node),
-        )
-    });
+    let with_ports =
+        known
+            .iter()
+            .zip(ports.published())
+            .fold(template.to_owned(), |text, (known, own)| {
+                text.replace(
+                    &format!("hostPort: {}, containerPort: {}", known.host, known.node),
+                    &format!("hostPort: {}, containerPort: {}", own.host, own.node),
+                )
+            });
     with_ports
-        .replace(&format!("hostPath: {AUDIT_POLICY}"), &format!("hostPath: {}", policy.display()))
-        .replace(&format!("hostPath: {AUDIT_FOLDER}"), &format!("hostPath: {}", logs.display()))
+        .replace(
+            &format!("hostPath: {AUDIT_POLICY}"),
+            &format!("hostPath: {}", policy.display()),
+        )
+        .replace(
+            &format!("hostPath: {AUDIT_FOLDER}"),
+            &format!("hostPath: {}", logs.display()),
+        )
 }
 
 async fn delete(cluster: &Cluster) -> Result<()> {
     let mut delete = kind(&["delete", "cluster", "--name", cluster.name()])?;
-    command::output(delete.arg("--kubeconfig").arg(cluster.kubeconfig())).await.map(drop)
+    command::output(delete.arg("--kubeconfig").arg(cluster.kubeconfig()))
+        .await
+        .map(drop)
 }
 
 async fn build(image: &Image, progress: &Progress) -> Result<Built> {
@@ -109,7 +150,9 @@ async fn build(image: &Image, progress: &Progress) -> Result<Built> {
     if !command::succeeds(Command::new("docker").args(["image", "inspect", &known_as])).await {
         let part = progress.part(format!("build {}", image.tag));
         let mut build = Command::new("docker");
-        build.args(["build", "--tag", &known_as, "--file"]).arg(&image.dockerfile);
+        build
+            .args(["build", "--tag", &known_as, "--file"])
+            .arg(&image.dockerfile);
         for (name, value) in &image.build_args {
             build.arg("--build-arg").arg(format!("{name}={value}"));
         }
@@ -117,7 +160,11 @@ async fn build(image: &Image, progress: &Progress) -> Result<Built> {
         part.done(&key);
     }
     command::output(Command::new("docker").args(["tag", &known_as, &image.tag])).await?;
-    Ok(Built { tag: image.tag.clone(), key, archive: None })
+    Ok(Built {
+        tag: image.tag.clone(),
+        key,
+        archive: None,
+    })
 }
 
 async fn load(cluster: &Cluster, built: &Built) -> Result<()> {
@@ -129,11 +176,18 @@ async fn load(cluster: &Cluster, built: &Built) -> Result<()> {
         }
         None => kind(&["load", "docker-image", &built.tag])?,
     };
-    command::output(load.args(["--name", cluster.name()])).await.map(drop)
+    command::output(load.args(["--name", cluster.name()]))
+        .await
+        .map(drop)
 }
 
 fn kind(words: &[&str]) -> Result<Command> {
-    let mut command = Command::new(tools::KIND.folder().context("kind is not known")?.join("kind"));
+    let mut command = Command::new(
+        tools::KIND
+            .folder()
+            .context("kind is not known")?
+            .join("kind"),
+    );
     command.args(words);
     Ok(command)
 }
@@ -146,17 +200,39 @@ mod tests {
 
     #[test]
     fn the_file_in_the_repository_has_the_known_ports_and_paths() {
-        let same = cluster_file(TEMPLATE, &Ports::KNOWN, Path::new(AUDIT_POLICY), Path::new(AUDIT_FOLDER));
+        let same = cluster_file(
+            TEMPLATE,
+            &Ports::KNOWN,
+            Path::new(AUDIT_POLICY),
+            Path::new(AUDIT_FOLDER),
+        );
         assert_eq!(same, TEMPLATE);
     }
 
     #[test]
     fn every_port_and_path_is_the_clusters_own() {
-        let file = cluster_file(TEMPLATE, &Ports::block(21_000), Path::new("/r/policy.yaml"), Path::new("/c/logs"));
+        let file = cluster_file(
+            TEMPLATE,
+            &Ports::block(21_000),
+            Path::new("/r/policy.yaml"),
+            Path::new("/c/logs"),
+        );
         for port in Ports::block(21_000).published() {
-            assert!(file.contains(&format!("hostPort: {}, containerPort: {}", port.host, port.node)), "{file}");
+            assert!(
+                file.contains(&format!(
+                    "hostPort: {}, containerPort: {}",
+                    port.host, port.node
+                )),
+                "{file}"
+            );
         }
-        assert!(file.contains("hostPath: /r/policy.yaml") && file.contains("hostPath: /c/logs"), "{file}");
-        assert!(!file.contains("hostPort: 8443") && !file.contains(AUDIT_FOLDER), "{file}");
+        assert!(
+            file.contains("hostPath: /r/policy.yaml") && file.contains("hostPath: /c/logs"),
+            "{file}"
+        );
+        assert!(
+            !file.contains("hostPort: 8443") && !file.contains(AUDIT_FOLDER),
+            "{file}"
+        );
     }
 }

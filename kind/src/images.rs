@@ -41,8 +41,18 @@ pub struct Built {
 impl Image {
     /// An image without build arguments.
     #[must_use]
-    pub fn new(tag: impl Into<String>, dockerfile: impl Into<PathBuf>, context: impl Into<PathBuf>) -> Self {
-        Self { tag: tag.into(), dockerfile: dockerfile.into(), context: context.into(), build_args: Vec::new(), context_key: None }
+    pub fn new(
+        tag: impl Into<String>,
+        dockerfile: impl Into<PathBuf>,
+        context: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            tag: tag.into(),
+            dockerfile: dockerfile.into(),
+            context: context.into(),
+            build_args: Vec::new(),
+            context_key: None,
+        }
     }
 
     /// The same image, with a key that stands for its context.
@@ -95,7 +105,9 @@ impl Image {
 
 /// Where the archive of an image lies once it is built.
 pub(crate) fn archive(tag: &str, key: &str) -> Result<PathBuf> {
-    Ok(folders::cache()?.join("images").join(format!("{}-{key}.tar", file_name(tag))))
+    Ok(folders::cache()?
+        .join("images")
+        .join(format!("{}-{key}.tar", file_name(tag))))
 }
 
 /// Removes archives of the same image but the newest few: branches that people go back and forth between stay quick.

@@ -37,7 +37,8 @@ pub fn try_take(name: &str) -> Result<Option<Lock>> {
 
 fn take_blocking(path: &Path) -> Result<Lock> {
     let file = open(path)?;
-    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    file.lock()
+        .with_context(|| format!("cannot lock {}", path.display()))?;
     Ok(Lock { _file: file })
 }
 

@@ -23,7 +23,10 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("runc", "runc"),
     ("unshare", "util-linux"),
     ("/usr/lib/cni/bridge", "containernetworking-plugins"),
-    ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
+    (
+        "/usr/share/keyrings/debian-archive-keyring.gpg",
+        "debian-archive-keyring",
+    ),
 ];
 
 /// How much disk the tools and their build need, and how much a cluster needs once they are there.
@@ -55,7 +58,11 @@ pub async fn can_hold_a_cluster() -> Result<()> {
     }
     holds_clusters()?;
     let missing = missing_packages();
-    ensure!(missing.is_empty() || can_install(), "{}", install_by_hand(&missing));
+    ensure!(
+        missing.is_empty() || can_install(),
+        "{}",
+        install_by_hand(&missing)
+    );
     has_go().await
 }
 
@@ -70,11 +77,15 @@ fn holds_clusters() -> Result<()> {
     );
     let clusters = folders::clusters()?;
     ensure!(
-        !clusters.starts_with("/var/lib") && !clusters.starts_with("/var/log") && !clusters.starts_with("/run"),
+        !clusters.starts_with("/var/lib")
+            && !clusters.starts_with("/var/log")
+            && !clusters.starts_with("/run"),
         "a cluster cannot lie in {}, which its node has of its own: set XDG_CACHE_HOME to a folder elsewhere",
         clusters.display()
     );
-    let socket = clusters.join("a-name-of-the-longest-kind-xxxx").join("containerd.sock");
+    let socket = clusters
+        .join("a-name-of-the-longest-kind-xxxx")
+        .join("containerd.sock");
     ensure!(
         socket.as_os_str().len() <= LONGEST_SOCKET,
         "the path {} is too long for a socket: set XDG_CACHE_HOME to a shorter one",
@@ -85,7 +96,10 @@ fn holds_clusters() -> Result<()> {
 
 async fn has_go() -> Result<()> {
     let go = command::succeeds(Command::new("go").arg("version")).await;
-    ensure!(go || tools_are_built()?, "Go is missing: install Go 1.25 or later, and see that `go version` answers");
+    ensure!(
+        go || tools_are_built()?,
+        "Go is missing: install Go 1.25 or later, and see that `go version` answers"
+    );
     Ok(())
 }
 
@@ -94,7 +108,11 @@ fn has_disk() -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     let disk = statvfs(&folder)?;
     let free = disk.blocks_available() * disk.fragment_size();
-    let needed = if tools_are_built()? { DISK_FOR_A_CLUSTER } else { DISK_FOR_TOOLS };
+    let needed = if tools_are_built()? {
+        DISK_FOR_A_CLUSTER
+    } else {
+        DISK_FOR_TOOLS
+    };
     ensure!(
         free >= needed,
         "too little disk: {} has {} GiB free and {} GiB are needed; free some, or set XDG_CACHE_HOME to another disk",
@@ -106,7 +124,14 @@ fn has_disk() -> Result<()> {
 }
 
 fn tools_are_built() -> Result<bool> {
-    for tool in [tools::ETCD, tools::KUBERNETES, tools::KUBECTL, tools::COREDNS, tools::TRAEFIK, tools::PAUSE] {
+    for tool in [
+        tools::ETCD,
+        tools::KUBERNETES,
+        tools::KUBECTL,
+        tools::COREDNS,
+        tools::TRAEFIK,
+        tools::PAUSE,
+    ] {
         if !tool.is_built()? {
             return Ok(false);
         }
@@ -116,8 +141,11 @@ fn tools_are_built() -> Result<bool> {
 
 /// The Debian packages whose programs are not there.
 fn missing_packages() -> Vec<&'static str> {
-    let mut missing: Vec<&str> =
-        PROGRAMS.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
+    let mut missing: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| !is_there(program))
+        .map(|(_, package)| *package)
+        .collect();
     if !is_there("pip") && !is_there("pip3") {
         missing.push("python3-pip");
     }
@@ -139,7 +167,12 @@ async fn install(packages: &[&str], progress: &Progress) -> Result<()> {
         apt
     };
     command::output(apt().arg("update")).await?;
-    command::output(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages)).await?;
+    command::output(
+        apt()
+            .args(["install", "--yes", "--no-install-recommends"])
+            .args(packages),
+    )
+    .await?;
     part.done(&packages.join(" "));
     Ok(())
 }
@@ -149,7 +182,10 @@ fn can_install() -> bool {
 }
 
 fn install_by_hand(packages: &[&str]) -> String {
-    format!("these programs are missing, by their names in Debian: {}; install them", packages.join(", "))
+    format!(
+        "these programs are missing, by their names in Debian: {}; install them",
+        packages.join(", ")
+    )
 }
 
 /// Whether a program is on the path, or a file is at its place.
@@ -167,9 +203,17 @@ pub(crate) fn node_program() -> Result<PathBuf> {
     if own.file_stem().is_some_and(|name| name == "xtask") {
         return Ok(own);
     }
-    let beside = own.ancestors().skip(1).take(2).map(|folder| folder.join("xtask")).find(|path| path.is_file());
+    let beside = own
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join("xtask"))
+        .find(|path| path.is_file());
     beside.with_context(|| {
-        format!("there is no `xtask` beside {}, and a cluster needs it: `cargo build -p xtask`", own.display())
+        format!(
+            "there is no `xtask` beside {}, and a cluster needs it: `cargo build -p xtask`",
+            own.display()
+        )
     })
 }
 

@@ -14,17 +14,26 @@ use crate::{api, command, folders, tools};
 /// How long pods may take to come up on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Where Traefik's source has the definitions of its custom resources.
-const TRAEFIK_DEFINITIONS: &str = "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml";
+const TRAEFIK_DEFINITIONS: &str =
+    "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml";
 
 /// Applies everything that this kind of cluster does not bring itself.
 pub(crate) async fn apply(cluster: &Cluster, kind: Kind) -> Result<()> {
     let own = match kind {
-        Kind::Native => &["manifests/storage.yaml", "manifests/coredns.yaml", "manifests/traefik.yaml"][..],
+        Kind::Native => &[
+            "manifests/storage.yaml",
+            "manifests/coredns.yaml",
+            "manifests/traefik.yaml",
+        ][..],
         Kind::Docker => &["manifests/traefik.yaml"][..],
     };
     let mut kubectl = cluster.kubectl()?;
     kubectl.args(["apply", "--server-side", "--force-conflicts"]);
-    for file in own.iter().map(|file| folders::in_kind(file)).chain([traefik_definitions().await?]) {
+    for file in own
+        .iter()
+        .map(|file| folders::in_kind(file))
+        .chain([traefik_definitions().await?])
+    {
         kubectl.arg("--filename").arg(file);
     }
     command::output(&mut kubectl).await.map(drop)
@@ -39,18 +48,25 @@ pub(crate) async fn wait(cluster: &Cluster, progress: &Progress) -> Result<()> {
         part.done("");
         anyhow::Ok(())
     };
-    futures::try_join!(wait_for("DNS", "kube-system", "coredns"), wait_for("Traefik", "traefik", "traefik"))?;
+    futures::try_join!(
+        wait_for("DNS", "kube-system", "coredns"),
+        wait_for("Traefik", "traefik", "traefik")
+    )?;
     Ok(())
 }
 
 /// The definitions of Traefik's custom resources. They are taken from the source that Go fetched to build Traefik, and
 /// kept, since that source may be swept from Go's cache.
 async fn traefik_definitions() -> Result<PathBuf> {
-    let kept = folders::cache()?.join("manifests").join(format!("traefik-{}.yaml", tools::TRAEFIK.key()?));
+    let kept = folders::cache()?
+        .join("manifests")
+        .join(format!("traefik-{}.yaml", tools::TRAEFIK.key()?));
     if kept.exists() {
         return Ok(kept);
     }
-    let source = tools::TRAEFIK.module_source("github.com/traefik/traefik/v3").await?;
+    let source = tools::TRAEFIK
+        .module_source("github.com/traefik/traefik/v3")
+        .await?;
     let unfinished = kept.with_extension(format!("{}.unfinished", std::process::id()));
     if let Some(parent) = kept.parent() {
         std::fs::create_dir_all(parent)?;

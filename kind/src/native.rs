@@ -65,13 +65,20 @@ impl Provider for Native {
         node(cluster).is_some_and(|node| node.runs())
     }
 
-    fn build<'a>(&'a self, image: &'a Image, progress: &'a Progress) -> BoxFuture<'a, Result<Built>> {
+    fn build<'a>(
+        &'a self,
+        image: &'a Image,
+        progress: &'a Progress,
+    ) -> BoxFuture<'a, Result<Built>> {
         buildah::build(image, progress).boxed()
     }
 
     fn load<'a>(&'a self, cluster: &'a Cluster, built: &'a Built) -> BoxFuture<'a, Result<()>> {
         async move {
-            let archive = built.archive.as_ref().context("the image was built by Docker")?;
+            let archive = built
+                .archive
+                .as_ref()
+                .context("the image was built by Docker")?;
             containerd::import(cluster.home(), archive).await
         }
         .boxed()
@@ -86,7 +93,11 @@ async fn start(cluster: &Cluster, options: Options, progress: &Progress) -> Resu
     // What an earlier node of this name left when it was cut off.
     stop(cluster).await?;
     let node = launch(cluster, options).await?;
-    let came_up = async { futures::try_join!(images(cluster, progress), objects(cluster, progress)).map(drop) };
+    let came_up = async {
+        // No pod before its images: a kubelet that misses one waits longer and longer before it looks again.
+        futures::try_join!(images(cluster, progress), api_server(cluster, progress))?;
+        objects(cluster, progress).await
+    };
     tokio::select! {
         result = came_up => result,
         error = ended(cluster, node) => Err(error),
@@ -99,8 +110,16 @@ async fn launch(cluster: &Cluster, options: Options) -> Result<Process> {
     // Two clusters that start at once must not choose the same ports.
     let _held = lock::take("ports").await?;
     let ports = choose_ports(cluster, options)?;
-    let api_port = home.state().map_or_else(ports::any_free, |state| Ok(state.api_port))?;
-    let mut state = State { kind: Kind::Native, ports, api_port, node: None, ready: false };
+    let api_port = home
+        .state()
+        .map_or_else(ports::any_free, |state| Ok(state.api_port))?;
+    let mut state = State {
+        kind: Kind::Native,
+        ports,
+        api_port,
+        node: None,
+        ready: false,
+    };
     home.write_state(&state)?;
     pki::ensure(home, &node_name(cluster.name()), api_port)?;
     std::fs::create_dir_all(home.path("logs"))?;
@@ -144,8 +163,8 @@ async fn images(cluster: &Cluster, progress: &Progress) -> Result<()> {
     Ok(())
 }
 
-/// Applies the objects that every cluster has as soon as the API server answers, and waits for the node.
-async fn objects(cluster: &Cluster, progress: &Progress) -> Result<()> {
+/// Waits until the API server answers.
+async fn api_server(cluster: &Cluster, progress: &Progress) -> Result<()> {
     let part = progress.part("API server");
     let client = cluster.client().await?;
     let answers = async {
@@ -155,7 +174,12 @@ async fn objects(cluster: &Cluster, progress: &Progress) -> Result<()> {
     };
     tokio::time::timeout(PATIENCE, answers).await.context("the API server did not answer in time")?;
     part.done("");
-    let (part, node) = (progress.part("node"), node_name(cluster.name()));
+    Ok(())
+}
+
+/// Applies the objects that every cluster has, and waits for the node.
+async fn objects(cluster: &Cluster, progress: &Progress) -> Result<()> {
+    let (part, node, client) = (progress.part("node"), node_name(cluster.name()), cluster.client().await?);
     futures::try_join!(manifests::apply(cluster, Kind::Native), api::node_is_ready(&client, &node, PATIENCE))?;
     part.done("");
     Ok(())
@@ -167,7 +191,9 @@ async fn ended(cluster: &Cluster, node: Process) -> anyhow::Error {
         tokio::time::sleep(LOOK).await;
     }
     let log = cluster.home().log("node");
-    let said = command::tail(&String::from_utf8_lossy(&std::fs::read(&log).unwrap_or_default()));
+    let said = command::tail(&String::from_utf8_lossy(
+        &std::fs::read(&log).unwrap_or_default(),
+    ));
     anyhow::anyhow!("the node ended:\n{said}")
 }
 
@@ -184,7 +210,11 @@ async fn stop(cluster: &Cluster) -> Result<()> {
                 }
             };
             if tokio::time::timeout(PATIENCE, gone).await.is_err() {
-                bail!("process {} of cluster {} does not end", process.pid, cluster.name());
+                bail!(
+                    "process {} of cluster {} does not end",
+                    process.pid,
+                    cluster.name()
+                );
             }
         }
     }

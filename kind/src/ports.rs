@@ -36,28 +36,60 @@ pub struct Published {
 
 impl Ports {
     /// The ports of the default cluster: the ones that people know.
-    pub const KNOWN: Self = Self { https: 8443, http: 8088, traefik: 8090, frontend: 5173, backend: 8000 };
+    pub const KNOWN: Self = Self {
+        https: 8443,
+        http: 8088,
+        traefik: 8090,
+        frontend: 5173,
+        backend: 8000,
+    };
 
     /// The ports of a block that begins here.
     #[must_use]
     pub const fn block(base: u16) -> Self {
-        Self { https: base, http: base + 1, traefik: base + 2, frontend: base + 3, backend: base + 4 }
+        Self {
+            https: base,
+            http: base + 1,
+            traefik: base + 2,
+            frontend: base + 3,
+            backend: base + 4,
+        }
     }
 
     /// Each port with the NodePort that it leads to.
     #[must_use]
     pub const fn published(&self) -> [Published; 5] {
         [
-            Published { host: self.https, node: 30443 },
-            Published { host: self.http, node: 30088 },
-            Published { host: self.traefik, node: 30090 },
-            Published { host: self.frontend, node: 30173 },
-            Published { host: self.backend, node: 30800 },
+            Published {
+                host: self.https,
+                node: 30443,
+            },
+            Published {
+                host: self.http,
+                node: 30088,
+            },
+            Published {
+                host: self.traefik,
+                node: 30090,
+            },
+            Published {
+                host: self.frontend,
+                node: 30173,
+            },
+            Published {
+                host: self.backend,
+                node: 30800,
+            },
         ]
     }
 
     fn overlaps(&self, other: &Self) -> bool {
-        self.published().iter().any(|ours| other.published().iter().any(|theirs| ours.host == theirs.host))
+        self.published().iter().any(|ours| {
+            other
+                .published()
+                .iter()
+                .any(|theirs| ours.host == theirs.host)
+        })
     }
 }
 
@@ -78,8 +110,14 @@ pub fn choose(default_cluster: bool, base: Option<u16>, taken: &[Ports]) -> Resu
     (FIRST_BLOCK..=LAST_BLOCK)
         .step_by(usize::from(BLOCK))
         .map(Ports::block)
-        .find(|ports| !taken.iter().any(|other| other.overlaps(ports)) && refuse_used(ports).is_ok())
-        .ok_or_else(|| anyhow::anyhow!("no block of free ports between {FIRST_BLOCK} and {LAST_BLOCK} on 127.0.0.1"))
+        .find(|ports| {
+            !taken.iter().any(|other| other.overlaps(ports)) && refuse_used(ports).is_ok()
+        })
+        .ok_or_else(|| {
+            anyhow::anyhow!(
+                "no block of free ports between {FIRST_BLOCK} and {LAST_BLOCK} on 127.0.0.1"
+            )
+        })
 }
 
 /// Says which port is in use by another program, and how to choose others.
@@ -104,7 +142,9 @@ pub fn refuse_used(ports: &Ports) -> Result<()> {
 /// # Errors
 /// When the loopback gives none.
 pub fn any_free() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
 }
 
 fn is_free(port: u16) -> bool {
@@ -128,6 +168,9 @@ mod tests {
         let held = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = held.local_addr().unwrap().port();
         let error = choose(true, Some(port), &[]).unwrap_err().to_string();
-        assert!(error.contains(&port.to_string()) && error.contains("--port-base"), "{error}");
+        assert!(
+            error.contains(&port.to_string()) && error.contains("--port-base"),
+            "{error}"
+        );
     }
 }

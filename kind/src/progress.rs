@@ -35,7 +35,11 @@ impl Progress {
     #[must_use]
     pub fn new() -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let shared = Arc::new(Shared { terminal, started: Instant::now(), running: Mutex::default() });
+        let shared = Arc::new(Shared {
+            terminal,
+            started: Instant::now(),
+            running: Mutex::default(),
+        });
         if terminal {
             let weak = Arc::downgrade(&shared);
             // Ends by itself: the run drops the last strong reference.
@@ -56,7 +60,12 @@ impl Progress {
         let (name, started) = (name.into(), Instant::now());
         self.shared.running().push((name.clone(), started));
         self.shared.draw();
-        Part { shared: Arc::clone(&self.shared), name, started, finished: false }
+        Part {
+            shared: Arc::clone(&self.shared),
+            name,
+            started,
+            finished: false,
+        }
     }
 
     /// Writes a line between the parts.
@@ -82,8 +91,16 @@ impl Part {
     pub fn done(mut self, note: &str) {
         self.finished = true;
         self.shared.forget(&self.name);
-        let note = if note.is_empty() { String::new() } else { format!("  {note}") };
-        self.shared.line(&format!("{:<28}{:>8}{note}", self.name, seconds(self.started.elapsed())));
+        let note = if note.is_empty() {
+            String::new()
+        } else {
+            format!("  {note}")
+        };
+        self.shared.line(&format!(
+            "{:<28}{:>8}{note}",
+            self.name,
+            seconds(self.started.elapsed())
+        ));
     }
 }
 
@@ -91,7 +108,11 @@ impl Drop for Part {
     fn drop(&mut self) {
         if !self.finished {
             self.shared.forget(&self.name);
-            self.shared.line(&format!("{:<28}{:>8}  not finished", self.name, seconds(self.started.elapsed())));
+            self.shared.line(&format!(
+                "{:<28}{:>8}  not finished",
+                self.name,
+                seconds(self.started.elapsed())
+            ));
         }
     }
 }
@@ -111,8 +132,10 @@ impl Shared {
             return;
         }
         let running = self.running();
-        let parts: Vec<String> =
-            running.iter().map(|(name, started)| format!("{name} {}", seconds(started.elapsed()))).collect();
+        let parts: Vec<String> = running
+            .iter()
+            .map(|(name, started)| format!("{name} {}", seconds(started.elapsed())))
+            .collect();
         // A display that cannot be written is no reason to fail.
         let _ = write!(std::io::stderr().lock(), "\r\x1b[2K{}", parts.join(" · "));
     }

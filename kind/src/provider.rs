@@ -27,7 +27,11 @@ pub(crate) trait Provider: Send + Sync {
     fn runs(&self, cluster: &Cluster) -> bool;
 
     /// Builds an image, unless its content was built before.
-    fn build<'a>(&'a self, image: &'a Image, progress: &'a Progress) -> BoxFuture<'a, Result<Built>>;
+    fn build<'a>(
+        &'a self,
+        image: &'a Image,
+        progress: &'a Progress,
+    ) -> BoxFuture<'a, Result<Built>>;
 
     /// Loads an image into the nodes.
     fn load<'a>(&'a self, cluster: &'a Cluster, built: &'a Built) -> BoxFuture<'a, Result<()>>;

@@ -61,7 +61,10 @@ impl Process {
     pub fn children(&self) -> Vec<Self> {
         let path = format!("/proc/{0}/task/{0}/children", self.pid);
         let listed = std::fs::read_to_string(path).unwrap_or_default();
-        listed.split_whitespace().filter_map(|pid| Self::of(pid.parse().ok()?)).collect()
+        listed
+            .split_whitespace()
+            .filter_map(|pid| Self::of(pid.parse().ok()?))
+            .collect()
     }
 }
 
@@ -89,7 +92,9 @@ impl Home {
     /// # Errors
     /// When the user's cache folder is not known.
     pub fn of(name: &str) -> Result<Self> {
-        Ok(Self { folder: folders::clusters()?.join(name) })
+        Ok(Self {
+            folder: folders::clusters()?.join(name),
+        })
     }
 
     /// The folder itself.
@@ -134,7 +139,8 @@ impl Home {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        std::fs::write(&unfinished, text).with_context(|| format!("cannot write {}", path.display()))?;
+        std::fs::write(&unfinished, text)
+            .with_context(|| format!("cannot write {}", path.display()))?;
         std::fs::rename(&unfinished, &path)?;
         Ok(())
     }
@@ -145,9 +151,13 @@ impl Home {
 /// # Errors
 /// When the user's cache folder is not known.
 pub fn ports_of_others(name: &str) -> Result<Vec<Ports>> {
-    let Ok(entries) = std::fs::read_dir(folders::clusters()?) else { return Ok(Vec::new()) };
+    let Ok(entries) = std::fs::read_dir(folders::clusters()?) else {
+        return Ok(Vec::new());
+    };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let others = names.filter(|other| other != name).filter_map(|other| Home::of(&other).ok()?.state());
+    let others = names
+        .filter(|other| other != name)
+        .filter_map(|other| Home::of(&other).ok()?.state());
     Ok(others.map(|state| state.ports).collect())
 }
 
@@ -159,7 +169,13 @@ mod tests {
     fn a_process_is_known_by_its_start() {
         let own = Process::of(std::process::id()).unwrap();
         assert!(own.runs());
-        assert!(!Process { started: own.started + 1, ..own }.runs());
+        assert!(
+            !Process {
+                started: own.started + 1,
+                ..own
+            }
+            .runs()
+        );
     }
 
     #[test]

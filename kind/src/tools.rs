@@ -62,7 +62,10 @@ pub const TRAEFIK: Tool = Tool {
     name: "traefik",
     folder: "traefik",
     packages: &["github.com/traefik/traefik/v3/cmd/traefik"],
-    variables: &[("github.com/traefik/traefik/v3/pkg/version.Version", "v3.6.0")],
+    variables: &[(
+        "github.com/traefik/traefik/v3/pkg/version.Version",
+        "v3.6.0",
+    )],
 };
 /// Installs charts.
 pub const HELM: Tool = plain("helm", &["helm.sh/helm/v3/cmd/helm"]);
@@ -74,7 +77,12 @@ pub const PAUSE: Tool = plain("pause", &["appstack.dev/tools/pause"]);
 /// A tool whose folder has its name and that needs no variables.
 #[must_use]
 pub const fn plain(name: &'static str, packages: &'static [&'static str]) -> Tool {
-    Tool { name, folder: name, packages, variables: &[] }
+    Tool {
+        name,
+        folder: name,
+        packages,
+        variables: &[],
+    }
 }
 
 impl Tool {
@@ -83,7 +91,9 @@ impl Tool {
     /// # Errors
     /// When the tool's `go.mod` cannot be read.
     pub fn folder(&self) -> Result<PathBuf> {
-        Ok(folders::cache()?.join("tools").join(format!("{}-{}", self.name, self.key()?)))
+        Ok(folders::cache()?
+            .join("tools")
+            .join(format!("{}-{}", self.name, self.key()?)))
     }
 
     /// Whether it is built.
@@ -106,7 +116,9 @@ impl Tool {
         let part = progress.part(format!("build {}", self.name));
         let _held = lock::take(&format!("tool-{}", self.name)).await?;
         if !folder.is_dir() {
-            self.compile(&folder).await.with_context(|| format!("cannot build {}", self.name))?;
+            self.compile(&folder)
+                .await
+                .with_context(|| format!("cannot build {}", self.name))?;
         }
         part.done("");
         Ok(folder)
@@ -120,8 +132,18 @@ impl Tool {
         }
         std::fs::create_dir_all(&unfinished)?;
         let mut go = Command::new("go");
-        go.current_dir(self.source()).env("CGO_ENABLED", "0").env("GOWORK", "off");
-        go.args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", &self.linker_flags(), "-o"]);
+        go.current_dir(self.source())
+            .env("CGO_ENABLED", "0")
+            .env("GOWORK", "off");
+        go.args([
+            "build",
+            "-mod=readonly",
+            "-trimpath",
+            "-buildvcs=false",
+            "-ldflags",
+            &self.linker_flags(),
+            "-o",
+        ]);
         go.arg(&unfinished).args(self.packages);
         // A failed build leaves its folder behind for the next one to sweep.
         command::output(&mut go).await?;
@@ -135,9 +157,14 @@ impl Tool {
     /// When Go does not know the module.
     pub async fn module_source(&self, module: &str) -> Result<PathBuf> {
         let mut go = Command::new("go");
-        go.current_dir(self.source()).env("GOWORK", "off").args(["mod", "download", "-json", module]);
+        go.current_dir(self.source())
+            .env("GOWORK", "off")
+            .args(["mod", "download", "-json", module]);
         let answer: serde_json::Value = serde_json::from_str(&command::output(&mut go).await?)?;
-        answer["Dir"].as_str().map(PathBuf::from).with_context(|| format!("Go has no source of {module}"))
+        answer["Dir"]
+            .as_str()
+            .map(PathBuf::from)
+            .with_context(|| format!("Go has no source of {module}"))
     }
 
     fn source(&self) -> PathBuf {
@@ -145,8 +172,13 @@ impl Tool {
     }
 
     fn linker_flags(&self) -> String {
-        let variables = self.variables.iter().map(|(name, value)| format!(" -X {name}={value}"));
-        std::iter::once("-s -w".to_owned()).chain(variables).collect()
+        let variables = self
+            .variables
+            .iter()
+            .map(|(name, value)| format!(" -X {name}={value}"));
+        std::iter::once("-s -w".to_owned())
+            .chain(variables)
+            .collect()
     }
 
     /// A hash of all that decides what is built, but for the Go release: a newer Go is no reason for twenty minutes.
@@ -166,7 +198,9 @@ mod tests {
 
     #[test]
     fn each_tool_has_its_own_key() {
-        let tools = [KUBERNETES, KUBECTL, ETCD, COREDNS, TRAEFIK, HELM, KIND, PAUSE];
+        let tools = [
+            KUBERNETES, KUBECTL, ETCD, COREDNS, TRAEFIK, HELM, KIND, PAUSE,
+        ];
         let mut keys: Vec<String> = tools.iter().map(|tool| tool.key().unwrap()).collect();
         keys.sort();
         keys.dedup();
@@ -175,6 +209,10 @@ mod tests {
 
     #[test]
     fn versions_are_linked_in() {
-        assert!(KUBECTL.linker_flags().starts_with("-s -w -X k8s.io/component-base/version.gitVersion=v1.35.4"));
+        assert!(
+            KUBECTL
+                .linker_flags()
+                .starts_with("-s -w -X k8s.io/component-base/version.gitVersion=v1.35.4")
+        );
     }
 }

@@ -36,32 +36,57 @@ pub(super) async fn build_on_bases(image: &Image, progress: &Progress) -> Result
         }
         part.done(&key);
     }
-    Ok(Built { tag: image.tag.clone(), key, archive: Some(archive) })
+    Ok(Built {
+        tag: image.tag.clone(),
+        key,
+        archive: Some(archive),
+    })
 }
 
 /// Whether the storage holds an image of this name.
 pub(super) async fn holds(tag: &str) -> Result<bool> {
     let mut inspect = buildah()?;
-    inspect.args(["inspect", "--type", "image", "--format", "{{.FromImageID}}", tag]);
+    inspect.args([
+        "inspect",
+        "--type",
+        "image",
+        "--format",
+        "{{.FromImageID}}",
+        tag,
+    ]);
     Ok(command::succeeds(&mut inspect).await)
 }
 
 /// Gives an image of the storage another name.
 pub(super) async fn name(tag: &str, other: &str) -> Result<()> {
-    command::output(buildah()?.args(["tag", tag, other])).await.map(drop)
+    command::output(buildah()?.args(["tag", tag, other]))
+        .await
+        .map(drop)
 }
 
 /// Builds into the storage.
 pub(super) async fn bud(image: &Image) -> Result<()> {
     let mut bud = buildah()?;
     // Without a fixed time the same content would be another image each time.
-    bud.args(["bud", "--isolation", "chroot", "--pull-never", "--timestamp", "0", "--tag", &image.tag, "--file"]);
+    bud.args([
+        "bud",
+        "--isolation",
+        "chroot",
+        "--pull-never",
+        "--timestamp",
+        "0",
+        "--tag",
+        &image.tag,
+        "--file",
+    ]);
     bud.arg(&image.dockerfile);
     for (name, value) in &image.build_args {
         bud.arg("--build-arg").arg(format!("{name}={value}"));
     }
     bud.arg(&image.context);
-    command::output(&mut bud).await.with_context(|| format!("cannot build {}", image.tag))?;
+    command::output(&mut bud)
+        .await
+        .with_context(|| format!("cannot build {}", image.tag))?;
     Ok(())
 }
 
@@ -83,7 +108,11 @@ async fn export(tag: &str, archive: &Path) -> Result<()> {
 fn buildah() -> Result<Command> {
     let storage = folders::cache()?.join("buildah");
     let mut command = Command::new("buildah");
-    command.arg("--root").arg(storage.join("storage")).arg("--runroot").arg(storage.join("run"));
+    command
+        .arg("--root")
+        .arg(storage.join("storage"))
+        .arg("--runroot")
+        .arg(storage.join("run"));
     command.args(["--storage-driver", "overlay"]);
     Ok(command)
 }

@@ -11,13 +11,21 @@ pub fn bases(text: &str, build_args: &[(String, String)]) -> Vec<String> {
     for words in instructions(text) {
         match words[0].to_ascii_uppercase().as_str() {
             "ARG" => {
-                let (name, value) = words.get(1).map_or(("", ""), |word| word.split_once('=').unwrap_or((word, "")));
-                let given = build_args.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
+                let (name, value) = words
+                    .get(1)
+                    .map_or(("", ""), |word| word.split_once('=').unwrap_or((word, "")));
+                let given = build_args
+                    .iter()
+                    .find(|(other, _)| other == name)
+                    .map(|(_, value)| value.as_str());
                 values.insert(name.to_owned(), given.unwrap_or(value).to_owned());
             }
             "FROM" => {
                 let names: Vec<&str> = operands(&words);
-                let image = names.first().map(|name| fill_in(name, &values)).unwrap_or_default();
+                let image = names
+                    .first()
+                    .map(|name| fill_in(name, &values))
+                    .unwrap_or_default();
                 if !stages.contains(&image) {
                     found.push(image);
                 }
@@ -49,19 +57,30 @@ pub fn copied(text: &str) -> Vec<String> {
 
 /// The instructions as words, with continued lines joined and comments left out.
 fn instructions(text: &str) -> Vec<Vec<String>> {
-    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'));
     let joined = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ");
-    let words = joined.lines().map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+    let words = joined.lines().map(|line| {
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    });
     words.filter(|words| !words.is_empty()).collect()
 }
 
 fn operands(words: &[String]) -> Vec<&str> {
-    words[1..].iter().map(String::as_str).filter(|word| !word.starts_with("--")).collect()
+    words[1..]
+        .iter()
+        .map(String::as_str)
+        .filter(|word| !word.starts_with("--"))
+        .collect()
 }
 
 fn fill_in(name: &str, values: &HashMap<String, String>) -> String {
     values.iter().fold(name.to_owned(), |text, (name, value)| {
-        text.replace(&format!("${{{name}}}"), value).replace(&format!("${name}"), value)
+        text.replace(&format!("${{{name}}}"), value)
+            .replace(&format!("${name}"), value)
     })
 }
 
@@ -84,7 +103,10 @@ ADD root.tar /
     #[test]
     fn bases_follow_arguments() {
         assert_eq!(bases(TEXT, &[]), ["rust", "docker.io/library/web:1"]);
-        assert_eq!(bases(TEXT, &[("BASE".into(), "own:2".into())]), ["rust", "own:2"]);
+        assert_eq!(
+            bases(TEXT, &[("BASE".into(), "own:2".into())]),
+            ["rust", "own:2"]
+        );
         assert!(bases("FROM scratch\n", &[]).is_empty());
         assert_eq!(bases("FROM a AS b\nFROM b\n", &[]), ["a"]);
     }

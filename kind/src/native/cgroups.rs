@@ -25,7 +25,8 @@ pub(super) fn make(cluster: &str) -> Result<()> {
     }
     for hierarchy in hierarchies()? {
         let group = hierarchy.join(root(cluster).trim_start_matches('/'));
-        std::fs::create_dir_all(&group).with_context(|| format!("cannot make {}", group.display()))?;
+        std::fs::create_dir_all(&group)
+            .with_context(|| format!("cannot make {}", group.display()))?;
         // A new cpuset group is empty, and an empty one takes no process.
         for file in ["cpuset.cpus", "cpuset.mems"] {
             if let Ok(value) = std::fs::read_to_string(hierarchy.join(file)) {
@@ -70,10 +71,14 @@ pub(super) async fn remove(cluster: &str) -> Result<()> {
 fn make_unified(cluster: &str, controllers: &str) -> Result<()> {
     let group = Path::new(MOUNT).join(root(cluster).trim_start_matches('/'));
     std::fs::create_dir_all(&group)?;
-    let wanted: Vec<String> = controllers.split_whitespace().map(|name| format!("+{name}")).collect();
+    let wanted: Vec<String> = controllers
+        .split_whitespace()
+        .map(|name| format!("+{name}"))
+        .collect();
     for parent in [Path::new(MOUNT), &group] {
         let file = parent.join("cgroup.subtree_control");
-        std::fs::write(&file, wanted.join(" ")).with_context(|| format!("cannot write {}", file.display()))?;
+        std::fs::write(&file, wanted.join(" "))
+            .with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
 }

@@ -84,8 +84,15 @@ impl Parts {
 /// Why a part ended, with the end of its log.
 pub(super) fn obituary(home: &Home, ended: &Ended) -> String {
     let log = home.log(ended.name);
-    let last_words = command::tail(&String::from_utf8_lossy(&std::fs::read(&log).unwrap_or_default()));
-    format!("{} ended ({}). The end of {}:\n{last_words}", ended.name, ended.status, log.display())
+    let last_words = command::tail(&String::from_utf8_lossy(
+        &std::fs::read(&log).unwrap_or_default(),
+    ));
+    format!(
+        "{} ended ({}). The end of {}:\n{last_words}",
+        ended.name,
+        ended.status,
+        log.display()
+    )
 }
 
 fn report(
@@ -98,7 +105,10 @@ fn report(
         WaitStatus::Signaled(pid, signal, _) => (pid, format!("{signal}")),
         _ => return,
     };
-    let name = running.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
+    let name = running
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .remove(&pid);
     if let Some(name) = name {
         // Nobody listens any more only when the node is ending anyway.
         let _ = sender.send(Ended { name, status: how });

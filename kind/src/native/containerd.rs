@@ -30,7 +30,10 @@ pub(super) fn component(home: &Home) -> Component {
     Component {
         name: "containerd",
         program: "containerd".into(),
-        args: vec![format!("--config={}", home.path("containerd.toml").display())],
+        args: vec![format!(
+            "--config={}",
+            home.path("containerd.toml").display()
+        )],
     }
 }
 
@@ -45,14 +48,19 @@ pub(super) fn socket(home: &Home) -> std::path::PathBuf {
 /// When containerd does not answer or does not take it.
 pub(super) async fn import(home: &Home, archive: &Path) -> Result<()> {
     let mut ctr = Command::new("ctr");
-    ctr.arg("--address").arg(socket(home)).args(["--namespace", NAMESPACE, "images", "import"]).arg(archive);
+    ctr.arg("--address")
+        .arg(socket(home))
+        .args(["--namespace", NAMESPACE, "images", "import"])
+        .arg(archive);
     command::output(&mut ctr).await.map(drop)
 }
 
 /// Whether containerd answers.
 pub(super) async fn answers(home: &Home) -> bool {
     let mut ctr = Command::new("ctr");
-    ctr.arg("--address").arg(socket(home)).args(["--timeout", "1s", "namespaces", "list"]);
+    ctr.arg("--address")
+        .arg(socket(home))
+        .args(["--timeout", "1s", "namespaces", "list"]);
     command::succeeds(&mut ctr).await
 }
 

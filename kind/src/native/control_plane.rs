@@ -64,8 +64,14 @@ pub(super) fn api_server(home: &Home) -> Result<Component> {
             &format!("--kubelet-client-key={}", pki("kubelet-client.key")),
             &format!("--service-account-issuer={ISSUER}"),
             &format!("--service-account-key-file={}", pki("service-accounts.pub")),
-            &format!("--service-account-signing-key-file={}", pki("service-accounts.key")),
-            &format!("--audit-policy-file={}", home.path("audit-policy.yaml").display()),
+            &format!(
+                "--service-account-signing-key-file={}",
+                pki("service-accounts.key")
+            ),
+            &format!(
+                "--audit-policy-file={}",
+                home.path("audit-policy.yaml").display()
+            ),
             &format!("--audit-log-path={}", home.log("audit").display()),
             "--audit-log-maxsize=200",
             "--audit-log-maxbackup=1",
@@ -90,7 +96,10 @@ pub(super) fn controller_manager(home: &Home) -> Result<Component> {
             "--bind-address=127.0.0.1",
             "--leader-elect=false",
             "--use-service-account-credentials=true",
-            &format!("--service-account-private-key-file={}", pki("service-accounts.key")),
+            &format!(
+                "--service-account-private-key-file={}",
+                pki("service-accounts.key")
+            ),
             &format!("--root-ca-file={}", pki("ca.crt")),
             &format!("--cluster-signing-cert-file={}", pki("ca.crt")),
             &format!("--cluster-signing-key-file={}", pki("ca.key")),

@@ -22,13 +22,22 @@ pub(super) struct Forward {
 ///
 /// # Errors
 /// When a port is in use, or the host's namespace cannot be entered.
-pub(super) fn listen(host_network: File, forwards: &[Forward]) -> Result<Vec<(StdListener, SocketAddr)>> {
+pub(super) fn listen(
+    host_network: File,
+    forwards: &[Forward],
+) -> Result<Vec<(StdListener, SocketAddr)>> {
     let forwards = forwards.to_vec();
     let thread = std::thread::spawn(move || {
-        setns(&host_network, CloneFlags::CLONE_NEWNET).context("cannot enter the host's network namespace")?;
-        forwards.iter().map(|forward| Ok((bind(forward.host)?, forward.target))).collect()
+        setns(&host_network, CloneFlags::CLONE_NEWNET)
+            .context("cannot enter the host's network namespace")?;
+        forwards
+            .iter()
+            .map(|forward| Ok((bind(forward.host)?, forward.target)))
+            .collect()
     });
-    thread.join().map_err(|_| anyhow!("the thread that listens on the host ended early"))?
+    thread
+        .join()
+        .map_err(|_| anyhow!("the thread that listens on the host ended early"))?
 }
 
 /// Passes connections on until the node ends.
@@ -62,7 +71,9 @@ async fn accept(listener: TcpListener, target: SocketAddr) {
 
 async fn pass_on(mut client: TcpStream, target: SocketAddr) {
     // Nobody behind the port: closing the connection is the answer.
-    let Ok(mut server) = TcpStream::connect(target).await else { return };
+    let Ok(mut server) = TcpStream::connect(target).await else {
+        return;
+    };
     let _ = client.set_nodelay(true);
     let _ = server.set_nodelay(true);
     // Either side may end at any time; that is the end of the connection, not a fault.

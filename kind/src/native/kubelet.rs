@@ -14,7 +14,10 @@ use crate::tools;
 /// When they cannot be written.
 pub(super) fn write_files(home: &Home, cluster: &str) -> Result<()> {
     // Nothing outside the cluster can be reached from it, so there is no other name server to ask.
-    home.write("resolv.conf", &format!("nameserver {}\n", network::DNS_SERVICE))?;
+    home.write(
+        "resolv.conf",
+        &format!("nameserver {}\n", network::DNS_SERVICE),
+    )?;
     home.write("kubelet.json", &config(home, cluster))
 }
 
@@ -25,7 +28,10 @@ pub(super) fn kubelet(home: &Home, node: &str) -> Result<Component> {
         program: tools::KUBERNETES.folder()?.join("kubelet"),
         args: vec![
             format!("--config={}", home.path("kubelet.json").display()),
-            format!("--kubeconfig={}", home.path("pki/kubelet.kubeconfig").display()),
+            format!(
+                "--kubeconfig={}",
+                home.path("pki/kubelet.kubeconfig").display()
+            ),
             format!("--hostname-override={node}"),
             // A loopback address is refused, and then neither logs nor exec work.
             format!("--node-ip={}", network::NODE),
@@ -39,7 +45,10 @@ pub(super) fn proxy(home: &Home, node: &str) -> Result<Component> {
         name: "kube-proxy",
         program: tools::KUBERNETES.folder()?.join("kube-proxy"),
         args: vec![
-            format!("--kubeconfig={}", home.path("pki/proxy.kubeconfig").display()),
+            format!(
+                "--kubeconfig={}",
+                home.path("pki/proxy.kubeconfig").display()
+            ),
             format!("--hostname-override={node}"),
             format!("--cluster-cidr={}", network::PODS),
             "--proxy-mode=iptables".into(),

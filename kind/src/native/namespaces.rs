@@ -38,9 +38,24 @@ pub(super) fn enter(name: &str) -> Result<()> {
     let host_network = File::open("/proc/self/ns/net")?;
     fcntl(&host_network, FcntlArg::F_SETFD(FdFlag::empty()))?;
     let error = Command::new("unshare")
-        .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation=private", "--"])
+        .args([
+            "--net",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "--propagation=private",
+            "--",
+        ])
         .arg(std::env::current_exe()?)
-        .args(["node", "--name", name, "--host-network", &host_network.as_raw_fd().to_string()])
+        .args([
+            "node",
+            "--name",
+            name,
+            "--host-network",
+            &host_network.as_raw_fd().to_string(),
+        ])
         .exec();
     Err(error).context("cannot start unshare")
 }
@@ -60,12 +75,20 @@ pub(super) fn host_network(descriptor: i32) -> Result<File> {
 /// When the kernel refuses one.
 pub(super) fn lay_mounts(home: &Home) -> Result<()> {
     let none: Option<&str> = None;
-    mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), Some("mode=755")).context("cannot mount /run")?;
+    mount(
+        Some("tmpfs"),
+        "/run",
+        Some("tmpfs"),
+        MsFlags::empty(),
+        Some("mode=755"),
+    )
+    .context("cannot mount /run")?;
     std::fs::create_dir_all("/run/lock")?;
     for folder in OWN_FOLDERS {
         let own = home.path("node").join(folder.trim_start_matches('/'));
         std::fs::create_dir_all(&own)?;
-        mount(Some(&own), folder, none, MsFlags::MS_BIND, none).with_context(|| format!("cannot mount {folder}"))?;
+        mount(Some(&own), folder, none, MsFlags::MS_BIND, none)
+            .with_context(|| format!("cannot mount {folder}"))?;
     }
     for setting in SETTINGS {
         shield(Path::new(setting)).with_context(|| format!("cannot shield {setting}"))?;
@@ -76,8 +99,11 @@ pub(super) fn lay_mounts(home: &Home) -> Result<()> {
 /// Puts a file of the same content over a kernel setting. The files lie in the node's own /run.
 fn shield(setting: &Path) -> Result<()> {
     let none: Option<&str> = None;
-    let Ok(value) = std::fs::read(setting) else { return Ok(()) };
-    let copy = Path::new("/run/settings").join(setting.file_name().context("a setting has a name")?);
+    let Ok(value) = std::fs::read(setting) else {
+        return Ok(());
+    };
+    let copy =
+        Path::new("/run/settings").join(setting.file_name().context("a setting has a name")?);
     std::fs::create_dir_all("/run/settings")?;
     std::fs::write(&copy, value)?;
     mount(Some(&copy), setting, none, MsFlags::MS_BIND, none)?;

@@ -38,7 +38,11 @@ pub(super) fn bring_up() -> Result<()> {
     ] {
         let output = Command::new("ip").args(&words).output()?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(output.status.success(), "`ip {}` failed: {said}", words.join(" "));
+        ensure!(
+            output.status.success(),
+            "`ip {}` failed: {said}",
+            words.join(" ")
+        );
     }
     std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;
     Ok(())

@@ -11,7 +11,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::api;
 use crate::native::component::{Ended, Parts, obituary};
 use crate::native::forward::Forward;
-use crate::native::{cgroups, containerd, control_plane, forward, kubelet, namespaces, network, node_name, storage};
+use crate::native::{
+    cgroups, containerd, control_plane, forward, kubelet, namespaces, network, node_name, storage,
+};
 use crate::state::{Home, State};
 
 /// How often a condition is looked at that nothing can be subscribed to.
@@ -25,14 +27,19 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// # Errors
 /// When the node cannot start, and when a part of it ended: which one, with the end of its log.
 pub fn run(name: &str, host_network: Option<i32>) -> Result<()> {
-    let Some(descriptor) = host_network else { return namespaces::enter(name) };
+    let Some(descriptor) = host_network else {
+        return namespaces::enter(name);
+    };
     let home = Home::of(name)?;
     let state = home.state().context("the cluster has no state.json")?;
     let listeners = forward::listen(namespaces::host_network(descriptor)?, &forwards(&state))?;
     cgroups::make(name)?;
     namespaces::lay_mounts(&home)?;
     network::bring_up()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         forward::serve(listeners)?;
         live(&home, name).await
@@ -51,7 +58,9 @@ async fn live(home: &Home, name: &str) -> Result<()> {
     let client = api::client(&home.path("pki/provisioner.kubeconfig")).await?;
     // The controllers give up when there is no API server, and the kubelet when there is no containerd.
     while_all_run(home, &mut ended, async {
-        while !api::is_ready(&client).await || UnixStream::connect(containerd::socket(home)).await.is_err() {
+        while !api::is_ready(&client).await
+            || UnixStream::connect(containerd::socket(home)).await.is_err()
+        {
             tokio::time::sleep(LOOK).await;
         }
     })
@@ -86,6 +95,9 @@ fn forwards(state: &State) -> Vec<Forward> {
         host: port.host,
         target: SocketAddr::from((network::NODE, port.node)),
     });
-    let api = Forward { host: state.api_port, target: SocketAddr::from((Ipv4Addr::LOCALHOST, network::API_PORT)) };
+    let api = Forward {
+        host: state.api_port,
+        target: SocketAddr::from((Ipv4Addr::LOCALHOST, network::API_PORT)),
+    };
     node_ports.chain([api]).collect()
 }

@@ -24,7 +24,10 @@ const MADE_BY: &str = "pv.kubernetes.io/provisioned-by";
 /// Provisions and removes volumes until the node ends.
 pub(super) async fn provision(client: Client, folder: PathBuf, node: String) {
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
-    futures::join!(bind_claims(Api::all(client), &volumes, &folder, &node), release_volumes(&volumes));
+    futures::join!(
+        bind_claims(Api::all(client), &volumes, &folder, &node),
+        release_volumes(&volumes)
+    );
 }
 
 async fn bind_claims(
@@ -33,22 +36,34 @@ async fn bind_claims(
     folder: &Path,
     node: &str,
 ) {
-    let seen = watcher(claims, watcher::Config::default()).default_backoff().applied_objects();
+    let seen = watcher(claims, watcher::Config::default())
+        .default_backoff()
+        .applied_objects();
     let mut seen = std::pin::pin!(seen);
     while let Some(claim) = seen.next().await {
         match claim {
-            Ok(claim) => report(bind(volumes, folder, node, &claim).await, "provision", &claim.name_any()),
+            Ok(claim) => report(
+                bind(volumes, folder, node, &claim).await,
+                "provision",
+                &claim.name_any(),
+            ),
             Err(error) => tracing::warn!(%error, "cannot watch claims"),
         }
     }
 }
 
 async fn release_volumes(volumes: &Api<PersistentVolume>) {
-    let seen = watcher(volumes.clone(), watcher::Config::default()).default_backoff().applied_objects();
+    let seen = watcher(volumes.clone(), watcher::Config::default())
+        .default_backoff()
+        .applied_objects();
     let mut seen = std::pin::pin!(seen);
     while let Some(volume) = seen.next().await {
         match volume {
-            Ok(volume) => report(release(volumes, &volume).await, "remove", &volume.name_any()),
+            Ok(volume) => report(
+                release(volumes, &volume).await,
+                "remove",
+                &volume.name_any(),
+            ),
             Err(error) => tracing::warn!(%error, "cannot watch volumes"),
         }
     }
@@ -68,7 +83,10 @@ async fn bind(
     std::fs::create_dir_all(&path)?;
     // A pod that asks for no group may run as any user, and nobody but root could write otherwise.
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777))?;
-    match volumes.create(&PostParams::default(), &volume(&name, &path, node, claim)?).await {
+    match volumes
+        .create(&PostParams::default(), &volume(&name, &path, node, claim)?)
+        .await
+    {
         Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
         other => Ok(other.map(drop)?),
     }
@@ -84,29 +102,51 @@ async fn release(volumes: &Api<PersistentVolume>, volume: &PersistentVolume) -> 
     {
         std::fs::remove_dir_all(&local.path)?;
     }
-    volumes.delete(&volume.name_any(), &DeleteParams::default()).await?;
+    volumes
+        .delete(&volume.name_any(), &DeleteParams::default())
+        .await?;
     Ok(())
 }
 
 fn waits_for_us(claim: &PersistentVolumeClaim) -> bool {
-    let pending = claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Pending");
+    let pending = claim
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref())
+        == Some("Pending");
     let annotations = claim.annotations();
     pending
         && claim.metadata.deletion_timestamp.is_none()
-        && annotations.get(CLAIM_WAITS_FOR).is_some_and(|name| name == PROVISIONER)
+        && annotations
+            .get(CLAIM_WAITS_FOR)
+            .is_some_and(|name| name == PROVISIONER)
         && annotations.contains_key(NODE_CHOSEN)
 }
 
 fn is_ours_to_remove(volume: &PersistentVolume) -> bool {
-    let phase = volume.status.as_ref().and_then(|status| status.phase.as_deref());
-    let policy = volume.spec.as_ref().and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref());
+    let phase = volume
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref());
+    let policy = volume
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref());
     phase == Some("Released")
         && policy == Some("Delete")
         && volume.metadata.deletion_timestamp.is_none()
-        && volume.annotations().get(MADE_BY).is_some_and(|name| name == PROVISIONER)
+        && volume
+            .annotations()
+            .get(MADE_BY)
+            .is_some_and(|name| name == PROVISIONER)
 }
 
-fn volume(name: &str, path: &Path, node: &str, claim: &PersistentVolumeClaim) -> Result<PersistentVolume> {
+fn volume(
+    name: &str,
+    path: &Path,
+    node: &str,
+    claim: &PersistentVolumeClaim,
+) -> Result<PersistentVolume> {
     let spec = claim.spec.as_ref();
     let requests = spec.and_then(|spec| spec.resources.as_ref()?.requests.clone());
     Ok(serde_json::from_value(json!({
