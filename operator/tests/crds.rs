@@ -1,0 +1,411 @@
+//! The contract of the custom resource definition: it is the one of the code, it explains and bounds every field,
+//! the examples are valid, and each of its rules refuses what it is there to refuse.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use appstack_operator::api::AppStack;
+use appstack_operator::render;
+use serde_json::{Value, json};
+
+/// Fields whose types are Kubernetes' own, or that are open on purpose: described and bounded elsewhere.
+const NOT_OURS: [&str; 6] = [
+    "env",
+    "resources",
+    "podTemplate",
+    "config",
+    "conditions",
+    "verifiedAt",
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn definition() -> Result<Value> {
+    Ok(serde_saphyr::from_str(&render::crd()?)?)
+}
+
+/// The one version of the definition.
+fn version() -> Result<Value> {
+    Ok(definition()?["spec"]["versions"][0].take())
+}
+
+/// The schema of `spec` or `status`.
+fn schema(part: &str) -> Result<Value> {
+    Ok(version()?["schema"]["openAPIV3Schema"]["properties"][part].take())
+}
+
+/// Calls `visit` with the path and the schema of every field of ours, and of what its lists and maps hold.
+fn walk(path: &str, schema: &Value, visit: &mut impl FnMut(&str, &Value)) {
+    visit(path, schema);
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        if !NOT_OURS.contains(&name.as_str()) {
+            walk(&format!("{path}.{name}"), field, visit);
+        }
+    }
+    for (inner, mark) in [("items", "[]"), ("additionalProperties", "{}")] {
+        if schema[inner].is_object() {
+            walk(&format!("{path}{mark}"), &schema[inner], visit);
+        }
+    }
+}
+
+/// The paths of those fields of `spec` and `status` for which `is_wrong` holds.
+fn wrong(parts: &[&str], is_wrong: impl Fn(&str, &Value) -> bool) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for part in parts {
+        walk(part, &schema(part)?, &mut |path, schema| {
+            if is_wrong(path, schema) {
+                found.push(path.to_owned());
+            }
+        });
+    }
+    Ok(found)
+}
+
+#[test]
+fn the_definitions_in_the_repository_are_those_of_the_code() -> Result<()> {
+    for path in [
+        "crds/appstacks.yaml",
+        "charts/appstack-operator/files/appstacks.yaml",
+    ] {
+        let stored = fs::read_to_string(root().join(path)).with_context(|| path.to_owned())?;
+        assert!(
+            stored == render::crd()?,
+            "{path} is outdated: run `cargo xtask generate`"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn every_field_explains_itself() -> Result<()> {
+    let silent = wrong(&["spec", "status"], |path, schema| {
+        let is_field = !path.ends_with("[]") && !path.ends_with("{}");
+        is_field && schema["description"].as_str().is_none_or(str::is_empty)
+    })?;
+    assert!(silent.is_empty(), "without a doc comment: {silent:?}");
+    Ok(())
+}
+
+#[test]
+fn everything_that_users_write_is_bounded() -> Result<()> {
+    // The words of a command line may be as long as in any pod; their lists are bounded, and no rule reads them.
+    let is_word = |path: &str| path.ends_with(".command[]") || path.ends_with(".args[]");
+    let boundless = wrong(&["spec"], |path, schema| match schema["type"].as_str() {
+        _ if is_word(path) => false,
+        Some("string") => schema["maxLength"].is_null() && schema["enum"].is_null(),
+        Some("array") => schema["maxItems"].is_null(),
+        Some("integer" | "number") => schema["maximum"].is_null() || schema["minimum"].is_null(),
+        Some("object") => {
+            schema["additionalProperties"].is_object() && schema["maxProperties"].is_null()
+        }
+        _ => false,
+    })?;
+    assert!(boundless.is_empty(), "without a bound: {boundless:?}");
+    Ok(())
+}
+
+/// Defaults depend on the environment, and a default in the schema would look like drift to tools that compare.
+#[test]
+fn no_default_is_in_the_schema() -> Result<()> {
+    let preset = wrong(&["spec", "status"], |_, schema| {
+        !schema["default"].is_null()
+    })?;
+    assert!(preset.is_empty(), "with a default: {preset:?}");
+    Ok(())
+}
+
+#[test]
+fn a_list_shows_what_people_ask_first() -> Result<()> {
+    let columns = version()?["additionalPrinterColumns"].take();
+    let columns: Vec<(&str, i64)> = columns
+        .as_array()
+        .context("no columns")?
+        .iter()
+        .map(|it| {
+            (
+                it["name"].as_str().unwrap_or(""),
+                it["priority"].as_i64().unwrap_or(0),
+            )
+        })
+        .collect();
+    let wanted = [
+        ("Ready", 0),
+        ("Stage", 0),
+        ("Version", 0),
+        ("URL", 0),
+        ("Age", 0),
+        ("Message", 1),
+    ];
+    assert_eq!(columns, wanted);
+    Ok(())
+}
+
+#[test]
+fn the_kind_has_its_short_name_its_category_and_a_status_of_its_own() -> Result<()> {
+    let spec = definition()?["spec"].take();
+    assert_eq!(spec["group"], "appstack.dev");
+    assert_eq!(spec["scope"], "Namespaced");
+    assert_eq!(spec["names"]["shortNames"], json!(["aps"]));
+    assert_eq!(spec["names"]["categories"], json!(["appstack"]));
+    assert_eq!(spec["versions"][0]["subresources"], json!({"status": {}}));
+    Ok(())
+}
+
+/// Name and text of every example of an `AppStack`.
+fn examples() -> Result<Vec<(String, String)>> {
+    let mut examples = Vec::new();
+    for entry in fs::read_dir(root().join("examples"))? {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if name.starts_with("stack-") {
+            examples.push((name, fs::read_to_string(path)?));
+        }
+    }
+    Ok(examples)
+}
+
+#[test]
+fn the_examples_are_valid_and_use_no_field_that_does_not_exist() -> Result<()> {
+    let examples = examples()?;
+    assert!(examples.len() >= 4, "examples are missing");
+    for (name, text) in examples {
+        let written: Value = serde_saphyr::from_str(&text).context(name.clone())?;
+        let app: AppStack = serde_json::from_value(written.clone()).context(name.clone())?;
+        // A field that is not known is lost on the way.
+        assert_eq!(
+            paths(&serde_json::to_value(&app)?),
+            paths(&written),
+            "{name}"
+        );
+        let faults = app.validate_cel().map_err(|errors| errors.to_string());
+        assert_eq!(faults, Ok(()), "{name}");
+    }
+    Ok(())
+}
+
+/// The paths of everything in `value`, such as `/spec/edge/tls`.
+fn paths(value: &Value) -> BTreeSet<String> {
+    let below: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(key, it)| (key.clone(), it)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(i, it)| (i.to_string(), it))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let inner = |(key, it): &(String, &Value)| {
+        let below = paths(it).into_iter().map(|path| format!("/{key}{path}"));
+        below.chain([format!("/{key}")]).collect::<Vec<_>>()
+    };
+    below.iter().flat_map(inner).collect()
+}
+
+/// Changes of `spec` that the rules refuse, and what the messages say. At least one for each rule.
+const REFUSED: [(&str, &str); 25] = [
+    ("{backend: {image: a/b}}", "version: needed"),
+    ("{backend: {image: 'host:5000/a/b'}}", "version: needed"),
+    ("{frontend: {image: a/c}}", "version: needed"),
+    (
+        "{domain: 'https://example.com'}",
+        "domain: a lower-case DNS name",
+    ),
+    ("{domain: Example.com}", "domain: a lower-case DNS name"),
+    (
+        "{domain: 'example.com:8080'}",
+        "domain: a lower-case DNS name",
+    ),
+    ("{version: v1 beta}", "version: an image tag"),
+    ("{superuser: admin}", "superuser: an e-mail address"),
+    (
+        "{backend: {image: 'A/b:1'}}",
+        "image: a container image such as ghcr.io/acme/shop-backend",
+    ),
+    (
+        "{backend: {image: 'a b:1'}}",
+        "image: a container image such as ghcr.io/acme/shop-backend",
+    ),
+    (
+        "{backend: {healthPath: health}}",
+        "healthPath: starts with /",
+    ),
+    (
+        "{backend: {migrate: {timeout: 500ms}}}",
+        "timeout: a duration between",
+    ),
+    (
+        "{backend: {migrate: {timeout: 25h}}}",
+        "timeout: a duration between",
+    ),
+    (
+        "{frontend: {image: 'A/c:1'}}",
+        "image: a container image such as ghcr.io/acme/shop-frontend",
+    ),
+    ("{database: {}}", "database: exactly one of"),
+    (
+        "{database: {embedded: {}, external: {secretName: s}}}",
+        "database: exactly one of",
+    ),
+    (
+        "{database: {embedded: {version: '17'}}}",
+        "version: \"18\" is the one",
+    ),
+    ("{database: {embedded: {storage: big}}}", "storage: a size"),
+    ("{database: {embedded: {storage: '0'}}}", "storage: a size"),
+    (
+        "{edge: {hosts: {dashboard: a.b, api: a.b}}}",
+        "hosts: dashboard and api need two names",
+    ),
+    (
+        "{edge: {hosts: {dashboard: A.b}}}",
+        "hosts.dashboard: a lower-case DNS name",
+    ),
+    (
+        "{edge: {hosts: {api: a.b/c}}}",
+        "hosts.api: a lower-case DNS name",
+    ),
+    ("{edge: {tls: {}}}", "tls: exactly one of"),
+    (
+        "{edge: {tls: {disabled: {}, selfSigned: {}}}}",
+        "tls: exactly one of",
+    ),
+    (
+        "{rollout: {progressDeadline: 5s}}",
+        "progressDeadline: a duration between",
+    ),
+];
+
+/// Names that the rules refuse, and what the messages say.
+const REFUSED_NAMES: [(&str, &str); 4] = [
+    (
+        "a-name-of-forty-one-characters-is-too-long",
+        "metadata.name: at most 40 characters",
+    ),
+    ("1shop", "metadata.name: lower-case letters"),
+    ("my.shop", "metadata.name: lower-case letters"),
+    ("shop-", "metadata.name: lower-case letters"),
+];
+
+/// Changes of `spec` from one to the other that the rules refuse, and what the messages say.
+const REFUSED_CHANGES: [(&str, &str, &str); 2] = [
+    (
+        "{environment: local}",
+        "{environment: staging}",
+        "environment is immutable",
+    ),
+    (
+        "{database: {embedded: {storage: 1Gi}}}",
+        "{database: {embedded: {storage: 2Gi}}}",
+        "storage is fixed",
+    ),
+];
+
+/// Changes of `spec` that only look odd.
+const ACCEPTED: [&str; 6] = [
+    "{}",
+    "{backend: {image: 'host:5000/a/b@sha256:0f'}}",
+    "{version: v1, backend: {image: 'host:5000/a/b'}}",
+    "{domain: localhost}",
+    "{backend: {migrate: {timeout: 1h30m}}}",
+    "{database: {embedded: {storage: 0.5Gi}}}",
+];
+
+/// The smallest `AppStack`, with `change` merged over its spec.
+fn app(name: &str, change: &str) -> Result<AppStack> {
+    let mut app = json!({
+        "apiVersion": "appstack.dev/v1alpha1", "kind": "AppStack",
+        "metadata": {"name": name},
+        "spec": {"environment": "local", "domain": "localhost", "backend": {"image": "a/b:1"}},
+    });
+    merge(&mut app["spec"], &serde_saphyr::from_str(change)?);
+    Ok(serde_json::from_value(app)?)
+}
+
+/// Merges as RFC 7386 says, but for null.
+fn merge(into: &mut Value, change: &Value) {
+    match (into, change) {
+        (Value::Object(into), Value::Object(change)) => {
+            for (key, value) in change {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, change) => into.clone_from(change),
+    }
+}
+
+/// What the rules say against `app`, or against its change from `before`.
+fn faults(app: &AppStack, before: Option<&AppStack>) -> String {
+    let result = match before {
+        None => app.validate_cel(),
+        Some(before) => app.validate_cel_update(before),
+    };
+    result.err().map(|it| it.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn every_rule_refuses_what_it_is_there_for_and_names_the_field() -> Result<()> {
+    let specs = REFUSED.map(|(change, message)| ("shop", change, message));
+    let names = REFUSED_NAMES.map(|(name, message)| (name, "{}", message));
+    for (name, change, message) in specs.into_iter().chain(names) {
+        let faults = faults(&app(name, change)?, None);
+        assert!(faults.contains(message), "{name} {change} gives: {faults}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_cannot_change_is_refused_when_it_changes() -> Result<()> {
+    for (before, after, message) in REFUSED_CHANGES {
+        let (before, after) = (app("shop", before)?, app("shop", after)?);
+        assert_eq!(faults(&before, Some(&before)), "");
+        let faults = faults(&after, Some(&before));
+        assert!(faults.contains(message), "{faults}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_only_looks_odd_is_accepted() -> Result<()> {
+    for change in ACCEPTED {
+        assert_eq!(faults(&app("shop", change)?, None), "", "{change}");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_rule_is_tried_here() -> Result<()> {
+    let tried: Vec<&str> = REFUSED
+        .map(|it| it.1)
+        .into_iter()
+        .chain(REFUSED_NAMES.map(|it| it.1))
+        .chain(REFUSED_CHANGES.map(|it| it.2))
+        .collect();
+    let mut untried = Vec::new();
+    let whole = version()?["schema"]["openAPIV3Schema"].take();
+    walk("", &whole, &mut |path, schema| {
+        for rule in schema["x-kubernetes-validations"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let message = rule["message"].as_str().unwrap_or_default();
+            if !tried.iter().any(|it| message.contains(it)) {
+                untried.push(format!("{path}: {message}"));
+            }
+        }
+    });
+    assert!(
+        untried.is_empty(),
+        "rules without a case in this file: {untried:?}"
+    );
+    Ok(())
+}

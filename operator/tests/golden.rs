@@ -1,0 +1,501 @@
+//! What a user writes gives exactly these objects: `golden/<case>/desired.yaml` holds those of
+//! `golden/<case>/stack.yaml`, or of an example of the documentation.
+//!
+//! After a change that is wanted: `EXPECTORATE=overwrite cargo test --test golden`, then read the difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use appstack_operator::api::AppStack;
+use appstack_operator::reconcile::check::{self, ClusterSettings};
+use appstack_operator::reconcile::desired::{self, Object};
+use appstack_operator::reconcile::inputs::Inputs;
+use appstack_operator::render;
+use serde_json::{Value, json};
+
+/// What is built, and from what. The examples are cases of their own, so that they always work.
+const CASES: [(&str, &str); 10] = [
+    ("local", "../examples/stack-local.yaml"),
+    ("staging", "../examples/stack-staging.yaml"),
+    ("production", "../examples/stack-production.yaml"),
+    ("api-only", "../examples/stack-api-only.yaml"),
+    (
+        "external-database",
+        "tests/golden/external-database/stack.yaml",
+    ),
+    ("pod-template", "tests/golden/pod-template/stack.yaml"),
+    ("own-certificate", "tests/golden/own-certificate/stack.yaml"),
+    ("no-tls", "tests/golden/no-tls/stack.yaml"),
+    ("nginx", "tests/golden/nginx/stack.yaml"),
+    ("long-name", "tests/golden/long-name/stack.yaml"),
+];
+
+/// The length of a DNS label, which names and label values share.
+const MAX_LABEL: usize = 63;
+
+fn operator() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn desired_path(case: &str) -> PathBuf {
+    operator()
+        .join("tests/golden")
+        .join(case)
+        .join("desired.yaml")
+}
+
+fn stack_text(case: &str) -> Result<String> {
+    let (_, path) = CASES
+        .into_iter()
+        .find(|(name, _)| *name == case)
+        .with_context(|| format!("there is no case {case}"))?;
+    fs::read_to_string(operator().join(path)).with_context(|| path.to_owned())
+}
+
+fn rendered(case: &str) -> Result<String> {
+    render::manifests(&stack_text(case)?, &ClusterSettings::default())
+        .with_context(|| format!("case {case}"))
+}
+
+/// The objects of a case, as its file says; the first test holds it to what is built.
+fn objects(case: &str) -> Result<Vec<Value>> {
+    let text = fs::read_to_string(desired_path(case)).with_context(|| format!("case {case}"))?;
+    Ok(serde_saphyr::from_multiple(&text)?)
+}
+
+/// Calls `check` with each object of each case; what it finds is told with the case and the object.
+fn for_each_object(check: impl Fn(&Value, &Value) -> Result<()>) -> Result<()> {
+    for (case, _) in CASES {
+        let stack: Value = serde_saphyr::from_str(&stack_text(case)?)?;
+        for object in objects(case)? {
+            check(&stack, &object).with_context(|| {
+                format!(
+                    "case {case}: {} {}",
+                    text(&object["kind"]),
+                    text(&object["metadata"]["name"])
+                )
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Calls `check` with each pod template of each case.
+fn for_each_template(check: impl Fn(&Value) -> Result<()>) -> Result<()> {
+    for_each_object(|_, object| match kind(object) {
+        "Deployment" | "StatefulSet" | "Job" => check(&object["spec"]["template"]),
+        _ => Ok(()),
+    })
+}
+
+fn kind(object: &Value) -> &str {
+    text(&object["kind"])
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Whether the object is the Secret of generated values, which outlives a stack whose data is kept.
+fn is_kept(stack: &Value, object: &Value) -> bool {
+    let local = stack["spec"]["environment"] == "local";
+    let policy = stack["spec"]["deletionPolicy"].as_str();
+    let kept = policy.unwrap_or(if local { "Delete" } else { "Retain" }) == "Retain";
+    let secrets = format!("{}-secrets", text(&stack["metadata"]["name"]));
+    kept && kind(object) == "Secret" && object["metadata"]["name"] == secrets
+}
+
+#[test]
+fn every_case_gives_exactly_its_objects() -> Result<()> {
+    for (case, _) in CASES {
+        expectorate::assert_contents(desired_path(case), &rendered(case)?);
+    }
+    Ok(())
+}
+
+#[test]
+fn every_folder_is_a_case() -> Result<()> {
+    let folders: BTreeSet<String> = fs::read_dir(operator().join("tests/golden"))?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_>>()?;
+    assert_eq!(folders, CASES.map(|(case, _)| case.to_owned()).into());
+    Ok(())
+}
+
+#[test]
+fn every_object_says_whose_it_is() -> Result<()> {
+    for_each_object(|stack, object| {
+        let metadata = &object["metadata"];
+        let name = &stack["metadata"]["name"];
+        let labels = &metadata["labels"];
+        ensure!(labels["appstack.dev/stack"] == *name, "labels: {labels}");
+        ensure!(
+            labels["app.kubernetes.io/managed-by"] == "appstack-operator",
+            "labels: {labels}"
+        );
+        ensure!(
+            labels["app.kubernetes.io/instance"] == *name,
+            "labels: {labels}"
+        );
+        ensure!(
+            labels["app.kubernetes.io/component"].is_string(),
+            "labels: {labels}"
+        );
+        ensure!(
+            metadata["namespace"] == stack["metadata"]["namespace"],
+            "another namespace"
+        );
+        let owner = &metadata["ownerReferences"][0];
+        if is_kept(stack, object) {
+            ensure!(
+                owner.is_null(),
+                "generated secrets go with the AppStack, and the data stays"
+            );
+        } else {
+            ensure!(
+                owner["kind"] == "AppStack" && owner["name"] == *name,
+                "owner: {owner}"
+            );
+            ensure!(owner["controller"] == true, "owner: {owner}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn the_data_and_its_secrets_go_only_where_the_policy_says_so() -> Result<()> {
+    for (case, when_deleted) in [
+        ("local", "Delete"),
+        ("staging", "Retain"),
+        ("production", "Retain"),
+    ] {
+        let all = objects(case)?;
+        let database = all.iter().find(|it| kind(it) == "StatefulSet");
+        let spec = &database.context("no database")?["spec"];
+        let policy = &spec["persistentVolumeClaimRetentionPolicy"];
+        assert_eq!(policy["whenDeleted"], when_deleted, "{case}");
+        assert_eq!(policy["whenScaled"], "Retain", "{case}");
+        let claim = &spec["volumeClaimTemplates"][0]["metadata"];
+        assert!(claim["ownerReferences"].is_null(), "{case}");
+    }
+    Ok(())
+}
+
+#[test]
+fn selectors_never_say_more_than_stack_and_component() -> Result<()> {
+    let exactly = |object: &Value, selector: &Value| {
+        let labels = &object["metadata"]["labels"];
+        let keys = ["appstack.dev/stack", "app.kubernetes.io/component"];
+        let wanted: BTreeMap<_, _> = keys.into_iter().map(|key| (key, &labels[key])).collect();
+        ensure!(*selector == json!(wanted), "it selects {selector}");
+        Ok(())
+    };
+    for_each_object(|_, object| {
+        let spec = &object["spec"];
+        match kind(object) {
+            "Service" => exactly(object, &spec["selector"]),
+            "Deployment" | "StatefulSet" | "PodDisruptionBudget" => {
+                ensure!(
+                    spec["selector"]["matchExpressions"].is_null(),
+                    "it has expressions"
+                );
+                exactly(object, &spec["selector"]["matchLabels"])
+            }
+            // Kubernetes makes the selector of a Job.
+            "Job" => {
+                ensure!(spec["selector"].is_null(), "a Job with a selector");
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    })
+}
+
+#[test]
+fn a_workload_selects_its_own_pods() -> Result<()> {
+    for_each_object(|_, object| {
+        let spec = &object["spec"];
+        let selector = spec["selector"]["matchLabels"].as_object();
+        let labels = &spec["template"]["metadata"]["labels"];
+        if let ("Deployment" | "StatefulSet", Some(selector)) = (kind(object), selector) {
+            ensure!(
+                selector.iter().all(|(key, value)| labels[key] == *value),
+                "pods: {labels}"
+            );
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn every_pod_satisfies_the_restricted_standard() -> Result<()> {
+    for_each_template(|template| {
+        let pod = &template["spec"];
+        ensure!(
+            pod["securityContext"]["runAsNonRoot"] == true,
+            "it may run as root"
+        );
+        let seccomp = &pod["securityContext"]["seccompProfile"]["type"];
+        ensure!(seccomp == "RuntimeDefault", "seccomp: {seccomp}");
+        for forbidden in ["hostNetwork", "hostPID", "hostIPC"] {
+            ensure!(pod[forbidden].is_null(), "it uses {forbidden}");
+        }
+        let harmless = [
+            "emptyDir",
+            "configMap",
+            "secret",
+            "projected",
+            "persistentVolumeClaim",
+        ];
+        for volume in list(&pod["volumes"]) {
+            ensure!(
+                harmless.iter().any(|kind| !volume[kind].is_null()),
+                "volume: {volume}"
+            );
+        }
+        for container in list(&pod["containers"])
+            .iter()
+            .chain(list(&pod["initContainers"]))
+        {
+            let security = &container["securityContext"];
+            ensure!(
+                security["allowPrivilegeEscalation"] == false,
+                "it may gain privileges"
+            );
+            ensure!(
+                security["capabilities"] == json!({"drop": ["ALL"]}),
+                "it has capabilities"
+            );
+            ensure!(
+                security["readOnlyRootFilesystem"] == true,
+                "it may write to its image"
+            );
+            ensure!(security["privileged"].is_null(), "it is privileged");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn no_pod_gets_a_token() -> Result<()> {
+    for_each_template(|template| {
+        ensure!(
+            template["spec"]["automountServiceAccountToken"] == false,
+            "it gets a token"
+        );
+        Ok(())
+    })?;
+    for_each_object(|_, object| {
+        let token = &object["automountServiceAccountToken"];
+        ensure!(
+            kind(object) != "ServiceAccount" || token == false,
+            "its pods get a token"
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn what_serves_is_probed_and_asked_every_second_until_it_has_started() -> Result<()> {
+    for_each_object(|_, object| {
+        let container = &object["spec"]["template"]["spec"]["containers"][0];
+        if matches!(kind(object), "Deployment" | "StatefulSet") {
+            ensure!(
+                container["startupProbe"]["periodSeconds"] == 1,
+                "no quick startup probe"
+            );
+            ensure!(
+                container["readinessProbe"].is_object(),
+                "no readiness probe"
+            );
+            ensure!(container["livenessProbe"].is_object(), "no liveness probe");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_roll_out_takes_no_pod_away_before_its_successor_serves() -> Result<()> {
+    for_each_object(|_, object| {
+        let rolling = &object["spec"]["strategy"]["rollingUpdate"];
+        ensure!(
+            kind(object) != "Deployment" || rolling["maxUnavailable"] == 0,
+            "{rolling}"
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn two_pods_or_more_have_a_disruption_budget_and_one_has_none() -> Result<()> {
+    for (case, _) in CASES {
+        let all = objects(case)?;
+        let named = |wanted: &str, which: &dyn Fn(&Value) -> bool| -> BTreeSet<String> {
+            let those = all.iter().filter(|it| kind(it) == wanted && which(it));
+            those
+                .map(|it| text(&it["metadata"]["name"]).to_owned())
+                .collect()
+        };
+        let many = |it: &Value| it["spec"]["replicas"].as_i64() >= Some(2);
+        assert_eq!(
+            named("PodDisruptionBudget", &|_| true),
+            named("Deployment", &many),
+            "{case}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn names_and_label_values_fit_into_a_dns_label() -> Result<()> {
+    for_each_object(|_, object| {
+        let metadata = &object["metadata"];
+        let template = &object["spec"]["template"]["metadata"];
+        let labels = [&metadata["labels"], &template["labels"]];
+        let values = labels
+            .into_iter()
+            .filter_map(Value::as_object)
+            .flat_map(|it| it.values());
+        for name in values.chain([&metadata["name"]]) {
+            ensure!(text(name).len() <= MAX_LABEL, "{name} is too long");
+        }
+        // Kubernetes makes a label value of the name and ten characters.
+        let room = if kind(object) == "StatefulSet" {
+            MAX_LABEL - 11
+        } else {
+            MAX_LABEL
+        };
+        ensure!(
+            text(&metadata["name"]).len() <= room,
+            "the name is too long"
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn no_object_comes_twice() -> Result<()> {
+    for (case, _) in CASES {
+        let all = objects(case)?;
+        let ids: BTreeSet<_> = all
+            .iter()
+            .map(|it| (kind(it), text(&it["metadata"]["name"])))
+            .collect();
+        assert_eq!(ids.len(), all.len(), "{case}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_variable_comes_once_and_after_what_it_refers_to() -> Result<()> {
+    for_each_template(|template| {
+        let mut seen = BTreeSet::new();
+        for variable in list(&template["spec"]["containers"][0]["env"]) {
+            let name = text(&variable["name"]);
+            for rest in text(&variable["value"]).split("$(").skip(1) {
+                let referred = rest.split(')').next().unwrap_or_default();
+                ensure!(
+                    seen.contains(referred),
+                    "{name} refers to {referred} before it is set"
+                );
+            }
+            ensure!(seen.insert(name), "{name} is there twice");
+        }
+        Ok(())
+    })
+}
+
+/// Objects of a spec whose every secret value holds the word `hidden`.
+fn objects_with_hidden_values(spec: &Value) -> Result<Vec<Object>> {
+    let mut app: AppStack = serde_json::from_value(json!({
+        "apiVersion": "appstack.dev/v1alpha1", "kind": "AppStack",
+        "metadata": {"name": "shop", "namespace": "demo", "uid": "u"}, "spec": spec,
+    }))?;
+    app.metadata.generation = Some(1);
+    let hidden = |keys: &[&str]| {
+        let value = |key: &&str| ((*key).to_owned(), format!("hidden-{key}").into());
+        keys.iter().map(value).collect::<BTreeMap<_, _>>()
+    };
+    let mut given = hidden(&[
+        "SECRET_KEY",
+        "FIRST_SUPERUSER_PASSWORD",
+        "SMTP_USER",
+        "SMTP_PASSWORD",
+    ]);
+    given.insert(
+        "SENTRY_DSN".into(),
+        "https://public:hidden@sentry.example.com/7"
+            .to_owned()
+            .into(),
+    );
+    let mut external = hidden(&["password"]);
+    for key in ["host", "dbname", "user"] {
+        external.insert(key.into(), key.to_owned().into());
+    }
+    let mut inputs = Inputs::offline(&app);
+    inputs.drawn.secret_key = "hidden".to_owned().into();
+    inputs.drawn.superuser_password = "hidden".to_owned().into();
+    inputs.drawn.database_password = "hidden".to_owned().into();
+    if let Some(certificate) = &mut inputs.certificate {
+        certificate.key = "hidden".to_owned().into();
+        certificate.authority_key = "hidden".to_owned().into();
+    }
+    inputs.secrets.extend([
+        ("given".to_owned(), given),
+        ("external".to_owned(), external),
+        ("certificate".to_owned(), hidden(&["tls.crt", "tls.key"])),
+    ]);
+    let stack = check::stack(&app, &inputs, &ClusterSettings::default())?;
+    Ok(desired::build(&stack).objects().cloned().collect())
+}
+
+#[test]
+fn secret_values_are_in_secrets_alone() -> Result<()> {
+    let generated = json!({
+        "environment": "local", "domain": "localhost",
+        "backend": {"image": "a/b:1", "migrate": {}, "seed": {}}, "frontend": {"image": "a/c:1"},
+    });
+    let mut given = generated.clone();
+    given["secrets"] = json!({"from": [{"name": "given"}]});
+    given["database"] = json!({"external": {"secretName": "external"}});
+    given["edge"] = json!({"tls": {"secretName": "certificate"}});
+    for spec in [generated, given] {
+        let all = objects_with_hidden_values(&spec)?;
+        let (secrets, others): (Vec<_>, Vec<_>) = all.iter().partition(|it| it.kind() == "Secret");
+        assert!(secrets.len() >= 2 && others.len() >= 10);
+        for object in others {
+            let shown = serde_json::to_string(object)?;
+            assert!(
+                !shown.contains("hidden"),
+                "{} {} shows a secret",
+                object.kind(),
+                object.name()
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_public_part_of_a_sentry_dsn_reaches_the_site() -> Result<()> {
+    let all = objects_with_hidden_values(&json!({
+        "environment": "local", "domain": "localhost", "backend": {"image": "a/b:1"},
+        "frontend": {"image": "a/c:1"}, "secrets": {"from": [{"name": "given"}]},
+    }))?;
+    let config = all
+        .iter()
+        .find(|it| it.kind() == "ConfigMap")
+        .context("no configuration")?;
+    let shown = serde_json::to_string(config)?;
+    assert!(
+        shown.contains("https://public@sentry.example.com/7"),
+        "{shown}"
+    );
+    Ok(())
+}
