@@ -31,12 +31,15 @@ impl Images {
 /// Builds everything that the demo runs and loads it. Gives the key of the operator's image, which changes with its
 /// content.
 pub(crate) async fn provide(cluster: &Cluster, progress: &Progress) -> Result<String> {
-    let (programs, ()) = tokio::try_join!(programs(progress), pages(progress))?;
+    let (programs, (), ()) = tokio::try_join!(
+        programs(progress),
+        pages(progress),
+        cluster.provide(standin::POSTGRES_TAG, progress)
+    )?;
     let images = images(&programs)?;
     for image in &images {
         cluster.load(&cluster.build(image, progress).await?).await?;
     }
-    cluster.provide(standin::POSTGRES_TAG, progress).await?;
     images[0].key()
 }
 

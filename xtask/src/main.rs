@@ -1,5 +1,6 @@
 //! The commands of this repository: one module per command, and one line here for each.
 
+mod bench;
 mod demo;
 mod down;
 mod env;
@@ -39,6 +40,8 @@ enum Command {
     Demo(demo::Demo),
     /// Run the tests: all of them, or one group
     Test(test::Test),
+    /// Measure what the documentation promises, on the cluster of the demo
+    Bench(bench::Bench),
     /// Write the files that come from the code
     Generate(generate::Generate),
     /// Build the images of this repository and load them into a local cluster
@@ -72,7 +75,11 @@ struct Node {
 }
 
 fn main() -> ExitCode {
+    // An API server that does not answer yet is what `up` waits for, not an error to print.
+    let shown = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("warn,kube_client=off"));
     tracing_subscriber::fmt()
+        .with_env_filter(shown)
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
@@ -98,6 +105,7 @@ fn run(command: Command) -> Result<()> {
             Command::Load(load) => load.run().await,
             Command::Demo(demo) => demo.run().await,
             Command::Test(test) => test.run().await,
+            Command::Bench(bench) => bench.run().await,
             Command::Generate(generate) => generate.run(),
             Command::Images(images) => images.run().await,
             Command::Node(_) => Ok(()),

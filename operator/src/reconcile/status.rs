@@ -112,13 +112,9 @@ fn rolled_out(conditions: &mut Conditions, progress: &Progress) {
         None => {
             let message = format!("{} serves at {}", release.version, progress.urls.dashboard);
             conditions.set(ConditionType::Ready, true, Reason::RolledOut, &message);
-            conditions.set(
-                ConditionType::Reconciling,
-                false,
-                Reason::RolledOut,
-                &message,
-            );
-            conditions.set(ConditionType::Stalled, false, Reason::RolledOut, &message);
+            let nothing = "nothing is left to do";
+            conditions.set(ConditionType::Reconciling, false, Reason::RolledOut, nothing);
+            conditions.set(ConditionType::Stalled, false, Reason::RolledOut, nothing);
         }
         Some((stage, gate)) => {
             let (stalled, reason) = match gate {
@@ -133,8 +129,13 @@ fn rolled_out(conditions: &mut Conditions, progress: &Progress) {
                 why.as_str()
             );
             conditions.set(ConditionType::Ready, false, reason, &message);
-            conditions.set(ConditionType::Reconciling, !stalled, reason, &message);
-            conditions.set(ConditionType::Stalled, stalled, reason, &message);
+            let (going, stuck) = if stalled {
+                ("nothing more happens without a change", message.as_str())
+            } else {
+                (message.as_str(), "work goes on")
+            };
+            conditions.set(ConditionType::Reconciling, !stalled, reason, going);
+            conditions.set(ConditionType::Stalled, stalled, reason, stuck);
         }
     }
 }
@@ -175,7 +176,8 @@ fn failed(conditions: &mut Conditions, error: &Error) {
                 conditions.set(ConditionType::Accepted, false, reason, &message);
             }
             conditions.set(ConditionType::Ready, false, reason, &message);
-            conditions.set(ConditionType::Reconciling, false, reason, &message);
+            let going = "nothing more happens without a change";
+            conditions.set(ConditionType::Reconciling, false, reason, going);
             conditions.set(ConditionType::Stalled, true, reason, &message);
         }
         Class::Conflict | Class::Transient => {

@@ -1,0 +1,198 @@
+//! `cargo xtask bench`: measures what the documentation promises, on the local cluster of the demo, and prints a table.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use appstack_operator::api::AppStack;
+use clap::Args;
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
+use kube::{Api, Client};
+use local_cluster::{Cluster, Progress, folders};
+use serde_json::Value;
+
+use crate::{Named, install, tell};
+
+/// How long one roll-out may take.
+const DEADLINE: Duration = Duration::from_mins(3);
+/// For how long an idle stack is watched.
+const IDLE: Duration = Duration::from_mins(1);
+/// The parts whose pods follow each other on the way to Ready.
+const PATH: [&str; 5] = ["database", "migration", "seed", "backend", "frontend"];
+
+/// Measure what the documentation promises
+#[derive(Args, Debug)]
+pub(crate) struct Bench {
+    #[command(flatten)]
+    cluster: Named,
+    /// How many roll-outs are measured
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+}
+
+impl Bench {
+    pub(crate) async fn run(self) -> Result<()> {
+        let cluster = self.cluster.open()?;
+        ensure!(cluster.is_up().await, "there is no cluster to measure on: run `cargo xtask demo` first");
+        let client = cluster.client().await?;
+        let progress = Progress::new();
+        let mut rounds = Vec::new();
+        for round in 1..=self.rounds {
+            let part = progress.part(format!("roll-out {round} of {}", self.rounds));
+            let measured = roll_out(&client, &format!("bench-{round}")).await?;
+            part.done(&format!("{:.1} s, of which pods {:.1} s", measured.total, measured.pods));
+            rounds.push(measured);
+        }
+        let part = progress.part("memory, image and writes at rest");
+        let memory = memory(&client).await?;
+        let image = image_size(&client).await?;
+        let writes = idle_writes(&cluster).await?;
+        part.done("");
+        let median = |of: fn(&RollOut) -> f64| middle(rounds.iter().map(of).collect());
+        tell(&format!(
+            "
+| what | measured | goal |
+|---|---|---|
+| from apply to Ready, median of {} | {:.1} s | |
+| the pods' own time on the way, median | {:.1} s | |
+| what is left for the operator, median | {:.1} s | <= 2 s |
+| memory of the operator (resident) | {:.1} MiB | <= 20 MiB |
+| image of the operator | {:.1} MiB | <= 25 MiB |
+| writes of the operator in {} s at rest, the Lease apart | {writes} | 0 |",
+            self.rounds,
+            median(|it| it.total),
+            median(|it| it.pods),
+            median(|it| it.total - it.pods),
+            mib(memory),
+            mib(image),
+            IDLE.as_secs(),
+        ));
+        Ok(())
+    }
+}
+
+/// One roll-out, in seconds.
+struct RollOut {
+    /// From the creation of the AppStack to Ready, as a client sees it.
+    total: f64,
+    /// The sum of what each pod on the way took, from its creation to being ready or done. Kubernetes keeps these
+    /// times in whole seconds, so each of the five is off by up to a second.
+    pods: f64,
+}
+
+async fn roll_out(client: &Client, namespace: &str) -> Result<RollOut> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let metadata = ObjectMeta {
+        name: Some(namespace.into()),
+        ..ObjectMeta::default()
+    };
+    let made = Namespace { metadata, ..Namespace::default() };
+    namespaces.create(&PostParams::default(), &made).await?;
+    let stacks: Api<AppStack> = Api::namespaced(client.clone(), namespace);
+    let text = std::fs::read_to_string(folders::in_kind("stack-local.yaml"))?;
+    let mut stack: AppStack = serde_saphyr::from_str(&text)?;
+    // Two stacks cannot share a host name.
+    stack.spec.domain = format!("{namespace}.localhost");
+    let started = Timestamp::now();
+    stacks.create(&PostParams::default(), &stack).await?;
+    let ready = kube::runtime::wait::await_condition(stacks.clone(), "shop", |stack: Option<&AppStack>| {
+        let status = stack.and_then(|it| it.status.as_ref());
+        status.is_some_and(|it| it.conditions.iter().any(|it| it.type_ == "Ready" && it.status == "True"))
+    });
+    tokio::time::timeout(DEADLINE, ready).await.context("the roll-out took too long")??;
+    let total = seconds(started, Timestamp::now());
+    let pods = pods_time(client, namespace).await?;
+    stacks.delete("shop", &DeleteParams::default()).await?;
+    namespaces.delete(namespace, &DeleteParams::default()).await?;
+    Ok(RollOut { total, pods })
+}
+
+async fn pods_time(client: &Client, namespace: &str) -> Result<f64> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let mut sum = 0.0;
+    for component in PATH {
+        let selector = format!("app.kubernetes.io/component={component}");
+        let list = pods.list(&ListParams::default().labels(&selector)).await?;
+        sum += list.items.iter().filter_map(pod_time).fold(0.0, f64::max);
+    }
+    Ok(sum)
+}
+
+/// From a pod's creation to its being ready, or its end.
+fn pod_time(pod: &Pod) -> Option<f64> {
+    let created = pod.metadata.creation_timestamp.as_ref()?.0;
+    let status = pod.status.as_ref()?;
+    let ended = status
+        .container_statuses
+        .iter()
+        .flatten()
+        .find_map(|it| it.state.as_ref()?.terminated.as_ref()?.finished_at.clone());
+    let ready = status.conditions.iter().flatten().find(|it| it.type_ == "Ready" && it.status == "True");
+    let done = ended.or_else(|| ready?.last_transition_time.clone())?;
+    Some(seconds(created, done.0))
+}
+
+/// The operator's resident memory in bytes, as the kubelet counts it.
+async fn memory(client: &Client) -> Result<f64> {
+    let node = node(client).await?.metadata.name.unwrap_or_default();
+    let request = http::Request::get(format!("/api/v1/nodes/{node}/proxy/stats/summary")).body(Vec::new())?;
+    let summary: Value = client.request(request).await?;
+    let pods = summary["pods"].as_array().context("the kubelet tells of no pods")?;
+    let operator = pods
+        .iter()
+        .find(|it| it["podRef"]["namespace"] == install::NAMESPACE)
+        .context("the operator does not run; run `cargo xtask demo` first")?;
+    operator["containers"][0]["memory"]["rssBytes"].as_f64().context("the kubelet tells of no memory")
+}
+
+/// The size of the operator's image in bytes, as the node has it.
+async fn image_size(client: &Client) -> Result<f64> {
+    let images = node(client).await?.status.and_then(|it| it.images).unwrap_or_default();
+    let found = images
+        .into_iter()
+        .find(|it| it.names.iter().flatten().any(|name| name.contains("appstack-operator")));
+    let size = found.and_then(|it| it.size_bytes).context("the node does not have the operator's image")?;
+    #[expect(clippy::cast_precision_loss, reason = "a size in MiB with one digit")]
+    Ok(size as f64)
+}
+
+async fn node(client: &Client) -> Result<Node> {
+    let nodes: Api<Node> = Api::all(client.clone());
+    let list = nodes.list(&ListParams::default()).await?;
+    list.items.into_iter().next().context("the cluster has no node")
+}
+
+/// How many writes the operator sent in a while in which nobody changed anything.
+async fn idle_writes(cluster: &Cluster) -> Result<usize> {
+    let before = writes(cluster)?;
+    tokio::time::sleep(IDLE).await;
+    Ok(writes(cluster)? - before)
+}
+
+fn writes(cluster: &Cluster) -> Result<usize> {
+    let file = cluster.audit_log();
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let user = format!("system:serviceaccount:{}:appstack-operator", install::NAMESPACE);
+    let is_write = |line: &&str| {
+        serde_json::from_str::<Value>(line).is_ok_and(|it| {
+            it["user"]["username"] == user.as_str()
+                && it["objectRef"]["resource"] != "leases"
+                && matches!(it["verb"].as_str(), Some("create" | "update" | "patch" | "delete"))
+        })
+    };
+    Ok(text.lines().filter(is_write).count())
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64()
+}
+
+fn middle(mut of: Vec<f64>) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of.get(of.len() / 2).copied().unwrap_or_default()
+}
+
+fn mib(bytes: f64) -> f64 {
+    bytes / 1_048_576.0
+}
