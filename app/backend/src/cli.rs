@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{config::Config, database, http, serve, telemetry};
 
+const NO_DATABASE: &str = "cannot connect to the database";
+
 /// The API of the demo application.
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -77,8 +79,8 @@ async fn execute(command: Command, config: Config) -> anyhow::Result<()> {
 }
 
 async fn migrate(config: &Config) -> anyhow::Result<()> {
-    let pool = database::pool_for_a_job(config);
-    let report = database::migrate(&pool)
+    let conn = database::connect(config).await.context(NO_DATABASE)?;
+    let report = database::migrate(conn)
         .await
         .context("cannot read the state of the schema")?;
     for migration in &report.applied {
@@ -92,8 +94,8 @@ async fn migrate(config: &Config) -> anyhow::Result<()> {
 }
 
 async fn seed(config: &Config) -> anyhow::Result<()> {
-    let pool = database::pool_for_a_job(config);
-    let added = database::seed(&pool, &config.project_name)
+    let mut conn = database::connect(config).await.context(NO_DATABASE)?;
+    let added = database::seed(&mut conn, &config.project_name)
         .await
         .context("cannot seed")?;
     print(if added {

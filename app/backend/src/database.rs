@@ -1,12 +1,18 @@
 //! The database: how to reach it, its schema and its first data. Queries of routes stand beside the routes.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    io::ErrorKind,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
-    PgPool,
+    ConnectOptions, Connection, PgConnection, PgPool,
+    error::DatabaseError,
     migrate::{Migrate, MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::sleep;
 
 use crate::config::Config;
 
@@ -19,8 +25,9 @@ const CONNECTIONS_PER_WORKER: usize = 5;
 /// With a dead database a request fails after this long. Clients retry; a queue of waiting ones helps nobody.
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(2);
 
-/// Jobs have time: the database may be starting.
-const JOB_ACQUIRES_WITHIN: Duration = Duration::from_secs(30);
+/// Jobs have time.
+const JOB_CONNECTS_WITHIN: Duration = Duration::from_secs(30);
+const JOB_TRIES_EVERY: Duration = Duration::from_secs(1);
 
 /// The pool of the service. Connects when first needed, so it can be made without a database.
 #[must_use]
@@ -32,16 +39,36 @@ pub fn pool(config: &Config) -> PgPool {
         .connect_lazy_with(options(config))
 }
 
-/// The pool of a command that runs to its end.
-#[must_use]
-pub fn pool_for_a_job(config: &Config) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(JOB_ACQUIRES_WITHIN)
-        .connect_lazy_with(options(config))
+/// The connection of a command that runs to its end. Waits for a server that isn't there yet: not even
+/// its name may be known while it is being set up.
+///
+/// # Errors
+/// With what the last attempt met.
+pub async fn connect(config: &Config) -> sqlx::Result<PgConnection> {
+    let options = options(config);
+    let give_up = Instant::now() + JOB_CONNECTS_WITHIN;
+    loop {
+        match options.connect().await {
+            Err(error) if may_be_starting(&error) && Instant::now() < give_up => {
+                tracing::info!(%error, "waiting for the database");
+                sleep(JOB_TRIES_EVERY).await;
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
-/// Certificates, which few servers ask for, come from the variables of libpq: sqlx reads `PGSSLROOTCERT` itself.
+fn may_be_starting(error: &sqlx::Error) -> bool {
+    const CANNOT_CONNECT_NOW: &str = "57P03";
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    // A certificate that isn't trusted is invalid data. It will not get better.
+    let is_absent =
+        matches!(error, sqlx::Error::Io(error) if error.kind() != ErrorKind::InvalidData);
+    is_absent || code.is_some_and(|code| code == CANNOT_CONNECT_NOW)
+}
+
+/// Certificates, which few servers ask for, come from the variables of libpq: sqlx itself reads
+/// `PGSSLROOTCERT` and its kin.
 fn options(config: &Config) -> PgConnectOptions {
     let database = &config.database;
     PgConnectOptions::new_without_pgpass()
@@ -67,13 +94,12 @@ pub struct Migration {
 ///
 /// # Errors
 /// When the database can't tell which steps it has.
-pub async fn migrate(pool: &PgPool) -> Result<Migration, MigrateError> {
-    let mut conn = pool.acquire().await?;
+pub async fn migrate(mut conn: PgConnection) -> Result<Migration, MigrateError> {
     // The migrator takes this lock as well, and its holder may. Taken here it covers the looks before
     // and after, so that two at once never both report a step.
     conn.lock().await?;
     let before = steps(&mut conn).await?;
-    let outcome = MIGRATOR.run(&mut *conn).await;
+    let outcome = MIGRATOR.run(&mut conn).await;
     let after = steps(&mut conn).await?;
     conn.close().await?; // gives back the lock, however often it was taken
     let applied = MIGRATOR
@@ -84,7 +110,7 @@ pub async fn migrate(pool: &PgPool) -> Result<Migration, MigrateError> {
     Ok(Migration { applied, outcome })
 }
 
-async fn steps(conn: &mut sqlx::PgConnection) -> Result<HashSet<i64>, MigrateError> {
+async fn steps(conn: &mut PgConnection) -> Result<HashSet<i64>, MigrateError> {
     conn.ensure_migrations_table(&MIGRATOR.table_name).await?;
     let applied = conn.list_applied_migrations(&MIGRATOR.table_name).await?;
     Ok(applied.into_iter().map(|step| step.version).collect())
@@ -94,7 +120,7 @@ async fn steps(conn: &mut sqlx::PgConnection) -> Result<HashSet<i64>, MigrateErr
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn seed(pool: &PgPool, project_name: &str) -> sqlx::Result<bool> {
+pub async fn seed(conn: &mut PgConnection, project_name: &str) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "insert into items (title, description)
          select left('Welcome to ' || $1, 255), 'This item shows that the page, the API and the database \
@@ -102,7 +128,7 @@ pub async fn seed(pool: &PgPool, project_name: &str) -> sqlx::Result<bool> {
          where not exists (select from items)",
     )
     .bind(project_name)
-    .execute(pool)
+    .execute(conn)
     .await?;
     Ok(done.rows_affected() > 0)
 }

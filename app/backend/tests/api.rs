@@ -20,7 +20,10 @@ use axum::{
 };
 use backend::{config::Config, database, http, state::AppState};
 use serde_json::{Value, json};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{
+    ConnectOptions,
+    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+};
 use support::postgres;
 use tower::ServiceExt;
 
@@ -232,8 +235,11 @@ async fn before_the_migration_the_list_is_unavailable() {
 #[tokio::test]
 async fn a_migration_is_applied_once_even_when_two_run_at_once() {
     let options = postgres::database("twice").await;
-    let (one, two) = (pool(options.clone()), pool(options.clone()));
-    let (one, two) = tokio::join!(database::migrate(&one), database::migrate(&two));
+    let (one, two) = (
+        options.connect().await.unwrap(),
+        options.connect().await.unwrap(),
+    );
+    let (one, two) = tokio::join!(database::migrate(one), database::migrate(two));
     let (one, two) = (one.unwrap(), two.unwrap());
     assert!(one.outcome.is_ok() && two.outcome.is_ok());
     let mut applied = [one.applied, two.applied].concat();
@@ -246,15 +252,18 @@ async fn a_migration_is_applied_once_even_when_two_run_at_once() {
     );
     applied.dedup();
 
-    let again = database::migrate(&pool(options)).await.unwrap();
+    let again = database::migrate(options.connect().await.unwrap())
+        .await
+        .unwrap();
     assert!(again.applied.is_empty() && again.outcome.is_ok());
 }
 
 #[tokio::test]
 async fn a_seed_fills_an_empty_list_only() {
     let app = App::migrated("seed").await;
-    assert!(database::seed(&app.db, "Shop").await.unwrap());
-    assert!(!database::seed(&app.db, "Shop").await.unwrap());
+    let mut conn = app.db.acquire().await.unwrap();
+    assert!(database::seed(&mut conn, "Shop").await.unwrap());
+    assert!(!database::seed(&mut conn, "Shop").await.unwrap());
     let list = app.get(ITEMS).await.expect(StatusCode::OK);
     assert_eq!(
         (&list["count"], &list["data"][0]["title"]),
@@ -347,9 +356,10 @@ struct Answer {
 
 impl App {
     async fn migrated(test: &str) -> Self {
-        let app = Self::on(postgres::database(test).await);
-        database::migrate(&app.db).await.unwrap().outcome.unwrap();
-        app
+        let options = postgres::database(test).await;
+        let conn = options.connect().await.unwrap();
+        database::migrate(conn).await.unwrap().outcome.unwrap();
+        Self::on(options)
     }
 
     fn on(options: PgConnectOptions) -> Self {

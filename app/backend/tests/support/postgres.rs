@@ -34,15 +34,16 @@ pub(crate) fn server() -> &'static PgConnectOptions {
     &SERVER
 }
 
-/// An empty database of its own for one test.
+/// An empty database of its own for one test. It replaces that of the last run, which was left to be
+/// looked at.
 pub(crate) async fn database(test: &str) -> PgConnectOptions {
     let mut admin = connect(server()).await;
-    let name = format!("test_{}_{test}", std::process::id());
-    // A name can't be a parameter; this one is made of letters, digits and underscores.
-    sqlx::query(AssertSqlSafe(format!("create database {name}")))
-        .execute(&mut admin)
-        .await
-        .unwrap();
+    let name = format!("appstack_test_{test}");
+    for statement in ["drop database if exists", "create database"] {
+        // A name can't be a parameter; this one is made of letters and underscores.
+        let statement = AssertSqlSafe(format!("{statement} {name}"));
+        sqlx::query(statement).execute(&mut admin).await.unwrap();
+    }
     admin.close().await.unwrap();
     server().clone().database(&name)
 }
