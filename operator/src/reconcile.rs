@@ -110,7 +110,7 @@ async fn roll_out(
             return Err(Error::Invalid(invalid));
         }
     };
-    warn(app, ctx, &inputs).await;
+    warn(app, ctx, &stack, &inputs).await;
     let target = desired::build(&stack);
     let observer = Observer {
         client: &ctx.client,
@@ -171,12 +171,12 @@ async fn verify(
     ))
 }
 
-async fn warn(app: &AppStack, ctx: &Context, inputs: &Inputs) {
+async fn warn(app: &AppStack, ctx: &Context, stack: &Stack, inputs: &Inputs) {
     let seen = app.status.as_ref().and_then(|it| it.observed_generation);
     if seen == app.metadata.generation {
         return;
     }
-    for note in check::warnings(app, inputs) {
+    for note in check::warnings(app, stack, inputs) {
         publish(app, ctx, &events::warning(note)).await;
     }
 }

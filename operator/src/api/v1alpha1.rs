@@ -63,7 +63,13 @@ use serde_json::Value;
 #[x_kube(
     validation = Rule::new("has(self.version) || (self.backend.image.matches('@|:[^/]+$') && (!has(self.frontend) || self.frontend.image.matches('@|:[^/]+$')))")
         .message("version: needed, because an image carries neither a tag nor a digest")
-        .field_path(".version")
+        .field_path(".version"),
+    validation = Rule::new("(has(self.database) && has(self.database.external)) || (has(oldSelf.database) && has(oldSelf.database.external)) || (has(self.database) && has(self.database.embedded) && has(self.database.embedded.storage) ? self.database.embedded.storage : '') == (has(oldSelf.database) && has(oldSelf.database.embedded) && has(oldSelf.database.embedded.storage) ? oldSelf.database.embedded.storage : '')")
+        .message("database.embedded.storage is fixed when the volume is made")
+        .field_path(".database"),
+    validation = Rule::new("(has(self.database) && has(self.database.external)) || (has(oldSelf.database) && has(oldSelf.database.external)) || (has(self.database) && has(self.database.embedded) && has(self.database.embedded.storageClassName) ? self.database.embedded.storageClassName : '') == (has(oldSelf.database) && has(oldSelf.database.embedded) && has(oldSelf.database.embedded.storageClassName) ? oldSelf.database.embedded.storageClassName : '')")
+        .message("database.embedded.storageClassName is fixed when the volume is made")
+        .field_path(".database")
 )]
 pub struct AppStackSpec {
     /// Which environment this is. It chooses the defaults of everything else and cannot be changed: make a
@@ -335,11 +341,9 @@ pub struct EmbeddedDatabase {
     #[schemars(length(min = 1, max = 20))]
     #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))")
         .message("storage: a size such as 10Gi"))]
-    #[x_kube(validation = Rule::new("self == oldSelf")
-        .message("storage is fixed when the volume is made"))]
     pub storage: Option<Quantity>,
 
-    /// The StorageClass of the volume. Default: the cluster's default class.
+    /// The StorageClass of the volume. Default: the cluster's default class. It is fixed when the volume is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub storage_class_name: Option<String>,

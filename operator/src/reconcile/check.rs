@@ -18,8 +18,8 @@ use kube::{Resource as _, ResourceExt as _};
 use super::inputs::Inputs;
 use super::names::Names;
 use super::release;
-use super::stack::{Backend, Command, Email, Frontend, Migration, Seed, Stack};
-use crate::api::{self, AppStack, AppStackSpec, DeletionPolicy, EmailTls, Environment};
+use super::stack::{Backend, Command, Email, Frontend, Migration, Seed, Stack, Tls};
+use crate::api::{AppStack, AppStackSpec, DeletionPolicy, EmailTls, Environment};
 use crate::error::Invalid;
 
 pub use edge::hosts;
@@ -247,15 +247,19 @@ fn requests(cpu: &str, memory: &str) -> ResourceRequirements {
     }
 }
 
-/// Warnings that do not stop a roll-out; published as Events.
+/// What does not stop a roll-out but should be known; published as Events when the spec changes.
 #[must_use]
-pub fn warnings(app: &AppStack, inputs: &Inputs) -> Vec<String> {
-    secrets::well_known(&app.spec, &inputs.secrets)
-        .filter(|_| app.spec.environment == api::Environment::Local)
-        .map(|(secret, key)| {
-            format!(
-                "{key} of Secret {secret} is a well-known value; it is tolerated in local alone"
-            )
-        })
-        .collect()
+pub fn warnings(app: &AppStack, stack: &Stack, inputs: &Inputs) -> Vec<String> {
+    let well_known = secrets::well_known(&app.spec, &inputs.secrets).map(|(secret, key)| {
+        format!("{key} of Secret {secret} is a well-known value, which is tolerated in local alone")
+    });
+    let redirect_lost = stack.environment != Environment::Local
+        && !matches!(stack.edge.tls, Tls::Off)
+        && !stack.edge.redirect;
+    let redirect = redirect_lost.then(|| {
+        "HTTP is not redirected to HTTPS: Traefik's CustomResourceDefinitions are not installed; \
+         install them and restart the operator"
+            .to_owned()
+    });
+    well_known.chain(redirect).collect()
 }

@@ -43,7 +43,7 @@ pub fn of_change(before: Option<&AppStackStatus>, after: &AppStackStatus) -> Vec
 pub fn warning(note: String) -> Event {
     Event {
         type_: EventType::Warning,
-        reason: "InsecureValue".into(),
+        reason: "Warning".into(),
         action: "Check".into(),
         note: Some(note),
         related: None,

@@ -113,7 +113,12 @@ fn rolled_out(conditions: &mut Conditions, progress: &Progress) {
             let message = format!("{} serves at {}", release.version, progress.urls.dashboard);
             conditions.set(ConditionType::Ready, true, Reason::RolledOut, &message);
             let nothing = "nothing is left to do";
-            conditions.set(ConditionType::Reconciling, false, Reason::RolledOut, nothing);
+            conditions.set(
+                ConditionType::Reconciling,
+                false,
+                Reason::RolledOut,
+                nothing,
+            );
             conditions.set(ConditionType::Stalled, false, Reason::RolledOut, nothing);
         }
         Some((stage, gate)) => {

@@ -3,6 +3,8 @@
 //! Called once, by the start of the program. Nothing here reads the environment; the settings come
 //! from the command line. What is logged is decided where it happens, and is never a secret.
 
+use std::io::IsTerminal as _;
+
 use anyhow::{Context as _, Result, ensure};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _};
@@ -89,7 +91,9 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     // Standard output belongs to the commands that print something.
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Json => lines
             .json()
