@@ -12,6 +12,7 @@ use crate::reconcile::ledger::Ledger;
 use crate::runtime::admin::Progress;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::metrics::Metrics;
+use crate::runtime::queue::Queue;
 
 /// What every reconciliation shares.
 pub struct Context {
@@ -25,6 +26,8 @@ pub struct Context {
     pub progress: Arc<Progress>,
     /// How long each stack waits after errors.
     pub backoff: Backoff,
+    /// How many stacks are reconciled at the same time.
+    pub queue: Queue,
     /// What this process has done.
     pub ledger: Ledger,
     /// What the operator is told about the cluster.

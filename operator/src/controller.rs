@@ -14,7 +14,7 @@ use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::PartialObjectMeta;
 use kube::core::NamespaceResourceScope;
-use kube::runtime::controller::{self, Config, Controller};
+use kube::runtime::controller::{self, Controller};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt as _};
@@ -28,12 +28,7 @@ use crate::reconcile::inputs::referenced_secrets;
 use crate::reconcile::{error_policy, reconcile};
 
 /// Reconciles the AppStacks of one namespace, or of all, until `stop` is cancelled.
-pub async fn run(
-    ctx: Arc<Context>,
-    namespace: Option<String>,
-    concurrency: u16,
-    stop: CancellationToken,
-) {
+pub async fn run(ctx: Arc<Context>, namespace: Option<String>, stop: CancellationToken) {
     let scope = Scope {
         client: ctx.client.clone(),
         namespace,
@@ -41,9 +36,8 @@ pub async fn run(
     let controller = Controller::new(scope.api::<AppStack>(), watcher::Config::default());
     let store = controller.store();
     let controller = watch_children(controller, &scope, ctx.traefik_kinds);
-    let controller = watch_references(controller, &scope, &store)
-        .with_config(Config::default().concurrency(concurrency))
-        .graceful_shutdown_on(stop.cancelled_owned());
+    let controller =
+        watch_references(controller, &scope, &store).graceful_shutdown_on(stop.cancelled_owned());
     let progress = ctx.progress.clone();
     let synced = async move {
         if store.wait_until_ready().await.is_ok() {
@@ -59,10 +53,11 @@ pub async fn run(
     futures::join!(synced, work);
 }
 
-/// `reconcile`, counted.
+/// `reconcile` in its turn, counted.
 async fn watched(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<controller::Action, Error> {
-    let timer = ctx.metrics.reconcile_started();
     ctx.progress.started();
+    let _slot = ctx.queue.enter().await;
+    let timer = ctx.metrics.reconcile_started();
     let result = reconcile(app, ctx.clone()).await;
     ctx.progress.finished();
     match &result {

@@ -21,6 +21,7 @@ use crate::runtime::admin::{self, Progress};
 use crate::runtime::backoff::Backoff;
 use crate::runtime::leader::{self, Election, Outcome, Timings};
 use crate::runtime::metrics::Metrics;
+use crate::runtime::queue::Queue;
 use crate::runtime::telemetry;
 
 /// The name of the Lease, and of the controller in metrics and Events.
@@ -127,6 +128,7 @@ async fn context(
         recorder: EventRecorder::new(client.clone(), reporter),
         traefik_kinds: serves_traefik_kinds(&client).await?,
         backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
+        queue: Queue::new(settings.concurrency, metrics.clone()),
         ledger: Ledger::default(),
         settings: settings.cluster.clone().into(),
         client,
@@ -151,14 +153,9 @@ async fn controllers(context: &Arc<Context>, settings: &RunSettings, stop: &Canc
         [] => vec![None],
         namespaces => namespaces.iter().cloned().map(Some).collect(),
     };
-    let each = namespaces.into_iter().map(|namespace| {
-        controller::run(
-            context.clone(),
-            namespace,
-            settings.concurrency,
-            stop.clone(),
-        )
-    });
+    let each = namespaces
+        .into_iter()
+        .map(|namespace| controller::run(context.clone(), namespace, stop.clone()));
     join_all(each).await;
 }
 
