@@ -70,7 +70,7 @@ fn images(programs: &Path) -> Result<[Image; 3]> {
 async fn programs(progress: &Progress) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let part = progress.part("compile for the images");
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = Command::new("cargo");
     cargo
         .current_dir(folders::in_repository(""))
         .env("RUSTFLAGS", "-C target-feature=+crt-static");
@@ -94,7 +94,7 @@ async fn programs(progress: &Progress) -> Result<PathBuf> {
 
 /// Where cargo puts what it builds, however that was chosen.
 async fn target_folder() -> Result<PathBuf> {
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = Command::new("cargo");
     cargo.current_dir(folders::in_repository("")).args([
         "metadata",
         "--no-deps",

@@ -22,7 +22,7 @@ make_database() {
     rm -f "$password_file"
     printf '\nhost all all all scram-sha-256\n' >> "$PGDATA/pg_hba.conf"
     # Only the local socket listens until the database is there: nobody finds it half made.
-    pg_ctl --pgdata="$PGDATA" --options="-c listen_addresses='' -p 5432" --wait start
+    pg_ctl --pgdata="$PGDATA" --options="-c listen_addresses=''" --wait start
     if [ "$POSTGRES_DB" != postgres ]; then
         psql --no-psqlrc --username="$POSTGRES_USER" --dbname=postgres --set=ON_ERROR_STOP=1 \
             --set=name="$POSTGRES_DB" <<'SQL'
@@ -53,4 +53,5 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
 fi
 
 shift
-exec postgres -c listen_addresses='*' "$@"
+# The first socket is the official image's, the second where these client programs look.
+exec postgres -c listen_addresses='*' -c unix_socket_directories=/var/run/postgresql,/tmp "$@"

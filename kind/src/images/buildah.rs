@@ -90,7 +90,8 @@ pub(super) async fn bud(image: &Image) -> Result<()> {
     Ok(())
 }
 
-/// Writes an archive beside its final place and renames it. Uncompressed: it is read on the machine that wrote it.
+/// Writes an archive beside its final place and renames it. Compressed layers load faster than plain ones: containerd
+/// keeps a copy of what it is given.
 async fn export(tag: &str, archive: &Path) -> Result<()> {
     let unfinished = archive.with_extension("unfinished");
     if let Some(parent) = archive.parent() {
@@ -100,7 +101,7 @@ async fn export(tag: &str, archive: &Path) -> Result<()> {
         std::fs::remove_file(&unfinished)?;
     }
     let target = format!("oci-archive:{}:{tag}", unfinished.display());
-    command::output(buildah()?.args(["push", "--disable-compression", tag, &target])).await?;
+    command::output(buildah()?.args(["push", tag, &target])).await?;
     std::fs::rename(&unfinished, archive)?;
     Ok(())
 }

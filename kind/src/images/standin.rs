@@ -128,43 +128,47 @@ fn dockerfile(folder: &str) -> PathBuf {
 }
 
 impl Base {
-    /// What decides the content. Packages are those of the day it is made; a newer one is no reason to make it anew.
+    /// What decides the content of the image.
     fn key(&self) -> Result<String> {
         let mut hash = Sha256::new();
         content::add_folder(&mut hash, &folders::in_kind("images").join(self.folder))?;
-        for part in [self.packages, self.hook, SUITE, POSTGRES_PACKAGE] {
-            hash.update(part);
-        }
+        hash.update(self.materials_key());
         Ok(content::short(hash))
     }
 
-    /// Lays everything that the Dockerfile copies into one folder, once.
-    async fn lay_context(&self, progress: &Progress) -> Result<PathBuf> {
-        let contexts = folders::cache()?.join("contexts");
-        let context = contexts.join(format!("{}-{}", self.folder, self.key()?));
-        if context.is_dir() {
-            return Ok(context);
+    /// What decides the packages. They are those of the day; a newer one is no reason to make it anew.
+    fn materials_key(&self) -> String {
+        let mut hash = Sha256::new();
+        for part in [self.packages, self.hook, SUITE, POSTGRES_PACKAGE] {
+            hash.update(part);
         }
-        let part = progress.part(format!("base image {}", self.folder));
+        content::short(hash)
+    }
+
+    /// Lays everything that the Dockerfile copies into one folder: packages once, our own files each time.
+    async fn lay_context(&self, progress: &Progress) -> Result<PathBuf> {
+        let name = format!("{}-{}", self.folder, self.materials_key());
+        let context = folders::cache()?.join("contexts").join(name);
         let _held = lock::take(&format!("context-{}", self.folder)).await?;
         if !context.is_dir() {
+            let part = progress.part(format!("packages of {}", self.folder));
             let unfinished = context.with_extension("unfinished");
             if unfinished.exists() {
                 std::fs::remove_dir_all(&unfinished)?;
             }
             std::fs::create_dir_all(&unfinished)?;
-            self.fill(&unfinished).await?;
+            self.fetch(&unfinished).await?;
             std::fs::rename(&unfinished, &context)?;
+            part.done("");
         }
-        part.done("");
-        Ok(context)
-    }
-
-    async fn fill(&self, context: &Path) -> Result<()> {
         for entry in std::fs::read_dir(folders::in_kind("images").join(self.folder))? {
             let entry = entry?;
             std::fs::copy(entry.path(), context.join(entry.file_name()))?;
         }
+        Ok(context)
+    }
+
+    async fn fetch(&self, context: &Path) -> Result<()> {
         self.root_file_system(&context.join("rootfs.tar")).await?;
         if self.tag == POSTGRES_TAG {
             unpack_postgres(context).await?;
