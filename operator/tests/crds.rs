@@ -296,7 +296,7 @@ const REFUSED_NAMES: [(&str, &str); 4] = [
 ];
 
 /// Changes of `spec` from one to the other that the rules refuse, and what the messages say.
-const REFUSED_CHANGES: [(&str, &str, &str); 2] = [
+const REFUSED_CHANGES: [(&str, &str, &str); 5] = [
     (
         "{environment: local}",
         "{environment: staging}",
@@ -305,7 +305,22 @@ const REFUSED_CHANGES: [(&str, &str, &str); 2] = [
     (
         "{database: {embedded: {storage: 1Gi}}}",
         "{database: {embedded: {storage: 2Gi}}}",
-        "storage is fixed",
+        "database.embedded.storage is fixed",
+    ),
+    (
+        "{}",
+        "{database: {embedded: {storage: 2Gi}}}",
+        "database.embedded.storage is fixed",
+    ),
+    (
+        "{database: {embedded: {storage: 1Gi}}}",
+        "{database: {embedded: {}}}",
+        "database.embedded.storage is fixed",
+    ),
+    (
+        "{}",
+        "{database: {embedded: {storageClassName: fast}}}",
+        "database.embedded.storageClassName is fixed",
     ),
 ];
 
@@ -317,6 +332,16 @@ const ACCEPTED: [&str; 6] = [
     "{domain: localhost}",
     "{backend: {migrate: {timeout: 1h30m}}}",
     "{database: {embedded: {storage: 0.5Gi}}}",
+];
+
+/// Changes of `spec` from one to the other that are accepted.
+const ACCEPTED_CHANGES: [(&str, &str); 3] = [
+    ("{version: v1}", "{version: v2}"),
+    ("{}", "{database: {embedded: {}}}"),
+    (
+        "{database: {embedded: {storage: 1Gi}}}",
+        "{database: {external: {secretName: s}}}",
+    ),
 ];
 
 /// The smallest `AppStack`, with `change` merged over its spec.
@@ -377,6 +402,13 @@ fn what_cannot_change_is_refused_when_it_changes() -> Result<()> {
 fn what_only_looks_odd_is_accepted() -> Result<()> {
     for change in ACCEPTED {
         assert_eq!(faults(&app("shop", change)?, None), "", "{change}");
+    }
+    for (before, after) in ACCEPTED_CHANGES {
+        assert_eq!(
+            faults(&app("shop", after)?, Some(&app("shop", before)?)),
+            "",
+            "{after}"
+        );
     }
     Ok(())
 }

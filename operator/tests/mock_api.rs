@@ -1,0 +1,341 @@
+//! The order of requests, and what is done when one fails: `reconcile` against an API server in memory.
+//!
+//! Only order and failure are tested here. What is built is in `golden`, and what Kubernetes makes of it in the
+//! stories of the local cluster.
+
+#[path = "mock_api/server.rs"]
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use appstack_operator::api::{AppStack, Reason};
+use appstack_operator::context::Context;
+use appstack_operator::error::Error;
+use appstack_operator::reconcile::check::ClusterSettings;
+use appstack_operator::reconcile::ledger::Ledger;
+use appstack_operator::reconcile::{error_policy, key, reconcile};
+use appstack_operator::runtime::admin::Progress;
+use appstack_operator::runtime::backoff::Backoff;
+use appstack_operator::runtime::metrics::Metrics;
+use appstack_operator::runtime::queue::Queue;
+use k8s_controller::events::EventRecorder;
+use kube::runtime::controller::Action;
+use kube::runtime::events::Reporter;
+use serde_json::{Value, json};
+
+use server::{NAMESPACE, Server};
+
+const STACK: &str = "appstacks/shop";
+const STATUS: &str = "appstacks/shop/status";
+const DATABASE: &str = "statefulsets/shop-db";
+const BACKEND: &str = "deployments/shop-backend";
+const BACKEND_SERVICE: &str = "services/shop-backend";
+const FRONTEND: &str = "deployments/shop-frontend";
+const EDGE: &str = "ingresses/shop-edge";
+/// The first wait after an error that may pass.
+const BACKOFF: Duration = Duration::from_secs(1);
+
+/// A cluster with one `AppStack`, and the operator.
+struct World {
+    server: Server,
+    context: Arc<Context>,
+}
+
+impl World {
+    /// The `AppStack` has a migration and a frontend.
+    fn new() -> Self {
+        let server = Server::default();
+        server.put("ingressclasses/traefik", json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
+            "metadata": {"name": "traefik"}, "spec": {"controller": "traefik.io/ingress-controller"},
+        }));
+        server.put(
+            STACK,
+            json!({
+                "apiVersion": "appstack.dev/v1alpha1", "kind": "AppStack",
+                "metadata": {"name": "shop", "namespace": NAMESPACE},
+                "spec": {
+                    "environment": "local", "domain": "localhost", "version": "v1",
+                    "backend": {"image": "acme/backend", "migrate": {"args": ["migrate"]}},
+                    "frontend": {"image": "acme/frontend"},
+                },
+            }),
+        );
+        let client = server.client();
+        let reporter = Reporter {
+            controller: "test".into(),
+            instance: None,
+        };
+        let metrics = Arc::new(Metrics::new("test"));
+        let context = Context {
+            recorder: EventRecorder::new(client.clone(), reporter),
+            client,
+            queue: Queue::new(1, metrics.clone()),
+            metrics,
+            progress: Arc::new(Progress::new(Duration::from_secs(1))),
+            backoff: Backoff::new(BACKOFF, Duration::from_mins(1)),
+            ledger: Ledger::default(),
+            settings: ClusterSettings::default(),
+            traefik_kinds: true,
+        };
+        Self {
+            server,
+            context: Arc::new(context),
+        }
+    }
+
+    /// The same after a roll-out of the first release that went through.
+    async fn serving() -> Result<Self> {
+        let world = Self::new();
+        world.roll_out().await?;
+        // What was written in the last step is read in the next one.
+        world.reconcile().await??;
+        world.server.forget();
+        Ok(world)
+    }
+
+    /// Reconciles and completes stage after stage, until all gates are open.
+    async fn roll_out(&self) -> Result<()> {
+        self.reconcile().await??;
+        self.server.complete(DATABASE)?;
+        self.reconcile().await??;
+        for at in [&self.migration()?, BACKEND, FRONTEND] {
+            self.server.complete(at)?;
+            self.reconcile().await??;
+        }
+        Ok(())
+    }
+
+    /// Reconciles the `AppStack` as it is now. The outer error is one of the test.
+    async fn reconcile(&self) -> Result<Result<Action, Error>> {
+        Ok(Box::pin(reconcile(self.app()?, self.context.clone())).await)
+    }
+
+    /// Reconciles the `AppStack` as it is now, which is to fail.
+    async fn fail(&self) -> Result<Error> {
+        self.reconcile().await?.err().context("it succeeded")
+    }
+
+    fn policy(&self, error: &Error) -> Result<Action> {
+        Ok(error_policy(self.app()?, error, self.context.clone()))
+    }
+
+    fn app(&self) -> Result<Arc<AppStack>> {
+        let app = self.server.get(STACK).context("no AppStack")?;
+        Ok(Arc::new(serde_json::from_value(app)?))
+    }
+
+    /// The address of the Job of the migration.
+    fn migration(&self) -> Result<String> {
+        let applied = self.server.applied();
+        applied
+            .into_iter()
+            .rfind(|it| it.starts_with("jobs/"))
+            .context("no migration")
+    }
+
+    /// Status and reason of a condition, such as `True Available`.
+    fn condition(&self, type_: &str) -> String {
+        let status = self
+            .server
+            .get(STACK)
+            .map(|mut it| it["status"].take())
+            .unwrap_or_default();
+        let all = status["conditions"].as_array().cloned().unwrap_or_default();
+        let found = all.iter().find(|it| it["type"] == type_);
+        let text = |key: &str| {
+            found
+                .and_then(|it| it[key].as_str())
+                .unwrap_or("-")
+                .to_owned()
+        };
+        format!("{} {}", text("status"), text("reason"))
+    }
+
+    fn stage(&self) -> Value {
+        self.server
+            .get(STACK)
+            .map(|mut it| it["status"]["stage"].take())
+            .unwrap_or_default()
+    }
+
+    /// Whether an object of that kind, or at that address, was applied.
+    fn applied(&self, start: &str) -> bool {
+        self.server.applied().iter().any(|it| it.starts_with(start))
+    }
+
+    fn backend_image(&self) -> Value {
+        let backend = self.server.get(BACKEND);
+        let image = "/spec/template/spec/containers/0/image";
+        backend
+            .and_then(|it| it.pointer(image).cloned())
+            .unwrap_or_default()
+    }
+}
+
+#[tokio::test]
+async fn at_first_only_the_database_is_applied_and_the_status_says_so() -> Result<()> {
+    let world = World::new();
+    let action = world.reconcile().await??;
+    assert_eq!(action, Action::requeue(Duration::from_secs(20)));
+    assert!(world.applied(DATABASE));
+    for later in [
+        "jobs/",
+        "deployments/",
+        "ingresses/",
+        "controllerrevisions/",
+    ] {
+        assert!(!world.applied(later), "{:?}", world.server.applied());
+    }
+    assert_eq!(world.stage(), "database");
+    assert_eq!(world.condition("Accepted"), "True Valid");
+    assert_eq!(world.condition("DatabaseReady"), "False SpecNotSeenYet");
+    assert_eq!(
+        world.condition("BackendReady"),
+        "False WaitingForEarlierStage"
+    );
+    assert_eq!(world.condition("Ready"), "False RollingOut");
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_stage_waits_for_the_one_before_it() -> Result<()> {
+    let world = World::new();
+    world.reconcile().await??;
+    world.server.complete(DATABASE)?;
+    world.reconcile().await??;
+    assert_eq!(
+        (world.stage(), world.applied(BACKEND)),
+        ("migration".into(), false)
+    );
+    world.server.complete(&world.migration()?)?;
+    world.reconcile().await??;
+    assert_eq!(
+        (world.stage(), world.applied(BACKEND)),
+        ("backend".into(), true)
+    );
+    assert!(!world.applied(FRONTEND));
+    world.server.complete(BACKEND)?;
+    world.reconcile().await??;
+    assert_eq!(
+        (world.stage(), world.applied(FRONTEND)),
+        ("frontend".into(), true)
+    );
+    assert!(!world.applied(EDGE));
+    world.server.complete(FRONTEND)?;
+    world.reconcile().await??;
+    assert_eq!((world.stage(), world.applied(EDGE)), ("done".into(), true));
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stack_at_rest_changes_nothing() -> Result<()> {
+    let world = World::serving().await?;
+    let action = world.reconcile().await??;
+    assert_eq!(action, Action::requeue(Duration::from_hours(1)));
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    assert_eq!(world.server.changed(), [""; 0]);
+    assert!(
+        !world.applied(STATUS),
+        "a status that says the same is written again"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_write_is_reported_and_tried_again_later_each_time() -> Result<()> {
+    let world = World::new();
+    world.server.refuse(DATABASE, 500);
+    let error = world.fail().await?;
+    assert_eq!(world.condition("Reconciling"), "True ApiError");
+    assert_eq!(world.condition("Ready"), "False ApiError");
+    let key = key(&*world.app()?);
+    assert_ne!(world.policy(&error)?, Action::await_change());
+    assert_eq!(world.context.backoff.next(&key, 1.0), 2 * BACKOFF);
+
+    world.server.refuse(DATABASE, 409);
+    let conflict = world.fail().await?;
+    assert_eq!(
+        world.policy(&conflict)?,
+        Action::requeue(Duration::from_secs(1))
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_object_of_somebody_else_is_never_taken_over() -> Result<()> {
+    let world = World::new();
+    let theirs = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "shop-db", "namespace": NAMESPACE, "labels": {"app": "theirs"}},
+    });
+    world.server.put("services/shop-db", theirs);
+    let error = world.fail().await?;
+    assert_eq!(error.reason(), Reason::NameTaken);
+    assert!(!world.applied("services/shop-db"));
+    assert_eq!(world.condition("Ready"), "False NameTaken");
+    assert_eq!(world.condition("Stalled"), "True NameTaken");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_faulty_spec_keeps_what_serves_alive() -> Result<()> {
+    let world = World::serving().await?;
+    world.server.set(STACK, "version", json!("v2"))?;
+    world
+        .server
+        .set(STACK, "secrets", json!({"from": [{"name": "missing"}]}))?;
+    world.server.remove(BACKEND_SERVICE);
+    let error = world.fail().await?;
+    assert_eq!(error.reason(), Reason::Invalid);
+    assert_eq!(world.condition("Accepted"), "False Invalid");
+    assert!(
+        world.server.get(BACKEND_SERVICE).is_some(),
+        "the Service did not come back"
+    );
+    assert_eq!(world.backend_image(), "acme/backend:v1");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_migration_that_is_not_done_holds_the_backend_at_the_release_that_serves() -> Result<()> {
+    let world = World::serving().await?;
+    world.server.set(STACK, "version", json!("v2"))?;
+    world.server.remove(BACKEND);
+    world.reconcile().await??;
+    assert_eq!(world.stage(), "migration");
+    assert_eq!(world.condition("Ready"), "False RollingOut");
+    assert_eq!(
+        world.backend_image(),
+        "acme/backend:v1",
+        "the backend did not come back as it was"
+    );
+
+    world.server.complete(&world.migration()?)?;
+    world.reconcile().await??;
+    assert_eq!(
+        (world.stage(), world.backend_image()),
+        ("backend".into(), "acme/backend:v2".into())
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_suspended_stack_is_left_alone() -> Result<()> {
+    let world = World::serving().await?;
+    world.server.set(STACK, "suspend", json!(true))?;
+    world.server.remove(BACKEND_SERVICE);
+    assert_eq!(world.reconcile().await??, Action::await_change());
+    assert_eq!(world.server.requests(), [format!("PATCH {STATUS}")]);
+    assert_eq!(world.condition("Reconciling"), "False Suspended");
+    world.reconcile().await??;
+    assert_eq!(
+        world.server.requests().len(),
+        1,
+        "the same status is written again"
+    );
+    Ok(())
+}

@@ -1,0 +1,255 @@
+//! An API server in memory, as much of it as a reconciliation needs: one namespace, no watches, no other managers.
+//!
+//! An object's address is its plural and its name, such as `services/shop-backend`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context as _, Result};
+use http::{Method, Request, Response, StatusCode};
+use kube::Client;
+use kube::client::Body;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+
+/// The namespace of everything.
+pub(crate) const NAMESPACE: &str = "demo";
+
+/// An API server in memory. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Server(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    objects: BTreeMap<String, Value>,
+    /// Refuses writes to these addresses with this code.
+    refused: BTreeMap<String, u16>,
+    /// Every request since the last `forget`, such as `PATCH services/shop-backend`.
+    requests: Vec<String>,
+    /// The addresses of the objects that those requests changed.
+    changed: Vec<String>,
+    /// Counts changes; gives resource versions and UIDs.
+    version: u64,
+}
+
+impl Server {
+    /// A client of this server.
+    pub(crate) fn client(&self) -> Client {
+        let (service, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
+        let server = self.clone();
+        tokio::spawn(async move {
+            while let Some((request, answer)) = handle.next_request().await {
+                let (head, body) = request.into_parts();
+                match body.collect_bytes().await {
+                    Ok(body) => answer.send_response(server.state().answer(&head, &body)),
+                    Err(error) => answer.send_error(error),
+                }
+            }
+        });
+        Client::new(service, NAMESPACE)
+    }
+
+    /// The object at an address.
+    pub(crate) fn get(&self, at: &str) -> Option<Value> {
+        self.state().objects.get(at).cloned()
+    }
+
+    /// Puts an object there, as somebody else would.
+    pub(crate) fn put(&self, at: &str, object: Value) {
+        self.state().store(at, object);
+    }
+
+    /// Takes an object away, as somebody else would.
+    pub(crate) fn remove(&self, at: &str) {
+        self.state().objects.remove(at);
+    }
+
+    /// Changes a field of an object's spec, as somebody else would.
+    pub(crate) fn set(&self, at: &str, field: &str, value: Value) -> Result<()> {
+        let mut object = self.get(at).with_context(|| format!("there is no {at}"))?;
+        object["spec"][field] = value;
+        self.put(at, object);
+        Ok(())
+    }
+
+    /// Does what the controllers of Kubernetes would: what is to run runs, and what is to end has ended.
+    pub(crate) fn complete(&self, at: &str) -> Result<()> {
+        let mut object = self.get(at).with_context(|| format!("there is no {at}"))?;
+        let wanted = object["spec"]["replicas"].clone();
+        object["status"] = match at.split('/').next() {
+            Some("jobs") => json!({"conditions": [{"type": "Complete", "status": "True"}]}),
+            _ => json!({
+                "observedGeneration": object["metadata"]["generation"], "replicas": wanted,
+                "updatedReplicas": wanted, "readyReplicas": wanted, "availableReplicas": wanted,
+            }),
+        };
+        self.put(at, object);
+        Ok(())
+    }
+
+    /// Refuses every write to an address from now on.
+    pub(crate) fn refuse(&self, at: &str, code: u16) {
+        self.state().refused.insert(at.to_owned(), code);
+    }
+
+    /// Forgets the requests and changes that were noted so far.
+    pub(crate) fn forget(&self) {
+        let mut state = self.state();
+        state.requests.clear();
+        state.changed.clear();
+    }
+
+    /// Every request since the last `forget`, in order.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.state().requests.clone()
+    }
+
+    /// The addresses of what was applied since the last `forget`, in order.
+    pub(crate) fn applied(&self) -> Vec<String> {
+        let requests = self.requests();
+        requests
+            .iter()
+            .filter_map(|it| it.strip_prefix("PATCH "))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The addresses of what was changed by requests since the last `forget`, in order.
+    pub(crate) fn changed(&self) -> Vec<String> {
+        self.state().changed.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn answer(&mut self, head: &http::request::Parts, body: &[u8]) -> Response<Body> {
+        let at = address(head.uri.path());
+        self.requests.push(format!("{} {at}", head.method));
+        if let Some(code) = self.refused.get(&at).filter(|_| head.method != Method::GET) {
+            return refusal(*code);
+        }
+        let body = || serde_json::from_slice(body).unwrap_or(Value::Null);
+        let answer = match head.method {
+            Method::GET if at.contains('/') => self.objects.get(&at).cloned(),
+            Method::GET => Some(self.list(&at, head.uri.query().unwrap_or_default())),
+            Method::PATCH => self.apply(&at, body()),
+            Method::POST => Some(self.note(&at, body())),
+            Method::DELETE => self.delete(&at),
+            _ => None,
+        };
+        answer.map_or_else(|| refusal(404), |it| response(StatusCode::OK, &it))
+    }
+
+    fn list(&self, plural: &str, query: &str) -> Value {
+        let selector = query
+            .split('&')
+            .find_map(|it| it.strip_prefix("labelSelector="))
+            .map(|it| percent_decode_str(it).decode_utf8_lossy().into_owned());
+        let selected = |object: &Value| {
+            let mut parts = selector.iter().flat_map(|it| it.split(','));
+            parts.all(|part| {
+                let (key, value) = part.split_once('=').unwrap_or((part, ""));
+                let label = &object["metadata"]["labels"][key];
+                label == value || (!part.contains('=') && label.is_string())
+            })
+        };
+        let prefix = format!("{plural}/");
+        let all = self
+            .objects
+            .iter()
+            .filter(|(at, _)| at.starts_with(&prefix));
+        let items: Vec<_> = all
+            .map(|(_, object)| object)
+            .filter(|it| selected(it))
+            .collect();
+        json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items})
+    }
+
+    /// Server-side apply by the only manager there is: what it says is what there will be. An object and its
+    /// status leave each other alone.
+    fn apply(&mut self, at: &str, mut applied: Value) -> Option<Value> {
+        let at = if let Some(at) = at.strip_suffix("/status") {
+            let status = applied["status"].take();
+            applied = self.objects.get(at)?.clone();
+            applied["status"] = status;
+            at
+        } else {
+            let before = self.objects.get(at);
+            applied["status"] = before.map(|it| it["status"].clone()).unwrap_or_default();
+            at
+        };
+        if self.store(at, applied) {
+            self.changed.push(at.to_owned());
+        }
+        self.objects.get(at).cloned()
+    }
+
+    /// An Event; nobody reads it.
+    fn note(&mut self, at: &str, object: Value) -> Value {
+        self.changed.push(at.to_owned());
+        object
+    }
+
+    fn delete(&mut self, at: &str) -> Option<Value> {
+        self.objects.remove(at)?;
+        self.changed.push(at.to_owned());
+        Some(json!({"apiVersion": "v1", "kind": "Status", "status": "Success"}))
+    }
+
+    /// Stores an object with what the server adds to it. Says whether that changed anything.
+    fn store(&mut self, at: &str, mut object: Value) -> bool {
+        let before = self.objects.get(at).cloned().unwrap_or_default();
+        let version = self.version + 1;
+        let metadata = &before["metadata"];
+        let is_new = metadata.is_null();
+        let is_other = before["spec"] != object["spec"];
+        let generation =
+            metadata["generation"].as_u64().unwrap_or(0) + u64::from(is_other || is_new);
+        let kept = |key: &str, new: Value| if is_new { new } else { metadata[key].clone() };
+        object["metadata"]["uid"] = kept("uid", json!(format!("uid-{version}")));
+        object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        object["metadata"]["generation"] = json!(generation);
+        object["metadata"]["resourceVersion"] = kept("resourceVersion", json!("0"));
+        if object == before {
+            return false;
+        }
+        self.version = version;
+        object["metadata"]["resourceVersion"] = json!(version.to_string());
+        self.objects.insert(at.to_owned(), object);
+        true
+    }
+}
+
+/// The address in a path such as `/apis/apps/v1/namespaces/demo/deployments/shop-backend`.
+fn address(path: &str) -> String {
+    let namespaced = path
+        .split_once(&format!("/namespaces/{NAMESPACE}/"))
+        .map(|it| it.1);
+    let whole = path.trim_start_matches("/apis/").splitn(3, '/').nth(2);
+    namespaced.or(whole).unwrap_or(path).to_owned()
+}
+
+fn refusal(code: u16) -> Response<Body> {
+    let reason = match code {
+        404 => "NotFound",
+        409 => "Conflict",
+        _ => "InternalError",
+    };
+    let status = json!({
+        "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
+        "code": code, "reason": reason, "message": reason,
+    });
+    response(
+        StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        &status,
+    )
+}
+
+fn response(code: StatusCode, body: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string().into_bytes()));
+    *response.status_mut() = code;
+    response
+}
