@@ -15,6 +15,8 @@ use crate::{config::Config, database, http, state::AppState};
 /// Requests in flight end within their own timeout. What is open after that is a client that sends nothing.
 const DRAIN_WITHIN: Duration = http::REQUEST_TIMEOUT.saturating_add(Duration::from_secs(5));
 
+const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
+
 /// Serves on all addresses until SIGTERM or SIGINT, then finishes what has begun.
 ///
 /// # Errors
@@ -42,7 +44,8 @@ pub async fn run(config: Config, port: u16) -> anyhow::Result<()> {
         db: db.clone(),
     });
     serve(listener, app, stop).await?;
-    db.close().await;
+    // Courtesy to the database, which may be the one that does not answer.
+    let _ = timeout(GOODBYE_WITHIN, db.close()).await;
     tracing::info!("stopped");
     Ok(())
 }
