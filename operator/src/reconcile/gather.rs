@@ -54,7 +54,7 @@ async fn secrets(
     names: &Names,
 ) -> Result<BTreeMap<String, SecretData>> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let own = [names.secrets(), names.authority(), names.certificate()].map(String::from);
+    let own = [names.generated(), names.authority(), names.certificate()].map(String::from);
     let mut wanted: Vec<String> = referenced_secrets(&app.spec)
         .map(str::to_owned)
         .chain(own)

@@ -80,10 +80,10 @@ impl Names {
         self.child("app")
     }
 
-    /// The Secret of generated values.
+    /// The Secret of generated values. Not `<stack>-secrets`: that is what people call their own.
     #[must_use]
-    pub fn secrets(&self) -> ChildName {
-        self.child("secrets")
+    pub fn generated(&self) -> ChildName {
+        self.child("generated")
     }
 
     /// The embedded database: its StatefulSet and its Service.

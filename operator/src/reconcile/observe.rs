@@ -178,6 +178,10 @@ impl Observer<'_> {
         let pods = self
             .pods(&selector_text(&labels.match_labels.unwrap_or_default()))
             .await?;
+        if pods::has_succeeded(&pods) {
+            // The Job's controller says so a second or two later.
+            return Ok(JobRun::done());
+        }
         run.trouble = pods::trouble(&pods);
         if let Some(failed) = pods::newest_failed(&pods) {
             run.log = self.log(&failed, false).await;

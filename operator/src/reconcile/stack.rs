@@ -62,7 +62,7 @@ pub struct Stack {
 /// Secret values and where pods find them.
 #[derive(Clone, Debug)]
 pub struct Secrets {
-    /// What `<stack>-secrets` holds: values drawn once and kept.
+    /// What `<stack>-generated` holds: values drawn once and kept.
     pub generated: BTreeMap<String, SecretString>,
     /// For each variable the Secret and key that it comes from.
     pub references: BTreeMap<&'static str, KeyReference>,

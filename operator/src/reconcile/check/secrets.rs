@@ -42,6 +42,18 @@ pub(super) fn check(
             format!("there is no Secret {name} in this namespace"),
         );
     }
+    let own = names.generated();
+    if spec
+        .secrets
+        .iter()
+        .flat_map(|it| &it.from)
+        .any(|it| it.name == own.as_str())
+    {
+        faults.add(
+            "secrets.from",
+            format!("Secret {own} is the operator's own; name another one"),
+        );
+    }
     if spec.environment != Environment::Local {
         for (secret, key) in well_known(spec, &inputs.secrets) {
             faults.add(
@@ -53,7 +65,6 @@ pub(super) fn check(
         }
     }
     let generated = generated(names, inputs);
-    let own = names.secrets();
     let mut references = BTreeMap::new();
     let mut values = Vec::new();
     for key in KEYS {
@@ -131,7 +142,7 @@ pub(super) fn database_password(
     })
 }
 
-/// What `<stack>-secrets` is to hold: what it holds already, and drawn values for what is not there.
+/// What `<stack>-generated` is to hold: what it holds already, and drawn values for what is not there.
 fn generated(names: &Names, inputs: &Inputs) -> BTreeMap<String, SecretString> {
     let drawn = &inputs.drawn;
     [
@@ -148,7 +159,7 @@ fn generated(names: &Names, inputs: &Inputs) -> BTreeMap<String, SecretString> {
 
 /// A stored generated value; an emptied one counts as missing.
 fn stored<'a>(names: &Names, inputs: &'a Inputs, key: &str) -> Option<&'a SecretString> {
-    let stored = inputs.secrets.get(names.secrets().as_str())?.get(key)?;
+    let stored = inputs.secrets.get(names.generated().as_str())?.get(key)?;
     (!stored.expose_secret().is_empty()).then_some(stored)
 }
 

@@ -46,7 +46,7 @@ pub(super) fn objects(stack: &Stack) -> Vec<Object> {
 
 /// The values that are drawn once. They stay with the data: a backup is worth little without SECRET_KEY.
 pub(super) fn generated_secrets(stack: &Stack) -> Secret {
-    let name = stack.names.secrets();
+    let name = stack.names.generated();
     let metadata = match stack.deletion_policy {
         DeletionPolicy::Retain => meta::kept_object(stack, &name, Component::Shared),
         DeletionPolicy::Delete => meta::object(stack, &name, Component::Shared),

@@ -52,11 +52,14 @@ pub(super) fn trouble(pods: &[Pod]) -> Option<Trouble> {
     pods.into_iter().find_map(trouble_of)
 }
 
+/// Whether one of the pods ran to a good end.
+pub(super) fn has_succeeded(pods: &[Pod]) -> bool {
+    pods.iter().any(|it| phase(it) == Some("Succeeded"))
+}
+
 /// The name of the newest pod that failed.
 pub(super) fn newest_failed(pods: &[Pod]) -> Option<String> {
-    let failed = pods
-        .iter()
-        .filter(|it| it.status.as_ref().and_then(|it| it.phase.as_deref()) == Some("Failed"));
+    let failed = pods.iter().filter(|it| phase(it) == Some("Failed"));
     failed
         .max_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|time| time.0))
         .map(ResourceExt::name_any)
@@ -82,8 +85,18 @@ pub(super) fn tail(log: &str, secrets: &[SecretString]) -> Option<String> {
         }
     }
     let skipped = text.chars().count().saturating_sub(LOG_CHARACTERS);
-    let text: String = text.chars().skip(skipped).collect();
-    (!text.is_empty()).then_some(text)
+    let end: String = text.chars().skip(skipped).collect();
+    // Half a line helps nobody, unless it is all there is.
+    let whole_lines = end
+        .split_once('\n')
+        .filter(|_| skipped > 0)
+        .map(|(_, rest)| rest);
+    let shown = whole_lines.unwrap_or(&end).to_owned();
+    (!shown.is_empty()).then_some(shown)
+}
+
+fn phase(pod: &Pod) -> Option<&str> {
+    pod.status.as_ref()?.phase.as_deref()
 }
 
 fn trouble_of(pod: &Pod) -> Option<Trouble> {
@@ -252,5 +265,7 @@ mod tests {
         assert_eq!(shown.chars().count(), LOG_CHARACTERS);
         assert!(shown.ends_with("end"));
         assert_eq!(tail(" \n", &[]), None);
+        let lines = format!("{}\n", "y".repeat(700)).repeat(3);
+        assert_eq!(tail(&lines, &[]).unwrap().lines().count(), 2);
     }
 }
