@@ -107,8 +107,8 @@ fn is_kept(stack: &Value, object: &Value) -> bool {
     let local = stack["spec"]["environment"] == "local";
     let policy = stack["spec"]["deletionPolicy"].as_str();
     let kept = policy.unwrap_or(if local { "Delete" } else { "Retain" }) == "Retain";
-    let secrets = format!("{}-secrets", text(&stack["metadata"]["name"]));
-    kept && kind(object) == "Secret" && object["metadata"]["name"] == secrets
+    let component = &object["metadata"]["labels"]["app.kubernetes.io/component"];
+    kept && kind(object) == "Secret" && component == "shared"
 }
 
 #[test]
