@@ -1,0 +1,39 @@
+//! A changed secret value reaches the pods that read it, and no others.
+
+use kube::ResourceExt as _;
+
+use crate::support::{SHOP, World, names, release, story, uid};
+
+#[test]
+fn a_changed_value_rolls_the_backend_alone() {
+    story("changed-secret", async |world| {
+        world
+            .apply_secret("keys", "SECRET_KEY: the-first-one")
+            .await;
+        let stack = world
+            .document(SHOP)
+            .with("spec: {secrets: {from: [{name: keys}]}, backend: {seed: null}}");
+        world.apply(&stack).await;
+        let ready = world.ready("shop").await;
+        let old = release(&ready).to_owned();
+        let backend = pod(world, "backend").await;
+        let frontend = pod(world, "frontend").await;
+        let database = pod(world, "database").await;
+
+        world
+            .apply_secret("keys", "SECRET_KEY: the-second-one")
+            .await;
+        world.ready_with_release_other_than("shop", &old).await;
+        assert_ne!(pod(world, "backend").await, backend);
+        assert_eq!(pod(world, "frontend").await, frontend);
+        assert_eq!(pod(world, "database").await, database);
+        assert_eq!(world.stack("shop").await.metadata.generation, Some(1));
+    });
+}
+
+/// Name and UID of the only pod of a part.
+async fn pod(world: &World, component: &str) -> (String, String) {
+    let pods = world.pods("shop", component).await;
+    assert_eq!(pods.len(), 1, "{:?}", names(&pods));
+    (pods[0].name_any(), uid(&pods[0]))
+}

@@ -1,0 +1,89 @@
+//! What is left of a stack when it is deleted: everything goes, or the data stays and a new stack takes it up.
+
+use appstack_operator::api::AppStack;
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+
+use crate::support::{API, CLEAN_UP, World, story, uid};
+
+#[test]
+fn with_delete_nothing_is_left() {
+    story("deletion-delete", async |world| {
+        let stack = world.document(API).with("spec: {deletionPolicy: Delete}");
+        world.apply(&stack).await;
+        world.ready("shop").await;
+        assert!(!left(world).await.is_empty());
+
+        world.delete::<AppStack>("shop").await;
+        world
+            .until("nothing is left of the stack", CLEAN_UP, async || {
+                left(world).await.is_empty().then_some(())
+            })
+            .await;
+    });
+}
+
+#[test]
+fn with_retain_the_data_stays_and_a_new_stack_takes_it_up() {
+    story("deletion-retain", async |world| {
+        let stack = world.document(API).with("spec: {deletionPolicy: Retain}");
+        world.apply(&stack).await;
+        world.ready("shop").await;
+        let visitor = world.visitor("shop").await;
+        visitor.items(world).await;
+        visitor.adds_item("Precious").await;
+        let key = world.secret("shop-generated", "SECRET_KEY").await;
+        let claim = claim(world).await;
+
+        world.delete::<AppStack>("shop").await;
+        world
+            .until("only the data is left of the stack", CLEAN_UP, async || {
+                let left = left(world).await;
+                let data = [
+                    "PersistentVolumeClaim data-shop-db-0",
+                    "Secret shop-generated",
+                ];
+                (left == data).then_some(())
+            })
+            .await;
+
+        world.apply(&stack).await;
+        world.ready("shop").await;
+        let visitor = world.visitor("shop").await;
+        assert_eq!(visitor.items(world).await, ["Precious"]);
+        assert_eq!(world.secret("shop-generated", "SECRET_KEY").await, key);
+        assert_eq!(uid(&self::claim(world).await), uid(&claim));
+    });
+}
+
+async fn claim(world: &World) -> PersistentVolumeClaim {
+    let claims = world.api::<PersistentVolumeClaim>();
+    claims.get("data-shop-db-0").await.unwrap()
+}
+
+/// Kind and name of everything that is labelled as the stack's, sorted.
+async fn left(world: &World) -> Vec<String> {
+    const OURS: &str = "appstack.dev/stack=shop";
+    let title = |kind: &str, name: Option<String>| format!("{kind} {}", name.unwrap());
+    let mut left: Vec<String> = world
+        .children("shop")
+        .await
+        .iter()
+        .map(crate::support::Child::title)
+        .collect();
+    for it in world.list::<PersistentVolumeClaim>(OURS).await {
+        left.push(title("PersistentVolumeClaim", it.metadata.name));
+    }
+    for it in world.list::<Pod>(OURS).await {
+        left.push(title("Pod", it.metadata.name));
+    }
+    for it in world.list::<Job>(OURS).await {
+        left.push(title("Job", it.metadata.name));
+    }
+    for it in world.list::<ControllerRevision>(OURS).await {
+        left.push(title("ControllerRevision", it.metadata.name));
+    }
+    left.sort();
+    left
+}

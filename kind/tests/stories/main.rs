@@ -1,0 +1,33 @@
+//! The cluster stories: what the operator promises, told on a real Kubernetes with the real operator, database and edge.
+//!
+//! `cargo xtask test cluster` brings up a cluster, installs the operator by its chart and runs them; with
+//! `--story drift` only those whose names contain `drift`. Each story has a namespace of its own, which is removed when
+//! the story is told; with `APPSTACK_KEEP` set it stays. A story that fails prints what was there: the stacks, pods,
+//! events and the operator's log.
+//!
+//! Start reading at `first_rollout`. What the stories are told with is in `support`.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a story that cannot go on fails, and says on standard error what was there"
+)]
+
+mod bad_specs;
+mod changed_secret;
+mod deletion;
+mod drift;
+mod external_database;
+mod first_rollout;
+mod gates_hold_the_order;
+mod name_taken;
+mod neighbours;
+mod privileges;
+mod quiet;
+mod redirect;
+mod restart;
+mod suspend;
+
+mod support;

@@ -1,0 +1,88 @@
+//! The operator is killed in the middle of a roll-out, and its successor goes on where it was.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::api::{DeleteParams, ListParams};
+use kube::{Api, ResourceExt as _};
+
+use crate::support::{ROLL_OUT, SCRIPTED, World, disturbing_story};
+
+const OPERATOR: &str = "app.kubernetes.io/name=appstack-operator";
+
+#[test]
+fn a_killed_operator_leaves_nothing_half_done() {
+    disturbing_story("restart", async |world| {
+        let stack = world
+            .document(SCRIPTED)
+            .with("spec: {database: {external: null, embedded: {}}}");
+        world.apply(&stack).await;
+        at_stage(world, "database").await;
+        let generated = generated(world).await;
+        kill_the_operator(world).await;
+        for stage in ["migration", "backend", "frontend"] {
+            at_stage(world, stage).await;
+            kill_the_operator(world).await;
+        }
+        world.ready("shop").await;
+
+        assert_eq!(self::generated(world).await, generated);
+        let jobs = world.list::<Job>("appstack.dev/stack=shop").await;
+        assert_eq!(jobs.len(), 1, "{jobs:?}");
+        nothing_was_made_twice(world);
+    });
+}
+
+async fn at_stage(world: &World, stage: &str) {
+    world
+        .until(
+            &format!("the roll-out is at {stage}"),
+            ROLL_OUT,
+            async || {
+                let found = world.stack("shop").await;
+                (found.status?.stage? == stage).then_some(())
+            },
+        )
+        .await;
+}
+
+/// Kills it as a node that fails does: without a word.
+async fn kill_the_operator(world: &World) {
+    let pods: Api<Pod> = Api::namespaced(world.client.clone(), "appstack-system");
+    let found = pods
+        .list(&ListParams::default().labels(OPERATOR))
+        .await
+        .unwrap();
+    assert!(!found.items.is_empty(), "there is no operator to kill");
+    let now = DeleteParams::default().grace_period(0);
+    for pod in found {
+        pods.delete(&pod.name_any(), &now).await.unwrap();
+    }
+}
+
+/// The values that are drawn once.
+async fn generated(world: &World) -> BTreeMap<String, Vec<u8>> {
+    let secret = world.api::<Secret>().get("shop-generated").await.unwrap();
+    let data = secret.data.unwrap();
+    assert_eq!(data.len(), 3, "{:?}", data.keys());
+    data.into_iter()
+        .map(|(key, value)| (key, value.0))
+        .collect()
+}
+
+fn nothing_was_made_twice(world: &World) {
+    let mut made = BTreeMap::<(String, String), usize>::new();
+    for write in world.writes() {
+        assert_ne!(write.verb, "delete", "{write:?}");
+        if write.code == 201 {
+            *made.entry((write.resource, write.name)).or_default() += 1;
+        }
+    }
+    assert!(
+        made.len() > 10,
+        "the audit log knows of too little: {made:?}"
+    );
+    made.retain(|_, times| *times > 1);
+    assert!(made.is_empty(), "made more than once: {made:?}");
+}

@@ -1,0 +1,51 @@
+//! What was there when a story failed.
+
+use super::World;
+
+/// Prints the stacks, what else is in the namespace, pods with their containers, events, and the operator's log.
+pub(super) async fn print(world: &World) {
+    eprintln!("\n===== {} =====", world.namespace);
+    show(
+        world,
+        "AppStacks",
+        &["get", "appstacks", "--output", "yaml"],
+    )
+    .await;
+    let all = "pods,jobs,deployments,statefulsets,services,ingresses,persistentvolumeclaims";
+    show(world, "what is there", &["get", all, "--output", "wide"]).await;
+    let containers = "jsonpath={range .items[*]}{.metadata.name}{'\\n'}  {.status.conditions}{'\\n'}  \
+        {.status.containerStatuses}{'\\n'}{end}";
+    show(
+        world,
+        "containers",
+        &["get", "pods", "--output", containers],
+    )
+    .await;
+    let events = ["get", "events", "--sort-by", ".metadata.creationTimestamp"];
+    show(world, "events", &events).await;
+    let log = [
+        "--namespace",
+        "appstack-system",
+        "logs",
+        "deployment/appstack-operator",
+        "--tail",
+        "50",
+    ];
+    show(world, "the operator's log", &log).await;
+}
+
+async fn show(world: &World, title: &str, words: &[&str]) {
+    let Ok(mut kubectl) = world.cluster.kubectl() else {
+        return;
+    };
+    // Of two namespaces the last one counts.
+    kubectl.args(["--namespace", &world.namespace]).args(words);
+    let text = match kubectl.output().await {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            format!("{}{said}", String::from_utf8_lossy(&output.stdout))
+        }
+        Err(error) => error.to_string(),
+    };
+    eprintln!("\n--- {title}\n{text}");
+}

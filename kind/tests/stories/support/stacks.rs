@@ -1,0 +1,126 @@
+//! The stacks of the stories, as users write them, and how a story changes one.
+
+use serde_json::Value;
+
+/// A site with an API: every stage of a roll-out, with the demo's images.
+pub(crate) const SHOP: &str = "
+apiVersion: appstack.dev/v1alpha1
+kind: AppStack
+metadata:
+  name: shop
+spec:
+  environment: local
+  domain: $domain
+  version: dev
+  projectName: Shop
+  backend:
+    image: ghcr.io/appstack-dev/demo-backend
+    migrate:
+      args: [migrate]
+    seed:
+      args: [seed]
+  frontend:
+    image: ghcr.io/appstack-dev/demo-frontend
+";
+
+/// An API alone: database, migration, backend and edge.
+pub(crate) const API: &str = "
+apiVersion: appstack.dev/v1alpha1
+kind: AppStack
+metadata:
+  name: shop
+spec:
+  environment: local
+  domain: $domain
+  version: dev
+  backend:
+    image: ghcr.io/appstack-dev/demo-backend
+    migrate:
+      args: [migrate]
+";
+
+/// A site and an API that are shell scripts, so that a story decides how long each part takes. The image is the one of
+/// the database, which has a shell; it needs no database, so that it starts fast.
+pub(crate) const SCRIPTED: &str = r#"
+apiVersion: appstack.dev/v1alpha1
+kind: AppStack
+metadata:
+  name: shop
+spec:
+  environment: local
+  domain: $domain
+  version: "18"
+  database:
+    external:
+      secretName: nowhere
+  backend:
+    image: docker.io/library/postgres
+    healthPath: /
+    migrate:
+      command: [sh, -c, sleep 3]
+    podTemplate:
+      spec:
+        securityContext: {runAsUser: 999}
+        containers:
+          - name: backend
+            command: &server
+              - perl
+              - -MIO::Socket::INET
+              - -e
+              - |
+                sleep 3;
+                $SIG{TERM} = sub { exit };
+                my $port = $ENV{PORT} || 8000;
+                my $server = IO::Socket::INET->new(LocalPort => $port, Listen => 50, ReuseAddr => 1) or die $!;
+                while (1) {
+                  my $client = $server->accept or next;
+                  while (<$client>) { last if /^\r?$/ }
+                  print $client "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
+                  close $client;
+                }
+  frontend:
+    image: docker.io/library/postgres
+    podTemplate:
+      spec:
+        securityContext: {runAsUser: 999}
+        containers:
+          - name: frontend
+            command: *server
+            env:
+              - {name: PORT, value: "8080"}
+"#;
+
+/// A manifest.
+#[derive(Clone, Debug)]
+pub(crate) struct Document(pub(crate) Value);
+
+impl Document {
+    /// A manifest from YAML, in which `$domain` stands for the domain of the story.
+    pub(crate) fn new(yaml: &str, domain: &str) -> Self {
+        Self(parse(&yaml.replace("$domain", domain)))
+    }
+
+    /// The same with changes, merged as `kubectl patch --type=merge` does: null removes a field.
+    pub(crate) fn with(&self, yaml: &str) -> Self {
+        let mut value = self.0.clone();
+        json_patch::merge(&mut value, &parse(yaml));
+        Self(value)
+    }
+
+    /// The same under another name and below the domain of that name.
+    pub(crate) fn named(&self, name: &str) -> Self {
+        let domain = self.0["spec"]["domain"].as_str().unwrap();
+        self.with(&format!(
+            "{{metadata: {{name: {name}}}, spec: {{domain: {name}.{domain}}}}}"
+        ))
+    }
+
+    /// The name of the object.
+    pub(crate) fn name(&self) -> &str {
+        self.0["metadata"]["name"].as_str().unwrap()
+    }
+}
+
+pub(crate) fn parse(yaml: &str) -> Value {
+    serde_saphyr::from_str(yaml).unwrap_or_else(|error| panic!("no YAML: {error}\n{yaml}"))
+}

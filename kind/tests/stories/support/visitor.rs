@@ -1,0 +1,156 @@
+//! Somebody with a browser: asks through the edge, with the certificate checked.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use reqwest::{Certificate, Response, redirect};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::{SOON, World};
+
+/// How often an asker asks.
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// Somebody with a browser.
+#[derive(Clone)]
+pub(crate) struct Visitor {
+    client: reqwest::Client,
+    /// `https://api.<domain>:<port>`.
+    pub(crate) api: String,
+    /// `https://dashboard.<domain>:<port>`.
+    pub(crate) site: String,
+    /// The same by plain HTTP.
+    pub(crate) plain_api: String,
+    /// The same by plain HTTP.
+    pub(crate) plain_site: String,
+}
+
+impl World {
+    /// A visitor of a stack who trusts its own authority.
+    pub(crate) async fn visitor(&self, stack: &str) -> Visitor {
+        let authority = self.secret(&format!("{stack}-ca"), "tls.crt").await;
+        self.visitor_trusting(stack, Some(&authority)).await
+    }
+
+    /// A visitor of a stack who trusts one certificate, or none.
+    pub(crate) async fn visitor_trusting(&self, stack: &str, authority: Option<&str>) -> Visitor {
+        let domain = self.stack(stack).await.spec.domain;
+        let (https, http) = (
+            self.cluster.https_port().unwrap(),
+            self.cluster.http_port().unwrap(),
+        );
+        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, https));
+        let trusted = authority.map(|it| Certificate::from_pem(it.as_bytes()).unwrap());
+        let client = reqwest::Client::builder()
+            .tls_certs_only(trusted)
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .resolve(&format!("api.{domain}"), here)
+            .resolve(&format!("dashboard.{domain}"), here)
+            .timeout(Duration::from_secs(5))
+            .build()
+            .unwrap();
+        Visitor {
+            client,
+            api: format!("https://api.{domain}:{https}"),
+            site: format!("https://dashboard.{domain}:{https}"),
+            plain_api: format!("http://api.{domain}:{http}"),
+            plain_site: format!("http://dashboard.{domain}:{http}"),
+        }
+    }
+}
+
+impl Visitor {
+    /// One answer, whatever it is.
+    pub(crate) async fn ask(&self, url: &str) -> reqwest::Result<Response> {
+        self.client.get(url).send().await
+    }
+
+    /// Waits for a good answer, since the ingress controller learns of a route a moment after it was made; gives its
+    /// text.
+    pub(crate) async fn reads(&self, world: &World, url: &str) -> String {
+        let mut last = String::new();
+        let found = world
+            .until(&format!("{url} answers"), SOON * 3, async || {
+                match self.ask(url).await.and_then(Response::error_for_status) {
+                    Ok(answer) => answer.text().await.ok(),
+                    Err(error) => {
+                        last = format!("{error:?}");
+                        None
+                    }
+                }
+            })
+            .await;
+        drop(last);
+        found
+    }
+
+    /// Makes an item.
+    pub(crate) async fn adds_item(&self, title: &str) {
+        let url = format!("{}/api/v1/items/", self.api);
+        let item = json!({"title": title});
+        let answer = self.client.post(&url).json(&item).send().await.unwrap();
+        assert_eq!(answer.status(), 201, "{url}: {answer:?}");
+    }
+
+    /// The titles of all items, newest first.
+    pub(crate) async fn items(&self, world: &World) -> Vec<String> {
+        let text = self
+            .reads(world, &format!("{}/api/v1/items/", self.api))
+            .await;
+        let list: Value = serde_json::from_str(&text).unwrap();
+        let items = list["data"].as_array().unwrap();
+        items
+            .iter()
+            .map(|it| it["title"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Somebody who keeps asking the API until told to stop.
+    pub(crate) fn keeps_asking(&self) -> Asker {
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let task = tokio::spawn(ask_on(self.clone(), stop.clone(), asked.clone()));
+        Asker { stop, asked, task }
+    }
+}
+
+/// Asks and asks; gives what went wrong.
+async fn ask_on(visitor: Visitor, stop: Arc<AtomicBool>, asked: Arc<AtomicUsize>) -> Vec<String> {
+    let url = format!("{}/api/v1/items/", visitor.api);
+    let mut failures = Vec::new();
+    let mut rhythm = tokio::time::interval(PERIOD);
+    while !stop.load(Ordering::Relaxed) {
+        rhythm.tick().await;
+        let answer = visitor.ask(&url).await.and_then(Response::error_for_status);
+        failures.extend(answer.err().map(|error| format!("{error:?}")));
+        asked.fetch_add(1, Ordering::Relaxed);
+    }
+    failures
+}
+
+/// Somebody who keeps asking.
+pub(crate) struct Asker {
+    stop: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
+    task: JoinHandle<Vec<String>>,
+}
+
+impl Asker {
+    /// Ends the questions. Every one must have had a good answer.
+    pub(crate) async fn was_always_answered(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let failures = self.task.await.unwrap();
+        let asked = self.asked.load(Ordering::Relaxed);
+        assert!(asked > 20, "only {asked} questions were asked");
+        assert!(
+            failures.is_empty(),
+            "{} of {asked} questions had no good answer, the first: {}",
+            failures.len(),
+            failures[0]
+        );
+    }
+}
