@@ -127,6 +127,20 @@ impl World {
         Ok(Arc::new(serde_json::from_value(app)?))
     }
 
+    /// Moves the times in the status into the past, so that a new time shows.
+    fn age(&self) -> Result<()> {
+        let mut app = self.server.get(STACK).context("no AppStack")?;
+        for condition in app["status"]["conditions"]
+            .as_array_mut()
+            .into_iter()
+            .flatten()
+        {
+            condition["lastTransitionTime"] = json!("2026-01-02T00:00:00Z");
+        }
+        self.server.put(STACK, app);
+        Ok(())
+    }
+
     /// The address of the Job of the migration.
     fn migration(&self) -> Result<String> {
         let applied = self.server.applied();
@@ -234,6 +248,7 @@ async fn each_stage_waits_for_the_one_before_it() -> Result<()> {
 #[tokio::test]
 async fn a_stack_at_rest_changes_nothing() -> Result<()> {
     let world = World::serving().await?;
+    world.age()?;
     let action = world.reconcile().await??;
     assert_eq!(action, Action::requeue(Duration::from_hours(1)));
     assert_eq!(world.condition("Ready"), "True RolledOut");
