@@ -72,20 +72,22 @@ impl Cluster {
     /// # Errors
     /// When the machine cannot hold it, or a part does not come up: which one and why.
     pub async fn up(&self, options: Options, progress: &Progress) -> Result<()> {
-        if lock::try_take(&self.lock_name())?.is_none() {
+        let _held = if let Some(lock) = lock::try_take(&self.lock_name())? {
+            lock
+        } else {
             progress.say(&format!(
                 "another run works on {}: waiting for it",
                 self.name
             ));
-        }
-        let _held = lock::take(&self.lock_name()).await?;
+            lock::take(&self.lock_name()).await?
+        };
         if self.is_up().await {
             progress.say(&format!("cluster {} is up already", self.name));
             return Ok(());
         }
         let provider = provider::for_new(self).await?;
         provider.start(self, options, progress).await?;
-        manifests::wait(self, progress).await?;
+        Box::pin(manifests::wait(self, progress)).await?;
         self.home.write_state(&State {
             ready: true,
             ..self.state()?

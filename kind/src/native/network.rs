@@ -16,7 +16,7 @@ pub(super) const PODS: &str = "10.244.0.0/24";
 pub(super) const SERVICES: &str = "10.96.0.0/16";
 /// The Service `kubernetes`.
 pub(super) const FIRST_SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
-/// The Service `kube-dns`; the manifest of CoreDNS has the same.
+/// The Service `kube-dns`; `manifests/coredns.yaml` has the same.
 pub(super) const DNS_SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
 /// Where the API server listens inside the node.
 pub(super) const API_PORT: u16 = 6443;

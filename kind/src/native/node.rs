@@ -19,7 +19,7 @@ use crate::state::{Home, State};
 /// How often a condition is looked at that nothing can be subscribed to.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the API server may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The hidden command behind a native node. Without the host's network it enters the node's namespaces and calls itself
 /// again inside; it comes back only with an error.

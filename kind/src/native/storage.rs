@@ -12,7 +12,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
-/// What the StorageClass names as its provisioner; the manifest has the same.
+/// What the storage class names as its provisioner; the manifest has the same.
 const PROVISIONER: &str = "appstack.dev/local";
 /// Which provisioner a claim waits for, written by the controller manager.
 const CLAIM_WAITS_FOR: &str = "volume.kubernetes.io/storage-provisioner";
