@@ -1,6 +1,8 @@
 //! What is wrong with a spec is said at once, with the field and the fix, and does no harm to what runs.
 
-use crate::support::{API, SCRIPTED, SOON, story};
+use k8s_openapi::api::events::v1::Event;
+
+use crate::support::{API, NOWHERE, SCRIPTED, SOON, condition, story};
 
 /// A change to a good spec that the API server refuses, and what its answer must hold.
 const REFUSED: [(&str, &[&str]); 24] = [
@@ -242,14 +244,47 @@ fn a_bad_release_takes_nothing_away() {
 }
 
 #[test]
+fn a_pod_template_that_no_pod_can_have_is_shown_as_the_api_server_says_it() {
+    story("bad-specs-template", async |world| {
+        world.apply_secret("nowhere", NOWHERE).await;
+        let stack = world
+            .document(SCRIPTED)
+            .with("spec: {backend: {migrate: null, podTemplate: {spec: {restartPolicy: Never}}}}");
+        world.apply(&stack).await;
+        let words = ["Deployment shop-backend", "restartPolicy", "Always"];
+        world.says("shop", "Ready", "ApiError", &words, SOON).await;
+        world.apply(&stack.with("spec: {suspend: true}")).await;
+    });
+}
+
+#[test]
+fn well_known_values_are_tolerated_in_local_with_a_warning() {
+    story("bad-specs-local", async |world| {
+        world.apply_secret("weak", "SECRET_KEY: changethis").await;
+        world.apply_secret("nowhere", NOWHERE).await;
+        let stack = world
+            .document(SCRIPTED)
+            .with("spec: {secrets: {from: [{name: weak}]}}");
+        world.apply(&stack).await;
+        world
+            .until("an Event warns of the value", SOON, async || {
+                let events = world.list::<Event>("").await;
+                events.into_iter().find(|it| {
+                    let note = it.note.as_deref().unwrap_or_default();
+                    it.type_.as_deref() == Some("Warning")
+                        && note.contains("SECRET_KEY of Secret weak")
+                })
+            })
+            .await;
+        let stack = world.stack("shop").await;
+        assert_eq!(condition(&stack, "Accepted").unwrap().status, "True");
+    });
+}
+
+#[test]
 fn a_migration_that_fails_for_good_says_so_and_runs_again_when_it_is_changed() {
     story("bad-specs-migration", async |world| {
-        world
-            .apply_secret(
-                "nowhere",
-                "{host: nowhere, dbname: d, user: u, password: secret}",
-            )
-            .await;
+        world.apply_secret("nowhere", NOWHERE).await;
         let stack = world.document(SCRIPTED).with("spec: {frontend: null}");
         let failing =
             "spec: {backend: {migrate: {command: [sh, -c, 'echo no such table; exit 1']}}}";

@@ -25,6 +25,8 @@ spec:
         - {name: POSTGRES_DB, value: goods}
         - {name: PGDATA, value: /tmp/data}
       securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+      volumeMounts: [{name: run, mountPath: /var/run/postgresql}]
+  volumes: [{name: run, emptyDir: {}}]
 ";
 const SERVICE: &str = "
 apiVersion: v1

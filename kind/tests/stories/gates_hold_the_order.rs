@@ -4,7 +4,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::networking::v1::Ingress;
 
-use crate::support::{Document, ROLL_OUT, SCRIPTED, SOON, World, condition, names, story};
+use crate::support::{Document, NOWHERE, ROLL_OUT, SCRIPTED, SOON, World, condition, names, story};
 
 #[test]
 fn each_stage_waits_for_the_one_before() {
@@ -86,12 +86,7 @@ impl Seen {
 
 /// A stack of scripts, each of which takes a few seconds.
 async fn scripted(world: &World) -> Document {
-    world
-        .apply_secret(
-            "nowhere",
-            "{host: nowhere, dbname: d, user: u, password: secret}",
-        )
-        .await;
+    world.apply_secret("nowhere", NOWHERE).await;
     world.document(SCRIPTED)
 }
 

@@ -2,7 +2,41 @@
 
 use k8s_openapi::api::core::v1::Service;
 
-use crate::support::{API, ROLL_OUT, SCRIPTED, SOON, World, condition, story, uid};
+use crate::support::{API, NOWHERE, ROLL_OUT, SCRIPTED, SOON, World, story, uid};
+
+/// Stacks that cannot become ready: name, change of the spec, and the condition and reason that show it.
+const TROUBLE: [(&str, &str, &str, &str); 5] = [
+    (
+        "no-image",
+        "backend: {migrate: null, image: 'localhost:9/nothing:v1'}",
+        "BackendReady",
+        "ImagePullFailed",
+    ),
+    (
+        "no-image-to-migrate",
+        "backend: {image: 'localhost:9/nothing:v1'}",
+        "MigrationReady",
+        "ImagePullFailed",
+    ),
+    (
+        "failing",
+        "backend: {migrate: {command: [sh, -c, exit 1]}}",
+        "MigrationReady",
+        "JobRetrying",
+    ),
+    (
+        "invalid",
+        "database: {external: {secretName: not-there}}",
+        "Accepted",
+        "Invalid",
+    ),
+    (
+        "root",
+        "backend: {image: 'docker.io/library/traefik:v3.6.0', migrate: null, podTemplate: null}",
+        "BackendReady",
+        "ImageRunsAsRoot",
+    ),
+];
 
 #[test]
 fn a_healthy_stack_does_not_feel_its_neighbours() {
@@ -31,42 +65,15 @@ fn a_healthy_stack_does_not_feel_its_neighbours() {
     });
 }
 
-/// Five stacks that cannot become ready, each for as long as the story lasts.
+/// Makes them all, and waits until each is in its trouble.
 async fn trouble(world: &World) {
-    world
-        .apply_secret(
-            "nowhere",
-            "{host: nowhere, dbname: d, user: u, password: secret}",
-        )
-        .await;
+    world.apply_secret("nowhere", NOWHERE).await;
     let base = world.document(SCRIPTED);
-    let cases = [
-        (
-            "no-image",
-            "backend: {migrate: null, image: 'localhost:9/nothing:v1'}",
-        ),
-        (
-            "no-image-to-migrate",
-            "backend: {image: 'localhost:9/nothing:v1'}",
-        ),
-        ("failing", "backend: {migrate: {command: [sh, -c, exit 1]}}"),
-        ("invalid", "database: {external: {secretName: not-there}}"),
-        (
-            "root",
-            "backend: {image: 'docker.io/library/traefik:v3.6.0', migrate: null, podTemplate: null}",
-        ),
-    ];
-    for (name, change) in cases {
+    for (name, change, ..) in TROUBLE {
         let stack = base.named(name).with(&format!("spec: {{{change}}}"));
         world.apply(&stack).await;
     }
-    for (name, _) in cases {
-        world
-            .until(&format!("{name} is in trouble"), ROLL_OUT, async || {
-                let stack = world.stack(name).await;
-                let reason = &condition(&stack, "Ready")?.reason;
-                (reason != "RolledOut").then_some(())
-            })
-            .await;
+    for (name, _, condition, reason) in TROUBLE {
+        world.says(name, condition, reason, &[], ROLL_OUT).await;
     }
 }

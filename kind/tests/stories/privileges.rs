@@ -24,7 +24,11 @@ fn the_rights_of_the_chart_are_enough_and_not_too_many() {
                 "deployment/appstack-operator",
             ])
             .await;
-        let forbidden: Vec<&str> = log.lines().filter(|it| it.contains("orbidden")).collect();
+        // A namespace that is on its way out takes nothing new from anybody.
+        let forbidden: Vec<&str> = log
+            .lines()
+            .filter(|it| it.contains("orbidden") && !it.contains("is being terminated"))
+            .collect();
         assert!(forbidden.is_empty(), "{forbidden:#?}");
 
         for (right, has) in [

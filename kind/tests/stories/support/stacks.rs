@@ -40,7 +40,7 @@ spec:
 ";
 
 /// A site and an API that are shell scripts, so that a story decides how long each part takes. The image is the one of
-/// the database, which has a shell; it needs no database, so that it starts fast.
+/// the database, which has a shell; it needs no database, so that it starts fast, and refers to the Secret `nowhere`.
 pub(crate) const SCRIPTED: &str = r#"
 apiVersion: appstack.dev/v1alpha1
 kind: AppStack
@@ -89,6 +89,9 @@ spec:
             env:
               - {name: PORT, value: "8080"}
 "#;
+
+/// The Secret `nowhere`, which a stack of scripts refers to: a database that nobody asks for anything.
+pub(crate) const NOWHERE: &str = "{host: nowhere, dbname: d, user: u, password: secret}";
 
 /// A manifest.
 #[derive(Clone, Debug)]
