@@ -58,6 +58,26 @@ pub(crate) async fn deployment_is_up(
     Ok(())
 }
 
+/// Waits until a Service answers through the API server. After a node was started again, the status of its pods is that
+/// of before for a while; what answers is there.
+///
+/// # Errors
+/// When it does not answer in time.
+pub(crate) async fn service_answers(client: &Client, path: &str, patience: Duration) -> Result<()> {
+    let answers = async {
+        loop {
+            let request = http::Request::get(path).body(Vec::new())?;
+            if client.request_text(request).await.is_ok() {
+                return anyhow::Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(patience, answers)
+        .await
+        .with_context(|| format!("nothing answered at {path} within {} s", patience.as_secs()))?
+}
+
 /// Waits until the only node is ready.
 ///
 /// # Errors

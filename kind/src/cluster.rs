@@ -82,6 +82,7 @@ impl Cluster {
             lock::take(&self.lock_name()).await?
         };
         if self.is_up().await {
+            self.has_ports(options)?;
             progress.say(&format!("cluster {} is up already", self.name));
             return Ok(());
         }
@@ -108,11 +109,11 @@ impl Cluster {
         let _held = lock::take(&self.lock_name()).await?;
         let Some(state) = self.home.state() else {
             // A run that was cut off may have left a folder without a record.
-            return self.forget();
+            return self.home.remove();
         };
         let part = progress.part(format!("remove {}", self.name));
         provider::of(state.kind).stop(self).await?;
-        self.forget()?;
+        self.home.remove()?;
         part.done("");
         Ok(())
     }
@@ -250,6 +251,18 @@ impl Cluster {
         })
     }
 
+    /// The ports of a running cluster cannot be changed, and to be silent about that would help nobody.
+    fn has_ports(&self, options: Options) -> Result<()> {
+        let wanted = options.port_base.map(Ports::block);
+        let fits = wanted.is_none_or(|wanted| self.ports().is_ok_and(|ports| ports == wanted));
+        ensure!(
+            fits,
+            "cluster {0} is up with other ports: `cargo xtask down --name {0}` first",
+            self.name
+        );
+        Ok(())
+    }
+
     fn provider(&self) -> Result<&'static dyn Provider> {
         Ok(provider::of(self.state()?.kind))
     }
@@ -264,14 +277,6 @@ impl Cluster {
 
     fn lock_name(&self) -> String {
         format!("cluster-{}", self.name)
-    }
-
-    fn forget(&self) -> Result<()> {
-        match std::fs::remove_dir_all(self.home.folder()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error)
-                .with_context(|| format!("cannot remove {}", self.home.folder().display())),
-            _ => Ok(()),
-        }
     }
 }
 

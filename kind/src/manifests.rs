@@ -39,18 +39,25 @@ pub(crate) async fn apply(cluster: &Cluster, kind: Kind) -> Result<()> {
     command::output(&mut kubectl).await.map(drop)
 }
 
-/// Waits until names resolve and Traefik answers.
+/// Waits until DNS and Traefik are there and answer.
 pub(crate) async fn wait(cluster: &Cluster, progress: &Progress) -> Result<()> {
     let client = cluster.client().await?;
-    let wait_for = async |what: &str, namespace: &str, name: &str| {
+    let wait_for = async |what: &str, namespace: &str, name: &str, service: &str| {
         let part = progress.part(what);
         api::deployment_is_up(&client, namespace, name, PATIENCE).await?;
+        let path = format!("/api/v1/namespaces/{namespace}/services/{service}");
+        api::service_answers(&client, &path, PATIENCE).await?;
         part.done("");
         anyhow::Ok(())
     };
     futures::try_join!(
-        wait_for("DNS", "kube-system", "coredns"),
-        wait_for("Traefik", "traefik", "traefik")
+        wait_for(
+            "DNS",
+            "kube-system",
+            "coredns",
+            "kube-dns:metrics/proxy/metrics"
+        ),
+        wait_for("Traefik", "traefik", "traefik", "traefik:api/proxy/ping"),
     )?;
     Ok(())
 }

@@ -144,6 +144,19 @@ impl Home {
         std::fs::rename(&unfinished, &path)?;
         Ok(())
     }
+
+    /// Removes the folder with all that is in it.
+    ///
+    /// # Errors
+    /// When something in it cannot be removed.
+    pub(crate) fn remove(&self) -> Result<()> {
+        match std::fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", self.folder.display()))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The ports of every cluster that is written down but this one.

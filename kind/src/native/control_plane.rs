@@ -96,6 +96,9 @@ pub(super) fn controller_manager(home: &Home) -> Result<Component> {
             "--bind-address=127.0.0.1",
             "--leader-elect=false",
             "--use-service-account-credentials=true",
+            // Each controller fetches a token of its own when it starts; the usual limits make that seconds.
+            "--kube-api-qps=200",
+            "--kube-api-burst=400",
             &format!(
                 "--service-account-private-key-file={}",
                 pki("service-accounts.key")

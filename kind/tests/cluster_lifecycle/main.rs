@@ -154,4 +154,3 @@ fn the_audit_log_names_writes(cluster: &Cluster) -> Result<()> {
     );
     Ok(())
 }
-

@@ -163,7 +163,11 @@ where
     }
     let pods: Api<Pod> = Api::all(client.clone());
     for pod in pods.list(&ListParams::default()).await? {
-        say(&format!("{}: {}", pod.name_any(), serde_json::to_string(&pod.status)?));
+        say(&format!(
+            "{}: {}",
+            pod.name_any(),
+            serde_json::to_string(&pod.status)?
+        ));
     }
     bail!("{name} was not as wanted within {} s", PATIENCE.as_secs())
 }
