@@ -154,19 +154,16 @@ fn sign(
 fn api_names() -> Vec<String> {
     let names = [
         "localhost",
+        "127.0.0.1",
         "kubernetes",
         "kubernetes.default",
         "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
     ];
-    let addresses = [
-        "127.0.0.1".to_owned(),
-        network::NODE.to_string(),
-        network::FIRST_SERVICE.to_string(),
-    ];
+    let addresses = [network::NODE, network::FIRST_SERVICE].map(|address| address.to_string());
     names
         .map(str::to_owned)
         .into_iter()
-        .chain(["kubernetes.default.svc.cluster.local".to_owned()])
         .chain(addresses)
         .collect()
 }
