@@ -258,6 +258,32 @@ fn a_pod_template_that_no_pod_can_have_is_shown_as_the_api_server_says_it() {
 }
 
 #[test]
+fn a_release_that_misses_its_deadline_is_stalled() {
+    story("bad-specs-deadline", async |world| {
+        world.apply_secret("nowhere", NOWHERE).await;
+        let stack = world.document(SCRIPTED).with(
+            "spec: {rollout: {progressDeadline: 10s}, backend: {migrate: null, image: 'localhost:9/nothing:v1'}}",
+        );
+        world.apply(&stack).await;
+        let words = [
+            "rollout.progressDeadline",
+            "cannot pull localhost:9/nothing:v1",
+        ];
+        world
+            .says(
+                "shop",
+                "BackendReady",
+                "ProgressDeadlineExceeded",
+                &words,
+                SOON * 6,
+            )
+            .await;
+        let stack = world.stack("shop").await;
+        assert_eq!(condition(&stack, "Stalled").unwrap().status, "True");
+    });
+}
+
+#[test]
 fn well_known_values_are_tolerated_in_local_with_a_warning() {
     story("bad-specs-local", async |world| {
         world.apply_secret("weak", "SECRET_KEY: changethis").await;

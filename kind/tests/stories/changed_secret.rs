@@ -2,7 +2,7 @@
 
 use kube::ResourceExt as _;
 
-use crate::support::{SHOP, World, names, release, story, uid};
+use crate::support::{API, SHOP, World, names, release, story, uid};
 
 #[test]
 fn a_changed_value_rolls_the_backend_alone() {
@@ -28,6 +28,30 @@ fn a_changed_value_rolls_the_backend_alone() {
         assert_eq!(pod(world, "frontend").await, frontend);
         assert_eq!(pod(world, "database").await, database);
         assert_eq!(world.stack("shop").await.metadata.generation, Some(1));
+    });
+}
+
+#[test]
+fn a_changed_database_password_reaches_the_database_and_the_backend() {
+    story("changed-password", async |world| {
+        world
+            .apply_secret("keys", "POSTGRES_PASSWORD: the-first-one")
+            .await;
+        let stack = world
+            .document(API)
+            .with("spec: {secrets: {from: [{name: keys}]}}");
+        world.apply(&stack).await;
+        let ready = world.ready("shop").await;
+        let old = release(&ready).to_owned();
+        let visitor = world.visitor("shop").await;
+        visitor.items(world).await;
+        visitor.adds_item("Precious").await;
+
+        world
+            .apply_secret("keys", "POSTGRES_PASSWORD: \"it's the/second %41\"")
+            .await;
+        world.ready_with_release_other_than("shop", &old).await;
+        assert_eq!(visitor.items(world).await, ["Precious"]);
     });
 }
 

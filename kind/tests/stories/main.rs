@@ -17,6 +17,7 @@
 
 mod bad_specs;
 mod changed_secret;
+mod database_down;
 mod deletion;
 mod drift;
 mod external_database;
@@ -27,6 +28,7 @@ mod neighbours;
 mod privileges;
 mod quiet;
 mod redirect;
+mod release;
 mod restart;
 mod suspend;
 

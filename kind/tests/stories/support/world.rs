@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::stacks::{Document, parse};
-use super::{ROLL_OUT, SOON};
+use super::{ROLL_OUT, SOON, say};
 
 /// The field manager of a person.
 const USER: &str = "a-user";
@@ -67,7 +67,7 @@ impl World {
 
     pub(super) async fn end(&self) {
         let seconds = self.began.elapsed().as_secs();
-        eprintln!("{} took {seconds} s", self.namespace);
+        say(&format!("{} took {seconds} s", self.namespace));
         if std::env::var_os("APPSTACK_KEEP").is_some() {
             return;
         }
@@ -76,7 +76,7 @@ impl World {
             .delete(&self.namespace, &DeleteParams::default())
             .await;
         if let Err(error) = deleted {
-            eprintln!("{} stays: {error}", self.namespace);
+            say(&format!("{} stays: {error}", self.namespace));
         }
     }
 

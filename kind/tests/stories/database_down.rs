@@ -1,0 +1,35 @@
+//! A database that cannot run holds back releases, but not the repair of what serves; and it comes back with the spec.
+
+use k8s_openapi::api::core::v1::Service;
+
+use crate::support::{API, ROLL_OUT, SOON, story};
+
+#[test]
+fn a_database_that_cannot_run_stops_no_repair_and_comes_back_with_the_spec() {
+    story("database-down", async |world| {
+        let stack = world.document(API);
+        world.apply(&stack).await;
+        world.ready("shop").await;
+        let visitor = world.visitor("shop").await;
+        visitor.items(world).await;
+        visitor.adds_item("Precious").await;
+
+        let greedy = "spec: {database: {embedded: {resources: {requests: {cpu: '1000'}}}}}";
+        world.apply(&stack.with(greedy)).await;
+        let words = ["shop-db-0", "Insufficient cpu"];
+        world
+            .says("shop", "DatabaseReady", "Unschedulable", &words, ROLL_OUT)
+            .await;
+        world.delete::<Service>("shop-backend").await;
+        world
+            .until("the Service of the backend is back", SOON, async || {
+                let services = world.api::<Service>();
+                services.get_opt("shop-backend").await.unwrap()
+            })
+            .await;
+
+        world.apply(&stack).await;
+        world.ready("shop").await;
+        assert_eq!(visitor.items(world).await, ["Precious"]);
+    });
+}
