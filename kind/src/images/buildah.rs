@@ -15,8 +15,11 @@ use crate::{command, folders, lock};
 /// # Errors
 /// When the Dockerfile cannot be built.
 pub async fn build(image: &Image, progress: &Progress) -> Result<Built> {
-    for base in image.bases()? {
-        standin::ensure_base(&base, progress).await?;
+    // An image that is in its archive already needs its bases no more.
+    if !archive(&image.tag, &image.key()?)?.exists() {
+        for base in image.bases()? {
+            standin::ensure_base(&base, progress).await?;
+        }
     }
     build_on_bases(image, progress).await
 }
@@ -32,7 +35,7 @@ pub(super) async fn build_on_bases(image: &Image, progress: &Progress) -> Result
         if !archive.exists() {
             bud(image).await?;
             export(&image.tag, &archive).await?;
-            forget_old_archives(&image.tag)?;
+            forget_old(&image.tag).await?;
         }
         part.done(&key);
     }
@@ -41,6 +44,14 @@ pub(super) async fn build_on_bases(image: &Image, progress: &Progress) -> Result
         key,
         archive: Some(archive),
     })
+}
+
+/// Removes what newer builds have taken the place of.
+async fn forget_old(tag: &str) -> Result<()> {
+    forget_old_archives(tag)?;
+    // Another run may be using one of them, which buildah then keeps and says so.
+    command::succeeds(buildah()?.args(["rmi", "--prune"])).await;
+    Ok(())
 }
 
 /// Whether the storage holds an image of this name.
