@@ -177,7 +177,7 @@ fn tell(
             tracing::warn!(%stack, error = error.chain(), "cannot reconcile");
         }
         Err(controller::Error::QueueError(error)) => {
-            tracing::warn!(%error, "a watch was interrupted")
+            tracing::warn!(%error, "a watch was interrupted");
         }
         Err(error) => tracing::warn!(%error, "the controller was interrupted"),
     }

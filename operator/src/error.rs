@@ -88,7 +88,7 @@ impl std::error::Error for Invalid {}
 /// How soon to try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// The user has to change something.
+    /// The user has to change something: trying again the same would fail the same.
     User,
     /// Somebody else wrote at the same time.
     Conflict,
@@ -150,6 +150,8 @@ impl CallError {
                 kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => {
                     Class::Conflict
                 }
+                // The object is one that the API server will never take; only another spec can help.
+                kube::Error::Api(status) if status.is_invalid() => Class::User,
                 _ => Class::Transient,
             },
             Self::TimedOut(_) => Class::Transient,

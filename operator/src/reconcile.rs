@@ -26,11 +26,11 @@ use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 
 use self::apply::Writer;
-use self::desired::Desired;
 use self::gates::Gate;
 use self::inputs::Inputs;
 use self::observe::Observer;
 use self::record::Record;
+use self::rollout::Serving;
 use self::stack::Stack;
 use self::status::{Outcome, Progress};
 use crate::api::{AppStack, AppStackStatus, ReleaseStatus, Urls};
@@ -58,7 +58,8 @@ pub async fn reconcile(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<Action> 
     }
     let now = now();
     let writer = Writer::new(&ctx.client, &ctx.ledger, &app, ctx.traefik_kinds);
-    let outcome = roll_out(&app, &ctx, &writer, now).await;
+    // On the heap: the state of all its requests is large, and every waiting reconciliation would carry it.
+    let outcome = Box::pin(roll_out(&app, &ctx, &writer, now)).await;
     let status = status::compute(&app, &outcome, now);
     let written = writer.status(&status).await;
     if let (Err(error), Err(_)) = (&outcome, &written) {
@@ -104,9 +105,7 @@ async fn roll_out(
     let stack = match check::stack(app, &inputs, &ctx.settings) {
         Ok(stack) => stack,
         Err(invalid) => {
-            if let Some(serving) = &serving {
-                rollout::heal(writer, serving).await?;
-            }
+            rollout::heal(writer, &serving).await?;
             return Err(Error::Invalid(invalid));
         }
     };
@@ -117,11 +116,11 @@ async fn roll_out(
         namespace: &stack.namespace,
         secrets: &stack.secrets.values,
     };
-    let rollout = rollout::run(writer, &observer, &target, serving.as_ref()).await?;
+    let rollout = rollout::run(writer, &observer, &target, &serving).await?;
     let verified = if rollout.is_shut() {
         None
     } else {
-        verify(app, writer, &inputs, &target, now).await?
+        verify(app, writer, &inputs, &stack).await?
     };
     Ok(Outcome::RolledOut(Box::new(Progress {
         rollout,
@@ -130,13 +129,21 @@ async fn roll_out(
     })))
 }
 
-/// The objects of the release that serves, as far as its spec can still be built.
-fn serving(app: &AppStack, inputs: &Inputs, ctx: &Context) -> Option<Desired> {
-    let record = release::serving(&inputs.records)?;
+/// The objects of the release that serves.
+fn serving(app: &AppStack, inputs: &Inputs, ctx: &Context) -> Serving {
+    let Some(record) = release::serving(&inputs.records) else {
+        return Serving::Nothing;
+    };
     let mut app = app.clone();
     app.spec = record.spec.clone();
-    let stack = check::stack(&app, inputs, &ctx.settings).ok()?;
-    Some(desired::build(&stack))
+    match check::stack(&app, &inputs.of_serving(), &ctx.settings) {
+        Ok(mut stack) => {
+            // Changed secret values are part of the new release; pods of this one are not rolled for them.
+            stack.secrets.hash.clone_from(&record.secrets_hash);
+            Serving::Release(desired::build(&stack))
+        }
+        Err(_) => Serving::Unknown,
+    }
 }
 
 /// Writes down that every gate was open for a release, and forgets the oldest ones. Returns since when it is so.
@@ -144,31 +151,23 @@ async fn verify(
     app: &AppStack,
     writer: &Writer<'_>,
     inputs: &Inputs,
-    target: &Desired,
-    now: Timestamp,
+    stack: &Stack,
 ) -> Result<Option<Timestamp>> {
     let latest = release::serving(&inputs.records);
-    if let Some(latest) = latest.filter(|it| it.hash == target.release) {
+    if let Some(latest) = latest.filter(|it| it.hash == stack.release) {
         return Ok(latest.verified_at);
     }
     let record = Record::Release {
-        hash: target.release.clone(),
+        hash: stack.release.clone(),
         spec: Box::new(app.spec.clone()),
+        secrets_hash: stack.secrets.hash.clone(),
     };
     let revision = latest.map_or(1, |it| it.revision + 1);
-    let known = inputs
-        .records
-        .releases
-        .iter()
-        .find(|it| it.hash == target.release);
-    writer.record(&record, revision).await?;
+    let recorded = writer.record(&record, revision).await?;
     for hash in release::forgotten(&inputs.records) {
         writer.forget_release(hash).await?;
     }
-    Ok(known.map_or_else(
-        || Timestamp::from_second(now.as_second()).ok(),
-        |it| it.verified_at,
-    ))
+    Ok(recorded)
 }
 
 async fn warn(app: &AppStack, ctx: &Context, stack: &Stack, inputs: &Inputs) {

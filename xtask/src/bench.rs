@@ -34,14 +34,20 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) async fn run(self) -> Result<()> {
         let cluster = self.cluster.open()?;
-        ensure!(cluster.is_up().await, "there is no cluster to measure on: run `cargo xtask demo` first");
+        ensure!(
+            cluster.is_up().await,
+            "there is no cluster to measure on: run `cargo xtask demo` first"
+        );
         let client = cluster.client().await?;
         let progress = Progress::new();
         let mut rounds = Vec::new();
         for round in 1..=self.rounds {
             let part = progress.part(format!("roll-out {round} of {}", self.rounds));
             let measured = roll_out(&client, &format!("bench-{round}")).await?;
-            part.done(&format!("{:.1} s, of which pods {:.1} s", measured.total, measured.pods));
+            part.done(&format!(
+                "{:.1} s, of which pods {:.1} s",
+                measured.total, measured.pods
+            ));
             rounds.push(measured);
         }
         let part = progress.part("memory, image and writes at rest");
@@ -87,7 +93,10 @@ async fn roll_out(client: &Client, namespace: &str) -> Result<RollOut> {
         name: Some(namespace.into()),
         ..ObjectMeta::default()
     };
-    let made = Namespace { metadata, ..Namespace::default() };
+    let made = Namespace {
+        metadata,
+        ..Namespace::default()
+    };
     namespaces.create(&PostParams::default(), &made).await?;
     let stacks: Api<AppStack> = Api::namespaced(client.clone(), namespace);
     let text = std::fs::read_to_string(folders::in_kind("stack-local.yaml"))?;
@@ -96,15 +105,24 @@ async fn roll_out(client: &Client, namespace: &str) -> Result<RollOut> {
     stack.spec.domain = format!("{namespace}.localhost");
     let started = Timestamp::now();
     stacks.create(&PostParams::default(), &stack).await?;
-    let ready = kube::runtime::wait::await_condition(stacks.clone(), "shop", |stack: Option<&AppStack>| {
-        let status = stack.and_then(|it| it.status.as_ref());
-        status.is_some_and(|it| it.conditions.iter().any(|it| it.type_ == "Ready" && it.status == "True"))
-    });
-    tokio::time::timeout(DEADLINE, ready).await.context("the roll-out took too long")??;
+    let ready =
+        kube::runtime::wait::await_condition(stacks.clone(), "shop", |stack: Option<&AppStack>| {
+            let status = stack.and_then(|it| it.status.as_ref());
+            status.is_some_and(|it| {
+                it.conditions
+                    .iter()
+                    .any(|it| it.type_ == "Ready" && it.status == "True")
+            })
+        });
+    tokio::time::timeout(DEADLINE, ready)
+        .await
+        .context("the roll-out took too long")??;
     let total = seconds(started, Timestamp::now());
     let pods = pods_time(client, namespace).await?;
     stacks.delete("shop", &DeleteParams::default()).await?;
-    namespaces.delete(namespace, &DeleteParams::default()).await?;
+    namespaces
+        .delete(namespace, &DeleteParams::default())
+        .await?;
     Ok(RollOut { total, pods })
 }
 
@@ -128,7 +146,11 @@ fn pod_time(pod: &Pod) -> Option<f64> {
         .iter()
         .flatten()
         .find_map(|it| it.state.as_ref()?.terminated.as_ref()?.finished_at.clone());
-    let ready = status.conditions.iter().flatten().find(|it| it.type_ == "Ready" && it.status == "True");
+    let ready = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|it| it.type_ == "Ready" && it.status == "True");
     let done = ended.or_else(|| ready?.last_transition_time.clone())?;
     Some(seconds(created, done.0))
 }
@@ -136,23 +158,37 @@ fn pod_time(pod: &Pod) -> Option<f64> {
 /// The operator's resident memory in bytes, as the kubelet counts it.
 async fn memory(client: &Client) -> Result<f64> {
     let node = node(client).await?.metadata.name.unwrap_or_default();
-    let request = http::Request::get(format!("/api/v1/nodes/{node}/proxy/stats/summary")).body(Vec::new())?;
+    let request =
+        http::Request::get(format!("/api/v1/nodes/{node}/proxy/stats/summary")).body(Vec::new())?;
     let summary: Value = client.request(request).await?;
-    let pods = summary["pods"].as_array().context("the kubelet tells of no pods")?;
+    let pods = summary["pods"]
+        .as_array()
+        .context("the kubelet tells of no pods")?;
     let operator = pods
         .iter()
         .find(|it| it["podRef"]["namespace"] == install::NAMESPACE)
         .context("the operator does not run; run `cargo xtask demo` first")?;
-    operator["containers"][0]["memory"]["rssBytes"].as_f64().context("the kubelet tells of no memory")
+    operator["containers"][0]["memory"]["rssBytes"]
+        .as_f64()
+        .context("the kubelet tells of no memory")
 }
 
 /// The size of the operator's image in bytes, as the node has it.
 async fn image_size(client: &Client) -> Result<f64> {
-    let images = node(client).await?.status.and_then(|it| it.images).unwrap_or_default();
-    let found = images
-        .into_iter()
-        .find(|it| it.names.iter().flatten().any(|name| name.contains("appstack-operator")));
-    let size = found.and_then(|it| it.size_bytes).context("the node does not have the operator's image")?;
+    let images = node(client)
+        .await?
+        .status
+        .and_then(|it| it.images)
+        .unwrap_or_default();
+    let found = images.into_iter().find(|it| {
+        it.names
+            .iter()
+            .flatten()
+            .any(|name| name.contains("appstack-operator"))
+    });
+    let size = found
+        .and_then(|it| it.size_bytes)
+        .context("the node does not have the operator's image")?;
     #[expect(clippy::cast_precision_loss, reason = "a size in MiB with one digit")]
     Ok(size as f64)
 }
@@ -160,7 +196,10 @@ async fn image_size(client: &Client) -> Result<f64> {
 async fn node(client: &Client) -> Result<Node> {
     let nodes: Api<Node> = Api::all(client.clone());
     let list = nodes.list(&ListParams::default()).await?;
-    list.items.into_iter().next().context("the cluster has no node")
+    list.items
+        .into_iter()
+        .next()
+        .context("the cluster has no node")
 }
 
 /// How many writes the operator sent in a while in which nobody changed anything.
@@ -172,13 +211,20 @@ async fn idle_writes(cluster: &Cluster) -> Result<usize> {
 
 fn writes(cluster: &Cluster) -> Result<usize> {
     let file = cluster.audit_log();
-    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let user = format!("system:serviceaccount:{}:appstack-operator", install::NAMESPACE);
+    let text = std::fs::read_to_string(&file)
+        .with_context(|| format!("cannot read {}", file.display()))?;
+    let user = format!(
+        "system:serviceaccount:{}:appstack-operator",
+        install::NAMESPACE
+    );
     let is_write = |line: &&str| {
         serde_json::from_str::<Value>(line).is_ok_and(|it| {
             it["user"]["username"] == user.as_str()
                 && it["objectRef"]["resource"] != "leases"
-                && matches!(it["verb"].as_str(), Some("create" | "update" | "patch" | "delete"))
+                && matches!(
+                    it["verb"].as_str(),
+                    Some("create" | "update" | "patch" | "delete")
+                )
         })
     };
     Ok(text.lines().filter(is_write).count())

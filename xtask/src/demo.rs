@@ -148,13 +148,13 @@ async fn prove(cluster: &Cluster, status: &AppStackStatus, progress: &Progress) 
 async fn client(cluster: &Cluster) -> Result<reqwest::Client> {
     let secrets: Api<Secret> = Api::namespaced(cluster.client().await?, NAMESPACE);
     let secret = secrets
-        .get("shop-ca")
+        .get("shop-edge-ca")
         .await
         .context("the stack has no certificate authority")?;
     let authority = secret
         .data
         .and_then(|mut it| it.remove("tls.crt"))
-        .context("shop-ca holds no certificate")?;
+        .context("shop-edge-ca holds no certificate")?;
     let port = cluster.https_port()?;
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     Ok(reqwest::Client::builder()
@@ -202,7 +202,7 @@ Ready after {}. It goes on running:
   Traefik              http://localhost:{}/api/overview
 
 The certificate is self-signed: the browser asks once, or import the authority:
-  kubectl -n {NAMESPACE} get secret shop-ca -o jsonpath='{{.data.ca\\.crt}}' | base64 -d > ca.crt
+  kubectl -n {NAMESPACE} get secret shop-edge-ca -o jsonpath='{{.data.ca\\.crt}}' | base64 -d > ca.crt
 
 Look around:   eval \"$(cargo xtask env{named})\" && kubectl -n {NAMESPACE} get aps,pods
 Remove it:     cargo xtask down{named}",

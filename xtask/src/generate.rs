@@ -1,11 +1,12 @@
 //! `cargo xtask generate`: writes the files that come from the code, or checks that they are as the code says.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use local_cluster::folders;
+
+use crate::cargo::cargo;
 
 /// Write the generated files
 #[derive(Args, Debug)]
@@ -17,13 +18,13 @@ pub(crate) struct Generate {
 
 impl Generate {
     /// Fails if a generated file is not as the code says.
-    pub(crate) fn check() -> Result<()> {
-        Self { check: true }.run()
+    pub(crate) async fn check() -> Result<()> {
+        Self { check: true }.run().await
     }
 
-    pub(crate) fn run(&self) -> Result<()> {
+    pub(crate) async fn run(&self) -> Result<()> {
         let mut stale = Vec::new();
-        for (path, content) in files()? {
+        for (path, content) in files().await? {
             let file = folders::in_repository(path);
             if std::fs::read_to_string(&file).is_ok_and(|it| it == content) {
                 continue;
@@ -45,9 +46,9 @@ impl Generate {
 }
 
 /// Every generated file with its content.
-fn files() -> Result<Vec<(&'static str, String)>> {
+async fn files() -> Result<Vec<(&'static str, String)>> {
     let crd = appstack_operator::render::crd()?;
-    let openapi = openapi()?;
+    let openapi = openapi().await?;
     Ok(vec![
         ("crds/appstacks.yaml", crd.clone()),
         // The chart carries its own copy, because a chart is one folder.
@@ -57,11 +58,10 @@ fn files() -> Result<Vec<(&'static str, String)>> {
 }
 
 /// The document of the demo's API, from which its page gets its types by `npm run generate`.
-fn openapi() -> Result<String> {
-    let output = Command::new(env!("CARGO"))
-        .current_dir(folders::in_repository(""))
-        .args(["run", "--quiet", "--package", "backend", "--", "openapi"])
+async fn openapi() -> Result<String> {
+    let output = cargo(&["run", "--quiet", "--package", "backend", "--", "openapi"])
         .output()
+        .await
         .context("cannot run cargo")?;
     if !output.status.success() {
         bail!(

@@ -10,6 +10,7 @@ use local_cluster::{Cluster, Image, Progress, content, folders};
 use tokio::process::Command;
 
 use crate::Named;
+use crate::cargo::cargo;
 
 /// The folder in the registry that the images are published in.
 const REGISTRY: &str = "ghcr.io/appstack-dev";
@@ -70,20 +71,10 @@ fn images(programs: &Path) -> Result<[Image; 3]> {
 async fn programs(progress: &Progress) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let part = progress.part("compile for the images");
-    let mut cargo = Command::new("cargo");
+    let mut cargo = cargo(&["build", "--release", "--target", &target]);
     cargo
-        .current_dir(folders::in_repository(""))
+        .args(["--package", "appstack-operator", "--package", "backend"])
         .env("RUSTFLAGS", "-C target-feature=+crt-static");
-    cargo.args([
-        "build",
-        "--release",
-        "--target",
-        &target,
-        "--package",
-        "appstack-operator",
-        "--package",
-        "backend",
-    ]);
     ensure!(
         cargo.status().await?.success(),
         "the operator and the backend do not build"
@@ -94,15 +85,14 @@ async fn programs(progress: &Progress) -> Result<PathBuf> {
 
 /// Where cargo puts what it builds, however that was chosen.
 async fn target_folder() -> Result<PathBuf> {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(folders::in_repository("")).args([
+    let words = [
         "metadata",
         "--no-deps",
         "--offline",
         "--format-version",
         "1",
-    ]);
-    let output = cargo.output().await?;
+    ];
+    let output = cargo(&words).output().await?;
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     answer["target_directory"]
         .as_str()

@@ -20,6 +20,8 @@ pub(crate) async fn operator(cluster: &Cluster, image: &str, progress: &Progress
             NAMESPACE,
             "--create-namespace",
             "--wait",
+            // A definition that somebody applied by hand becomes the chart's.
+            "--take-ownership",
             "--timeout",
             "2m",
         ])

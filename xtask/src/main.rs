@@ -1,6 +1,7 @@
 //! The commands of this repository: one module per command, and one line here for each.
 
 mod bench;
+mod cargo;
 mod demo;
 mod down;
 mod env;
@@ -106,7 +107,7 @@ fn run(command: Command) -> Result<()> {
             Command::Demo(demo) => demo.run().await,
             Command::Test(test) => test.run().await,
             Command::Bench(bench) => bench.run().await,
-            Command::Generate(generate) => generate.run(),
+            Command::Generate(generate) => generate.run().await,
             Command::Images(images) => images.run().await,
             Command::Node(_) => Ok(()),
         }

@@ -8,6 +8,7 @@ use local_cluster::{Cluster, Options, Progress, folders, machine};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
+use crate::cargo::cargo;
 use crate::{generate, images, install, tell};
 
 /// The cluster of the stories, beside the one of the developer.
@@ -110,7 +111,7 @@ async fn fast(count: &mut Count) -> Result<()> {
         "warnings",
     ]))
     .await?;
-    generate::Generate::check()?;
+    generate::Generate::check().await?;
     counted(&mut cargo(&["test"]), count).await
 }
 
@@ -120,12 +121,6 @@ async fn web(count: &mut Count) -> Result<()> {
     npm.current_dir(folders::in_repository("app/frontend"))
         .args(["run", "check"]);
     counted(&mut npm, count).await
-}
-
-fn cargo(words: &[&str]) -> Command {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(folders::in_repository("")).args(words);
-    cargo
 }
 
 fn is_ci() -> bool {

@@ -16,7 +16,7 @@ pub struct AppStackStatus {
     pub observed_generation: Option<i64>,
 
     /// Ready, Reconciling and Stalled for the whole; Accepted for the spec; one for each stage of the roll-out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 

@@ -242,12 +242,12 @@ pub struct Backend {
 pub struct Migrate {
     /// Replaces the entry point of the image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50))]
+    #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub command: Vec<String>,
 
     /// The arguments, such as `["migrate"]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50))]
+    #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub args: Vec<String>,
 
     /// How long it may take before it counts as failed, such as `10m`. Default: 10m.
@@ -264,12 +264,12 @@ pub struct Migrate {
 pub struct Command {
     /// Replaces the entry point of the image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50))]
+    #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub command: Vec<String>,
 
     /// The arguments, such as `["seed"]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50))]
+    #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub args: Vec<String>,
 }
 

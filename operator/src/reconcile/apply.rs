@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
@@ -240,15 +241,17 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes a fact down. Writing it again changes nothing but its place in the order.
+    /// Writes a fact down, and gives the time at which it was first written down. Writing it again changes nothing but
+    /// its place in the order.
     ///
     /// # Errors
     /// If the API server refuses it.
-    pub async fn record(&self, record: &Record, revision: i64) -> Result<()> {
+    pub async fn record(&self, record: &Record, revision: i64) -> Result<Option<Timestamp>> {
         let names = Names::of(&self.app.name_any());
         let owner = self.app.controller_owner_ref(&()).unwrap_or_default();
         let object = record::object(&names, &self.namespace, &owner, record, revision);
-        self.put(&object).await.map(drop)
+        let kept = self.put(&object).await?;
+        Ok(kept.metadata.creation_timestamp.map(|time| time.0))
     }
 
     /// Removes the record of a release that is too old to be remembered.

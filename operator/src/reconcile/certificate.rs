@@ -36,26 +36,27 @@ pub struct Certificate {
 /// The values of a Secret by key.
 pub type SecretData = BTreeMap<String, SecretString>;
 
-/// The stored certificate, if it is for these hosts, signed by the stored authority, and less than two thirds of
-/// its life are over; `None` means that a new one is due.
+/// The certificate that two Secrets hold, whatever it is good for.
 #[must_use]
-pub fn current(
+pub fn stored(
     authority: Option<&SecretData>,
     certificate: Option<&SecretData>,
-    hosts: &[String],
-    now: Timestamp,
 ) -> Option<Certificate> {
-    let authority_pem = text(authority?, "tls.crt")?;
-    let certificate_pem = text(certificate?, "tls.crt")?;
-    let stored = Certificate {
-        authority: authority_pem.clone(),
+    Some(Certificate {
+        authority: text(authority?, "tls.crt")?,
         authority_key: authority?.get("tls.key")?.clone(),
-        certificate: certificate_pem.clone(),
+        certificate: text(certificate?, "tls.crt")?,
         key: certificate?.get("tls.key")?.clone(),
-    };
-    let keys_fit =
-        key_fits(&authority_pem, &stored.authority_key) && key_fits(&certificate_pem, &stored.key);
-    (keys_fit && is_good(&authority_pem, &certificate_pem, hosts, now)).then_some(stored)
+    })
+}
+
+/// Whether a certificate is for these hosts, signed by its authority, and less than two thirds of its life are over;
+/// if not, a new one is due.
+#[must_use]
+pub fn is_current(certificate: &Certificate, hosts: &[String], now: Timestamp) -> bool {
+    key_fits(&certificate.authority, &certificate.authority_key)
+        && key_fits(&certificate.certificate, &certificate.key)
+        && is_good(&certificate.authority, &certificate.certificate, hosts, now)
 }
 
 /// A new certificate for these hosts, by the stored authority if it is still good, else by a new one.
@@ -216,6 +217,16 @@ mod tests {
         )
     }
 
+    fn is_kept(
+        authority: &SecretData,
+        certificate: &SecretData,
+        hosts: &[String],
+        at: Timestamp,
+    ) -> bool {
+        let stored = super::stored(Some(authority), Some(certificate));
+        stored.is_some_and(|it| is_current(&it, hosts, at))
+    }
+
     fn hosts() -> Vec<String> {
         vec!["dashboard.localhost".into(), "api.localhost".into()]
     }
@@ -231,8 +242,8 @@ mod tests {
     fn check(hosts: &[String], at: Timestamp, kept: bool) {
         let (authority, certificate) =
             stored(&issue(None, &super::tests::hosts(), start()).unwrap());
-        let found = current(Some(&authority), Some(&certificate), hosts, at);
-        assert_eq!(found.is_some(), kept, "{hosts:?} at {at}");
+        let found = is_kept(&authority, &certificate, hosts, at);
+        assert_eq!(found, kept, "{hosts:?} at {at}");
     }
 
     #[test]
@@ -255,7 +266,7 @@ mod tests {
         assert_eq!(first.authority, second.authority);
         assert_ne!(first.certificate, second.certificate);
         let (authority, certificate) = stored(&second);
-        assert!(current(Some(&authority), Some(&certificate), &hosts(), days(61)).is_some());
+        assert!(is_kept(&authority, &certificate, &hosts(), days(61)));
     }
 
     #[test]
@@ -263,7 +274,7 @@ mod tests {
         let issued = issue(None, &hosts(), start()).unwrap();
         let (authority, mut certificate) = stored(&issued);
         certificate.insert("tls.key".into(), issued.authority_key.clone());
-        assert!(current(Some(&authority), Some(&certificate), &hosts(), start()).is_none());
+        assert!(!is_kept(&authority, &certificate, &hosts(), start()));
     }
 
     #[test]
@@ -273,7 +284,7 @@ mod tests {
             ("tls.crt".to_owned(), "x".to_owned().into()),
             ("tls.key".to_owned(), "y".to_owned().into()),
         ]);
-        assert!(current(Some(&authority), Some(&garbage), &hosts(), start()).is_none());
+        assert!(!is_kept(&authority, &garbage, &hosts(), start()));
         assert!(issue(Some(&garbage), &hosts(), start()).is_ok());
     }
 }

@@ -18,7 +18,9 @@ use kube::{Resource as _, ResourceExt as _};
 use super::inputs::Inputs;
 use super::names::Names;
 use super::release;
-use super::stack::{Backend, Command, Email, Frontend, Migration, Seed, Stack, Tls};
+use super::stack::{
+    Backend, Command, Email, Frontend, IngressController, Migration, Seed, Stack, Tls,
+};
 use crate::api::{AppStack, AppStackSpec, DeletionPolicy, EmailTls, Environment};
 use crate::error::Invalid;
 
@@ -257,9 +259,17 @@ pub fn warnings(app: &AppStack, stack: &Stack, inputs: &Inputs) -> Vec<String> {
         && !matches!(stack.edge.tls, Tls::Off)
         && !stack.edge.redirect;
     let redirect = redirect_lost.then(|| {
-        "HTTP is not redirected to HTTPS: Traefik's CustomResourceDefinitions are not installed; \
-         install them and restart the operator"
-            .to_owned()
+        match stack.edge.controller {
+            IngressController::Traefik => {
+                "HTTP is not redirected to HTTPS: Traefik's CustomResourceDefinitions are not installed; \
+                 install them and restart the operator"
+            }
+            IngressController::Nginx | IngressController::Other => {
+                "HTTP is not redirected to HTTPS by the operator: it does not know how to tell this \
+                 ingress controller; set it up there"
+            }
+        }
+        .to_owned()
     });
     well_known.chain(redirect).collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: judges nothing and writes nothing. What is absent is left out of the `Inputs`; `check` says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ControllerRevision;
@@ -19,6 +19,7 @@ use super::check;
 use super::inputs::{Drawn, Inputs, Records, ReleaseRecord, referenced_secrets};
 use super::names::Names;
 use super::record::{self, Record};
+use super::release;
 use super::request::send;
 use crate::api::AppStack;
 use crate::error::{Error, Result};
@@ -35,41 +36,47 @@ pub async fn inputs(
 ) -> Result<Inputs> {
     let namespace = app.namespace().unwrap_or_default();
     let names = Names::of(&app.name_any());
-    let secrets = secrets(client, &namespace, app, &names).await?;
-    let certificate = self_signed(app, &names, &secrets, now)?;
+    let records = records(client, &namespace, &names).await?;
+    let secrets = secrets(client, &namespace, &wanted_secrets(app, &names, &records)).await?;
+    let stored_certificate = stored_certificate(&names, &secrets);
     Ok(Inputs {
         ingress_classes: ingress_classes(client).await?,
-        records: records(client, &namespace, &names).await?,
+        certificate: self_signed(app, &names, &secrets, now)?,
         drawn: draw(),
+        stored_certificate,
         traefik_kinds,
-        certificate,
+        records,
         secrets,
     })
+}
+
+/// The Secrets that the spec and the serving release refer to, and our own.
+fn wanted_secrets(app: &AppStack, names: &Names, records: &Records) -> BTreeSet<String> {
+    let own = [names.generated(), names.authority(), names.certificate()];
+    let serving = release::serving(records).map(|it| &it.spec);
+    [Some(&app.spec), serving]
+        .into_iter()
+        .flatten()
+        .flat_map(|spec| referenced_secrets(spec).map(str::to_owned))
+        .chain(own.map(String::from))
+        .collect()
 }
 
 async fn secrets(
     client: &Client,
     namespace: &str,
-    app: &AppStack,
-    names: &Names,
+    wanted: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, SecretData>> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let own = [names.generated(), names.authority(), names.certificate()].map(String::from);
-    let mut wanted: Vec<String> = referenced_secrets(&app.spec)
-        .map(str::to_owned)
-        .chain(own)
-        .collect();
-    wanted.sort();
-    wanted.dedup();
     let mut found = BTreeMap::new();
     for name in wanted {
-        let secret = send(api.get_opt(&name))
+        let secret = send(api.get_opt(name))
             .await
             .map_err(|source| Error::Read {
                 what: format!("Secret {name}"),
                 source,
             })?;
-        found.extend(secret.map(|secret| (name, data(secret))));
+        found.extend(secret.map(|secret| (name.clone(), data(secret))));
     }
     Ok(found)
 }
@@ -85,6 +92,15 @@ fn data(secret: Secret) -> SecretData {
         .collect()
 }
 
+fn stored_certificate(
+    names: &Names,
+    secrets: &BTreeMap<String, SecretData>,
+) -> Option<Certificate> {
+    let authority = secrets.get(names.authority().as_str());
+    let stored = secrets.get(names.certificate().as_str());
+    certificate::stored(authority, stored)
+}
+
 fn self_signed(
     app: &AppStack,
     names: &Names,
@@ -97,11 +113,12 @@ fn self_signed(
     }
     let (dashboard, api) = check::hosts(&app.spec);
     let hosts: Vec<String> = dashboard.into_iter().chain([api]).collect();
-    let authority = secrets.get(names.authority().as_str());
-    let stored = secrets.get(names.certificate().as_str());
-    if let Some(current) = certificate::current(authority, stored, &hosts, now) {
-        return Ok(Some(current));
+    let current =
+        stored_certificate(names, secrets).filter(|it| certificate::is_current(it, &hosts, now));
+    if current.is_some() {
+        return Ok(current);
     }
+    let authority = secrets.get(names.authority().as_str());
     certificate::issue(authority, &hosts, now)
         .map(Some)
         .map_err(Error::Certificate)
@@ -133,11 +150,16 @@ async fn records(client: &Client, namespace: &str, names: &Names) -> Result<Reco
             .as_ref()
             .map(|time| time.0);
         match record::parse(&revision) {
-            Some(Record::Release { hash, spec }) => records.releases.push(ReleaseRecord {
+            Some(Record::Release {
+                hash,
+                spec,
+                secrets_hash,
+            }) => records.releases.push(ReleaseRecord {
                 revision: revision.revision,
                 verified_at,
                 hash,
                 spec: *spec,
+                secrets_hash,
             }),
             Some(Record::Migration { hash }) => records.migrations.push(hash),
             Some(Record::Seed) => records.seeded = true,

@@ -17,7 +17,8 @@ use crate::api::{AppStack, AppStackSpec};
 /// What a roll-out depends on beside the spec.
 #[derive(Clone, Debug)]
 pub struct Inputs {
-    /// Every Secret that the spec refers to and those that we generate, by name; absent ones are left out.
+    /// Every Secret that the spec or the serving release refers to and those that we generate, by name; absent ones are
+    /// left out.
     pub secrets: BTreeMap<String, SecretData>,
     /// The IngressClasses of the cluster.
     pub ingress_classes: Vec<IngressClass>,
@@ -27,8 +28,11 @@ pub struct Inputs {
     pub records: Records,
     /// Fresh random values; used only where a value is not there yet.
     pub drawn: Drawn,
-    /// The stored self-signed certificate if it is still good, else a new one.
+    /// The stored self-signed certificate if it is still good for the spec, else a new one; `None` where the spec wants
+    /// none.
     pub certificate: Option<Certificate>,
+    /// The stored self-signed certificate, whatever it is good for.
+    pub stored_certificate: Option<Certificate>,
 }
 
 /// Facts of the past that outlive the objects they are about.
@@ -53,6 +57,8 @@ pub struct ReleaseRecord {
     pub verified_at: Option<Timestamp>,
     /// The spec it was made from.
     pub spec: AppStackSpec,
+    /// The hash of the secret values it was made from.
+    pub secrets_hash: String,
 }
 
 /// Fresh random values.
@@ -67,12 +73,27 @@ pub struct Drawn {
 }
 
 impl Inputs {
+    /// The inputs of the release that serves: it keeps the certificate that is there.
+    #[must_use]
+    pub fn of_serving(&self) -> Self {
+        Self {
+            certificate: self.stored_certificate.clone(),
+            ..self.clone()
+        }
+    }
+
     /// Inputs as a cluster would give them, without one: for `render` and for tests. Everything that the spec
     /// refers to is taken to be there, with values that say so.
     #[must_use]
     pub fn offline(app: &AppStack) -> Self {
         let names = Names::of(app.metadata.name.as_deref().unwrap_or_default());
         let class = class_name(app.spec()).unwrap_or("traefik");
+        let certificate = Certificate {
+            authority: "(made by the operator)".into(),
+            authority_key: "(made by the operator)".into(),
+            certificate: "(made by the operator)".into(),
+            key: "(made by the operator)".into(),
+        };
         Self {
             secrets: referenced_secrets(app.spec())
                 .map(|name| (name.to_owned(), offline_secret()))
@@ -85,24 +106,25 @@ impl Inputs {
                 superuser_password: generated(names.stack(), "superuser-password"),
                 database_password: generated(names.stack(), "database-password"),
             },
-            certificate: Some(Certificate {
-                authority: "(made by the operator)".into(),
-                authority_key: "(made by the operator)".into(),
-                certificate: "(made by the operator)".into(),
-                key: "(made by the operator)".into(),
-            }),
+            stored_certificate: None,
+            certificate: Some(certificate),
         }
     }
 }
 
 /// The names of the Secrets that a spec refers to.
 pub fn referenced_secrets(spec: &AppStackSpec) -> impl Iterator<Item = &str> {
+    secret_references(spec).map(|(_, name)| name)
+}
+
+/// The fields of a spec that refer to a Secret, and the Secrets' names.
+pub fn secret_references(spec: &AppStackSpec) -> impl Iterator<Item = (&'static str, &str)> {
     let from = spec.secrets.iter().flat_map(|it| &it.from);
     let external = spec.database.as_ref().and_then(|it| it.external.as_ref());
     let tls = spec.edge.as_ref().and_then(|it| it.tls.as_ref());
-    from.map(|it| it.name.as_str())
-        .chain(external.map(|it| it.secret_name.as_str()))
-        .chain(tls.and_then(|it| it.secret_name.as_deref()))
+    from.map(|it| ("secrets.from", it.name.as_str()))
+        .chain(external.map(|it| ("database.external.secretName", it.secret_name.as_str())))
+        .chain(tls.and_then(|it| Some(("edge.tls.secretName", it.secret_name.as_deref()?))))
 }
 
 /// The IngressClass that a spec asks for.
@@ -123,10 +145,10 @@ fn offline_secret() -> SecretData {
 }
 
 fn offline_class(name: &str) -> IngressClass {
-    let controller = if name.contains("nginx") {
-        "k8s.io/ingress-nginx"
-    } else {
-        "traefik.io/ingress-controller"
+    let controller = match name {
+        _ if name.contains("traefik") => "traefik.io/ingress-controller",
+        _ if name.contains("nginx") => "k8s.io/ingress-nginx",
+        _ => "(known to the cluster)",
     };
     IngressClass {
         metadata: ObjectMeta {

@@ -149,13 +149,13 @@ impl Names {
     /// The Secret of the self-signed authority.
     #[must_use]
     pub fn authority(&self) -> ChildName {
-        self.child("ca")
+        self.child("edge-ca")
     }
 
     /// The Secret of the self-signed certificate.
     #[must_use]
     pub fn certificate(&self) -> ChildName {
-        self.child("tls")
+        self.child("edge-tls")
     }
 
     /// The Traefik middleware that sends HTTP to HTTPS.
@@ -189,12 +189,11 @@ pub fn short_hash(parts: &[&str]) -> String {
         hasher.update(part.as_bytes());
         hasher.update([0]);
     }
-    hasher
-        .finalize()
+    let digest: [u8; 32] = hasher.finalize().into();
+    let number = digest[..5]
         .iter()
-        .take(5)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
+    format!("{number:010x}")
 }
 
 #[cfg(test)]

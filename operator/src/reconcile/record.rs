@@ -24,6 +24,9 @@ pub enum Record {
         hash: String,
         /// The spec it was made from.
         spec: Box<AppStackSpec>,
+        /// The hash of the secret values it was made from.
+        #[serde(rename = "secretsHash")]
+        secrets_hash: String,
     },
     /// The migration of this content succeeded.
     Migration {
@@ -103,6 +106,7 @@ mod tests {
             Record::Release {
                 hash: "0123456789".into(),
                 spec: serde_saphyr::from_str(spec).unwrap(),
+                secrets_hash: "s".into(),
             },
             Record::Migration { hash: "abc".into() },
             Record::Seed,

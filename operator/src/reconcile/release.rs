@@ -87,6 +87,7 @@ mod tests {
             revision,
             verified_at: None,
             spec: spec(MINIMAL),
+            secrets_hash: "s".into(),
         };
         let records = Records {
             releases: (1..=12).rev().map(record).collect(),

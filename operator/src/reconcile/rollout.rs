@@ -4,11 +4,22 @@
 //! their step to the new release waits.
 
 use super::apply::Writer;
-use super::desired::Desired;
+use super::desired::{Desired, Stage};
 use super::gates::{Gate, judge};
 use super::observe::Observer;
 use crate::api::StageName;
 use crate::error::Result;
+
+/// The release that serves: the last one whose gates were all open.
+#[derive(Clone, Debug)]
+pub enum Serving {
+    /// There was none yet.
+    Nothing,
+    /// Its objects.
+    Release(Desired),
+    /// There is one, but what it refers to is gone, so that its objects cannot be told.
+    Unknown,
+}
 
 /// How far a roll-out came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,42 +45,57 @@ pub async fn run(
     writer: &Writer<'_>,
     observer: &Observer<'_>,
     target: &Desired,
-    serving: Option<&Desired>,
+    serving: &Serving,
 ) -> Result<Rollout> {
     let mut rollout = Rollout::default();
+    let mut result = Ok(());
     for stage in &target.stages {
-        if rollout.is_shut() {
+        if result.is_err() || rollout.is_shut() {
             rollout.hold(stage.name);
             continue;
         }
-        let applied = writer.stage(stage).await?;
-        let gate = judge(&observer.stage(&applied).await?);
-        if let (Gate::Open, Some(record)) = (&gate, &stage.record) {
-            writer.record(record, 1).await?;
+        match step(writer, observer, stage).await {
+            Ok(gate) => rollout.record(stage.name, gate),
+            // The stages behind it are kept before the error is told.
+            Err(error) => result = Err(error),
         }
-        rollout.record(stage.name, gate);
     }
-    if rollout.is_shut() {
-        if let Some(serving) = serving {
+    match serving {
+        _ if result.is_ok() && !rollout.is_shut() => writer.prune(&[target]).await?,
+        Serving::Nothing if result.is_ok() => writer.prune(&[target]).await?,
+        Serving::Release(serving) => {
             keep(writer, serving, &rollout).await?;
+            if result.is_ok() {
+                writer.prune(&[target, serving]).await?;
+            }
         }
-        let both: Vec<&Desired> = [target].into_iter().chain(serving).collect();
-        writer.prune(&both).await?;
-    } else {
-        writer.prune(&[target]).await?;
+        // Nobody knows what it needs, so nothing is taken away.
+        Serving::Nothing | Serving::Unknown => {}
     }
-    Ok(rollout)
+    result.map(|()| rollout)
 }
 
 /// Applies a release as it is, without judging it: what it lost comes back.
 ///
 /// # Errors
 /// At the first request that fails.
-pub async fn heal(writer: &Writer<'_>, serving: &Desired) -> Result<()> {
-    for stage in &serving.stages {
-        writer.stage(stage).await?;
+pub async fn heal(writer: &Writer<'_>, serving: &Serving) -> Result<()> {
+    if let Serving::Release(serving) = serving {
+        for stage in &serving.stages {
+            writer.stage(stage).await?;
+        }
     }
     Ok(())
+}
+
+/// Applies a stage and judges its gate; what it achieved is written down before the next one begins.
+async fn step(writer: &Writer<'_>, observer: &Observer<'_>, stage: &Stage) -> Result<Gate> {
+    let applied = writer.stage(stage).await?;
+    let gate = judge(&observer.stage(&applied).await?);
+    if let (Gate::Open, Some(record)) = (&gate, &stage.record) {
+        writer.record(record, 1).await?;
+    }
+    Ok(gate)
 }
 
 /// Applies the stages of the serving release that the roll-out did not come to.

@@ -258,6 +258,7 @@ mod tests {
         .unwrap()
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "compute takes a result")]
     fn progress(gate: Gate) -> Result<Outcome, Error> {
         let reports = vec![
             Report {

@@ -31,7 +31,7 @@ pub(crate) struct Visitor {
 impl World {
     /// A visitor of a stack who trusts its own authority.
     pub(crate) async fn visitor(&self, stack: &str) -> Visitor {
-        let authority = self.secret(&format!("{stack}-ca"), "tls.crt").await;
+        let authority = self.secret(&format!("{stack}-edge-ca"), "tls.crt").await;
         self.visitor_trusting(stack, Some(&authority)).await
     }
 
@@ -72,20 +72,12 @@ impl Visitor {
     /// Waits for a good answer, since the ingress controller learns of a route a moment after it was made; gives its
     /// text.
     pub(crate) async fn reads(&self, world: &World, url: &str) -> String {
-        let mut last = String::new();
-        let found = world
+        world
             .until(&format!("{url} answers"), SOON * 3, async || {
-                match self.ask(url).await.and_then(Response::error_for_status) {
-                    Ok(answer) => answer.text().await.ok(),
-                    Err(error) => {
-                        last = format!("{error:?}");
-                        None
-                    }
-                }
+                let answer = self.ask(url).await.and_then(Response::error_for_status);
+                answer.ok()?.text().await.ok()
             })
-            .await;
-        drop(last);
-        found
+            .await
     }
 
     /// Makes an item.

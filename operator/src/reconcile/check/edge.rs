@@ -47,14 +47,21 @@ pub(super) fn check(
     let (class, controller) = class(spec, inputs, faults);
     let tls = tls(spec, inputs, faults);
     let encrypted = !matches!(tls, Tls::Off);
-    let can_redirect = controller != IngressController::Traefik || inputs.traefik_kinds;
+    let can_redirect = match controller {
+        IngressController::Traefik => inputs.traefik_kinds,
+        IngressController::Nginx => true,
+        IngressController::Other => false,
+    };
     Edge {
         class,
         controller,
         dashboard_host,
         api_host,
         redirect: encrypted && spec.environment != Environment::Local && can_redirect,
-        hsts: encrypted && spec.environment == Environment::Production && can_redirect,
+        hsts: encrypted
+            && spec.environment == Environment::Production
+            && controller == IngressController::Traefik
+            && inputs.traefik_kinds,
         tls,
         https_port: settings.public_https_port,
         http_port: settings.public_http_port,
@@ -131,10 +138,13 @@ fn tls(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) -> Tls {
             check_certificate(name, inputs, faults);
             Tls::Secret(name.clone())
         }
-        None => match &inputs.certificate {
-            Some(certificate) => Tls::SelfSigned(Box::new(certificate.clone())),
-            None => Tls::Off,
-        },
+        None => inputs.certificate.as_ref().map_or_else(
+            || {
+                faults.add("edge.tls.selfSigned", "the certificate is not there yet");
+                Tls::Off
+            },
+            |it| Tls::SelfSigned(Box::new(it.clone())),
+        ),
     }
 }
 

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Value, json};
 
 use super::Faults;
+use crate::api::label;
 
 /// The pod template that `value` says, or a fault.
 pub(super) fn check(
@@ -29,11 +30,30 @@ pub(super) fn check(
         return None;
     }
     match serde_json::from_value::<PodTemplateSpec>(value) {
-        Ok(template) => Some(template),
+        Ok(template) => {
+            refuse_selector_labels(field, &template, faults);
+            Some(template)
+        }
         Err(error) => {
             faults.add(field, format!("not a pod template: {error}"));
             None
         }
+    }
+}
+
+/// Pods are found by these labels; with other values they would be lost.
+fn refuse_selector_labels(field: &str, template: &PodTemplateSpec, faults: &mut Faults) {
+    let labels = template
+        .metadata
+        .iter()
+        .flat_map(|it| it.labels.iter().flatten());
+    for (key, _) in
+        labels.filter(|(key, _)| [label::STACK, label::COMPONENT].contains(&key.as_str()))
+    {
+        faults.add(
+            &format!("{field}.metadata.labels"),
+            format!("{key} is the operator's own; use another key"),
+        );
     }
 }
 
@@ -63,6 +83,16 @@ mod tests {
         let faults = check_one(&json!({"spec": {"hostNetwork": "yes"}})).unwrap_err();
         assert!(
             faults[0].starts_with("spec.backend.podTemplate: not a pod template"),
+            "{faults:?}"
+        );
+    }
+
+    #[test]
+    fn a_label_that_selects_pods_cannot_be_changed() {
+        let labels = json!({"metadata": {"labels": {"app.kubernetes.io/component": "api"}}});
+        let faults = check_one(&labels).unwrap_err();
+        assert!(
+            faults[0].contains("app.kubernetes.io/component"),
             "{faults:?}"
         );
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::super::certificate::SecretData;
-use super::super::inputs::Inputs;
+use super::super::inputs::{Inputs, secret_references};
 use super::super::names::{Names, short_hash};
 use super::super::stack::{Connection, KeyReference, Secrets};
 use super::Faults;
@@ -42,18 +42,8 @@ pub(super) fn check(
             format!("there is no Secret {name} in this namespace"),
         );
     }
+    refuse_own(spec, names, faults);
     let own = names.generated();
-    if spec
-        .secrets
-        .iter()
-        .flat_map(|it| &it.from)
-        .any(|it| it.name == own.as_str())
-    {
-        faults.add(
-            "secrets.from",
-            format!("Secret {own} is the operator's own; name another one"),
-        );
-    }
     if spec.environment != Environment::Local {
         for (secret, key) in well_known(spec, &inputs.secrets) {
             faults.add(
@@ -64,7 +54,7 @@ pub(super) fn check(
             );
         }
     }
-    let generated = generated(names, inputs);
+    let generated = generated(spec, names, inputs);
     let mut references = BTreeMap::new();
     let mut values = Vec::new();
     for key in KEYS {
@@ -105,15 +95,32 @@ pub(super) fn check(
     }
 }
 
+/// A Secret that the operator writes cannot be one that the user brings.
+fn refuse_own(spec: &AppStackSpec, names: &Names, faults: &mut Faults) {
+    let own = [
+        names.generated(),
+        names.database_connection(),
+        names.authority(),
+        names.certificate(),
+    ];
+    for (field, name) in secret_references(spec) {
+        if own.iter().any(|it| it.as_str() == name) {
+            faults.add(
+                field,
+                format!("Secret {name} is the operator's own; give yours another name"),
+            );
+        }
+    }
+}
+
 /// The value of a key in the user's Secrets, and the Secret's name; of two Secrets the later wins.
 pub(super) fn given<'a>(
     spec: &'a AppStackSpec,
     secrets: &'a BTreeMap<String, SecretData>,
     key: &str,
 ) -> Option<(&'a str, &'a SecretString)> {
-    let from = spec.secrets.iter().flat_map(|it| &it.from).rev();
-    from.filter_map(|it| Some((it.name.as_str(), secrets.get(&it.name)?.get(key)?)))
-        .next()
+    let mut from = spec.secrets.iter().flat_map(|it| &it.from).rev();
+    from.find_map(|it| Some((it.name.as_str(), secrets.get(&it.name)?.get(key)?)))
 }
 
 /// Secret and key of every given value that everybody knows.
@@ -143,18 +150,28 @@ pub(super) fn database_password(
 }
 
 /// What `<stack>-generated` is to hold: what it holds already, and drawn values for what is not there.
-fn generated(names: &Names, inputs: &Inputs) -> BTreeMap<String, SecretString> {
+fn generated(
+    spec: &AppStackSpec,
+    names: &Names,
+    inputs: &Inputs,
+) -> BTreeMap<String, SecretString> {
     let drawn = &inputs.drawn;
+    let external = spec
+        .database
+        .as_ref()
+        .is_some_and(|it| it.external.is_some());
     [
-        (SECRET_KEY, &drawn.secret_key),
-        (SUPERUSER_PASSWORD, &drawn.superuser_password),
-        (DATABASE_PASSWORD, &drawn.database_password),
+        (SECRET_KEY, &drawn.secret_key, true),
+        (SUPERUSER_PASSWORD, &drawn.superuser_password, true),
+        (DATABASE_PASSWORD, &drawn.database_password, !external),
     ]
-    .map(|(key, drawn)| {
+    .into_iter()
+    .filter(|(_, _, needed)| *needed)
+    .map(|(key, drawn, _)| {
         let value = stored(names, inputs, key).unwrap_or(drawn);
         (key.to_owned(), value.clone())
     })
-    .into()
+    .collect()
 }
 
 /// A stored generated value; an emptied one counts as missing.

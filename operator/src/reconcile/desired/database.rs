@@ -101,6 +101,11 @@ fn uri(connection: &Connection) -> String {
         sslmode: _,
     } = connection;
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let host = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.clone()
+    };
     format!(
         "postgresql://{}:{}@{host}:{port}/{}",
         encode(user),
@@ -200,6 +205,7 @@ fn container(stack: &Stack, embedded: &Embedded) -> Container {
         volume_mounts: Some(vec![
             pod::mount("data", VOLUME_PATH),
             pod::mount("run", "/var/run/postgresql"),
+            pod::mount("shm", "/dev/shm"),
         ]),
         lifecycle: Some(Lifecycle {
             post_start: Some(LifecycleHandler {
@@ -231,11 +237,16 @@ fn environment(stack: &Stack) -> Vec<EnvVar> {
 }
 
 fn volumes() -> Vec<Volume> {
-    vec![Volume {
-        name: "run".into(),
-        empty_dir: Some(EmptyDirVolumeSource::default()),
+    let empty = |name: &str, medium: Option<&str>| Volume {
+        name: name.into(),
+        empty_dir: Some(EmptyDirVolumeSource {
+            medium: medium.map(str::to_owned),
+            size_limit: None,
+        }),
         ..Volume::default()
-    }]
+    };
+    // Parallel queries share memory there, and the 64 MiB that a container gets by default are too few for them.
+    vec![empty("run", None), empty("shm", Some("Memory"))]
 }
 
 /// The claim carries no owner: data never goes by a chain of references.

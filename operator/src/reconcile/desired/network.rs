@@ -1,4 +1,4 @@
-//! Who may talk to whom: only the backend and its Jobs reach the database, and the site calls nobody.
+//! Who may talk to whom: only the backend and its Jobs reach the database, and the database calls nobody.
 //!
 //! The backend and the frontend take connections from everywhere, since an ingress controller may live in any
 //! namespace or on the host. Policies count only where the cluster's network enforces them.
@@ -41,7 +41,7 @@ pub(super) fn policies(stack: &Stack) -> Vec<Object> {
             meta::object(stack, &names.frontend(), Component::Frontend),
             one(Component::Frontend),
             Some(from_everywhere()),
-            Egress::None,
+            Egress::Any,
         ));
     }
     if stack.migration.is_some() || stack.seed.is_some() {

@@ -108,6 +108,8 @@ fn spread(stack: &Stack, component: Component, replicas: i32, pod: &mut PodSpec)
     }
     pod.topology_spread_constraints = Some(vec![TopologySpreadConstraint {
         label_selector: Some(meta::label_selector(stack, component)),
+        // Old pods, which are about to go, must not decide where new ones come.
+        match_label_keys: Some(vec!["pod-template-hash".into()]),
         max_skew: 1,
         topology_key: "kubernetes.io/hostname".into(),
         when_unsatisfiable: "ScheduleAnyway".into(),
