@@ -1,8 +1,8 @@
 //! A database that cannot run holds back releases, but not the repair of what serves; and it comes back with the spec.
 
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
 
-use crate::support::{API, ROLL_OUT, SOON, story};
+use crate::support::{API, ROLL_OUT, SOON, story, uid};
 
 #[test]
 fn a_database_that_cannot_run_stops_no_repair_and_comes_back_with_the_spec() {
@@ -31,5 +31,38 @@ fn a_database_that_cannot_run_stops_no_repair_and_comes_back_with_the_spec() {
         world.apply(&stack).await;
         world.ready("shop").await;
         assert_eq!(visitor.items(world).await, ["Precious"]);
+    });
+}
+
+#[test]
+fn a_database_that_was_emptied_is_migrated_again() {
+    story("database-emptied", async |world| {
+        world.apply(&world.document(API)).await;
+        world.ready("shop").await;
+        let visitor = world.visitor("shop").await;
+        visitor.items(world).await;
+        visitor.adds_item("Gone with the volume").await;
+
+        // As developers do who want to begin anew.
+        let claims = world.api::<PersistentVolumeClaim>();
+        let before = claims.get("data-shop-db-0").await.unwrap();
+        world
+            .delete::<PersistentVolumeClaim>("data-shop-db-0")
+            .await;
+        world.delete::<Pod>("shop-db-0").await;
+        world
+            .until("the database has a new volume", SOON * 6, async || {
+                let now = claims.get_opt("data-shop-db-0").await.unwrap()?;
+                (uid(&now) != uid(&before)).then_some(())
+            })
+            .await;
+        world
+            .until("the empty list is served", ROLL_OUT, async || {
+                let url = format!("{}/api/v1/items/", visitor.api);
+                let answer = visitor.ask(&url).await.ok()?;
+                answer.status().is_success().then_some(())
+            })
+            .await;
+        assert_eq!(visitor.items(world).await, Vec::<String>::new());
     });
 }

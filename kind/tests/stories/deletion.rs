@@ -5,7 +5,7 @@ use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
-use crate::support::{API, CLEAN_UP, World, story, uid};
+use crate::support::{API, CLEAN_UP, SOON, World, story, uid};
 
 #[test]
 fn with_delete_nothing_is_left() {
@@ -37,16 +37,7 @@ fn with_retain_the_data_stays_and_a_new_stack_takes_it_up() {
         let claim = claim(world).await;
 
         world.delete::<AppStack>("shop").await;
-        world
-            .until("only the data is left of the stack", CLEAN_UP, async || {
-                let left = left(world).await;
-                let data = [
-                    "PersistentVolumeClaim data-shop-db-0",
-                    "Secret shop-generated",
-                ];
-                (left == data).then_some(())
-            })
-            .await;
+        only_data_is_left(world).await;
 
         world.apply(&stack).await;
         world.ready("shop").await;
@@ -55,6 +46,41 @@ fn with_retain_the_data_stays_and_a_new_stack_takes_it_up() {
         assert_eq!(world.secret("shop-generated", "SECRET_KEY").await, key);
         assert_eq!(uid(&self::claim(world).await), uid(&claim));
     });
+}
+
+#[test]
+fn what_is_told_last_about_the_data_counts() {
+    story("deletion-changed", async |world| {
+        let stack = world.document(API).with("spec: {deletionPolicy: Delete}");
+        world.apply(&stack).await;
+        world.ready("shop").await;
+        let claim = claim(world).await;
+
+        let retain = stack.with("spec: {deletionPolicy: Retain}");
+        world.apply(&retain).await;
+        world.ready("shop").await;
+        world
+            .until("nothing would take the volume away", SOON, async || {
+                let now = self::claim(world).await;
+                now.metadata.owner_references.is_none().then_some(())
+            })
+            .await;
+        world.delete::<AppStack>("shop").await;
+        only_data_is_left(world).await;
+        assert_eq!(uid(&self::claim(world).await), uid(&claim));
+    });
+}
+
+async fn only_data_is_left(world: &World) {
+    let data = [
+        "PersistentVolumeClaim data-shop-db-0",
+        "Secret shop-generated",
+    ];
+    world
+        .until("only the data is left of the stack", CLEAN_UP, async || {
+            (left(world).await == data).then_some(())
+        })
+        .await;
 }
 
 async fn claim(world: &World) -> PersistentVolumeClaim {

@@ -153,7 +153,7 @@ fn what_others_add_to_a_child_survives() {
     });
 }
 
-/// A stack with children of every kind. The pods of production take their time to go, so the frontend stands alone.
+/// A stack with children of every kind. Only the frontend has two pods: those of production take their time to go.
 fn everything(world: &World) -> Document {
     world.document(SHOP).with(
         "

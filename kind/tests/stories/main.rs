@@ -1,4 +1,4 @@
-//! The cluster stories: what the operator promises, told on a real Kubernetes with the real operator, database and edge.
+//! The cluster stories: what the operator promises, told on a real Kubernetes with real databases and a real edge.
 //!
 //! `cargo xtask test cluster` brings up a cluster, installs the operator by its chart and runs them; with
 //! `--story drift` only those whose names contain `drift`. Each story has a namespace of its own, which is removed when

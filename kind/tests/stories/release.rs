@@ -16,10 +16,9 @@ fn a_new_release_loses_no_request() {
 
         let asker = visitor.keeps_asking();
         for round in ["one", "two"] {
-            let release = format!(
-                "spec: {{backend: {{env: [{{name: ROUND, value: {round}}}]}}, frontend: {{config: {{round: {round}}}}}}}"
-            );
-            world.apply(&stack.with(&release)).await;
+            let backend = format!("spec: {{backend: {{env: [{{name: ROUND, value: {round}}}]}}}}");
+            let frontend = format!("spec: {{frontend: {{config: {{round: {round}}}}}}}");
+            world.apply(&stack.with(&backend).with(&frontend)).await;
             world.ready("shop").await;
             // Traefik learns of a pod that goes a moment after it was told to.
             world
