@@ -47,7 +47,7 @@ async fn at_stage(world: &World, stage: &str) {
         .await;
 }
 
-/// Kills it as a node that fails does: without a word.
+/// Takes its pod away at once: what it was about to write may or may not have been written.
 async fn kill_the_operator(world: &World) {
     let pods: Api<Pod> = Api::namespaced(world.client.clone(), "appstack-system");
     let found = pods
