@@ -64,7 +64,10 @@ impl Test {
             match machine::can_hold_a_cluster().await {
                 Ok(()) => result = self.cluster(&mut count).await,
                 Err(why) if is_ci() => result = Err(why.context("the stories need a cluster")),
-                Err(why) => skipped = Some(format!("the cluster stories were skipped: {why:#}")),
+                Err(why) => {
+                    let stories = stories().await?;
+                    skipped = Some(format!("{stories} cluster stories were skipped: {why:#}"));
+                }
             }
         }
         let Count {
@@ -121,6 +124,23 @@ async fn web(count: &mut Count) -> Result<()> {
     npm.current_dir(folders::in_repository("app/frontend"))
         .args(["run", "check"]);
     counted(&mut npm, count).await
+}
+
+/// How many stories there are.
+async fn stories() -> Result<usize> {
+    let output = cargo(&[
+        "test",
+        "--quiet",
+        "--package",
+        "local-cluster",
+        "--",
+        "--list",
+    ])
+    .output()
+    .await?;
+    ensure!(output.status.success(), "the stories do not build");
+    let list = String::from_utf8(output.stdout)?;
+    Ok(list.lines().filter(|it| it.ends_with(": test")).count())
 }
 
 fn is_ci() -> bool {
