@@ -9,7 +9,9 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
+};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::PartialObjectMeta;
@@ -22,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{AppStack, MANAGER, label};
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Class, Error};
 use crate::reconcile::desired::Middleware;
 use crate::reconcile::inputs::referenced_secrets;
 use crate::reconcile::{error_policy, reconcile};
@@ -76,6 +78,9 @@ fn watch_children(
     let controller = controller
         .watches(scope.meta::<Deployment>(), ours.clone(), |it| stack_of(&it))
         .watches(scope.meta::<StatefulSet>(), ours.clone(), |it| {
+            stack_of(&it)
+        })
+        .watches(scope.meta::<PersistentVolumeClaim>(), ours.clone(), |it| {
             stack_of(&it)
         })
         .watches(scope.meta::<Job>(), ours.clone(), |it| stack_of(&it))
@@ -172,6 +177,11 @@ fn tell(
             ctx.metrics.stack_gone(&key);
             ctx.ledger.forget(&key);
             ctx.backoff.reset(&key);
+        }
+        Err(controller::Error::ReconcilerFailed(error, stack))
+            if error.class() == Class::Ending =>
+        {
+            tracing::debug!(%stack, error = error.chain(), "the namespace is being deleted");
         }
         Err(controller::Error::ReconcilerFailed(error, stack)) => {
             tracing::warn!(%stack, error = error.chain(), "cannot reconcile");

@@ -90,6 +90,10 @@ impl std::error::Error for Invalid {}
 pub enum Class {
     /// The user has to change something: trying again the same would fail the same.
     User,
+    /// Somebody else has to free a name.
+    Taken,
+    /// The namespace is being deleted; nothing can be made in it.
+    Ending,
     /// Somebody else wrote at the same time.
     Conflict,
     /// It may work the next time.
@@ -115,7 +119,8 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Invalid(_) | Self::NameTaken { .. } => Class::User,
+            Self::Invalid(_) => Class::User,
+            Self::NameTaken { .. } => Class::Taken,
             Self::Read { source, .. }
             | Self::Apply { source, .. }
             | Self::Delete { source, .. }
@@ -152,11 +157,18 @@ impl CallError {
                 }
                 // The object is one that the API server will never take; only another spec can help.
                 kube::Error::Api(status) if status.is_invalid() => Class::User,
+                kube::Error::Api(status) if is_ending(status) => Class::Ending,
                 _ => Class::Transient,
             },
             Self::TimedOut(_) => Class::Transient,
         }
     }
+}
+
+/// Whether a request was refused because its namespace is being deleted.
+fn is_ending(status: &kube::core::Status) -> bool {
+    let mut causes = status.details.iter().flat_map(|it| &it.causes);
+    causes.any(|it| it.reason == "NamespaceTerminating")
 }
 
 /// The result of a step of the reconciliation.

@@ -80,6 +80,9 @@ pub async fn reconcile(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<Action> 
 pub fn error_policy(app: Arc<AppStack>, error: &Error, ctx: Arc<Context>) -> Action {
     match error.class() {
         Class::User => Action::requeue(INVALID),
+        // Nothing tells us when somebody else's object goes.
+        Class::Taken => Action::requeue(WAITING),
+        Class::Ending => Action::await_change(),
         Class::Conflict => Action::requeue(CONFLICT),
         Class::Transient => Action::requeue(ctx.backoff.next(&key(&app), rand::random())),
     }

@@ -240,7 +240,14 @@ fn no_right_leads_to_more_rights() -> Result<()> {
 #[test]
 fn the_operator_never_writes_an_appstack_or_deletes_a_volume() -> Result<()> {
     for rule in all_rules()? {
-        let reads_only = ["appstacks", "persistentvolumeclaims", "pods"];
+        if rule
+            .resources
+            .iter()
+            .any(|it| it == "persistentvolumeclaims")
+        {
+            assert!(!rule.verbs.contains(&"delete".to_owned()), "{rule:?}");
+        }
+        let reads_only = ["appstacks", "pods"];
         if rule.resources.iter().any(|r| reads_only.contains(&&**r)) {
             assert_eq!(rule.verbs, ["get", "list", "watch"], "{rule:?}");
         }

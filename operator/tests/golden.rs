@@ -102,13 +102,14 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Whether the object is the Secret of generated values, which outlives a stack whose data is kept.
+/// Whether the object is the volume claim or the Secret of generated values, which outlive a stack whose data is kept.
 fn is_kept(stack: &Value, object: &Value) -> bool {
     let local = stack["spec"]["environment"] == "local";
     let policy = stack["spec"]["deletionPolicy"].as_str();
     let kept = policy.unwrap_or(if local { "Delete" } else { "Retain" }) == "Retain";
     let component = &object["metadata"]["labels"]["app.kubernetes.io/component"];
-    kept && kind(object) == "Secret" && component == "shared"
+    let secret = kind(object) == "Secret" && component == "shared";
+    kept && (secret || kind(object) == "PersistentVolumeClaim")
 }
 
 #[test]
@@ -169,22 +170,21 @@ fn every_object_says_whose_it_is() -> Result<()> {
 }
 
 #[test]
-fn the_data_and_its_secrets_go_only_where_the_policy_says_so() -> Result<()> {
-    for (case, when_deleted) in [
-        ("local", "Delete"),
-        ("staging", "Retain"),
-        ("production", "Retain"),
-    ] {
-        let all = objects(case)?;
-        let database = all.iter().find(|it| kind(it) == "StatefulSet");
-        let spec = &database.context("no database")?["spec"];
-        let policy = &spec["persistentVolumeClaimRetentionPolicy"];
-        assert_eq!(policy["whenDeleted"], when_deleted, "{case}");
-        assert_eq!(policy["whenScaled"], "Retain", "{case}");
-        let claim = &spec["volumeClaimTemplates"][0]["metadata"];
-        assert!(claim["ownerReferences"].is_null(), "{case}");
-    }
-    Ok(())
+fn a_stateful_set_takes_no_data_with_it() -> Result<()> {
+    for_each_object(|_, object| {
+        if kind(object) == "StatefulSet" {
+            let claims = &object["spec"]["volumeClaimTemplates"];
+            ensure!(claims.is_null(), "its claims: {claims}");
+        }
+        if kind(object) == "PersistentVolumeClaim" {
+            let owners = list(&object["metadata"]["ownerReferences"]);
+            ensure!(
+                owners.iter().all(|it| it["kind"] == "AppStack"),
+                "owned by {owners:?}"
+            );
+        }
+        Ok(())
+    })
 }
 
 #[test]

@@ -140,7 +140,7 @@ async fn watch_pods(pods: Api<Pod>) -> Result<f64> {
             .default_backoff()
             .touched_objects()
     );
-    let mut began: HashMap<String, Instant> = HashMap::new();
+    let mut starts: HashMap<String, Instant> = HashMap::new();
     let mut took: HashMap<String, f64> = HashMap::new();
     while took.len() < PATH.len() {
         let pod = changes.try_next().await?.context("the watch ended")?;
@@ -152,10 +152,10 @@ async fn watch_pods(pods: Api<Pod>) -> Result<f64> {
         if !PATH.contains(&component.as_str()) {
             continue;
         }
-        let begin = *began.entry(component.clone()).or_insert_with(Instant::now);
+        let start = *starts.entry(component.clone()).or_insert_with(Instant::now);
         if is_done(&pod) {
             took.entry(component)
-                .or_insert_with(|| begin.elapsed().as_secs_f64());
+                .or_insert_with(|| start.elapsed().as_secs_f64());
         }
     }
     Ok(took.values().sum())

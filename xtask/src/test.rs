@@ -95,6 +95,8 @@ impl Test {
         if let Some(story) = &self.story {
             stories.arg(story);
         }
+        // Stories mostly wait, so more of them than cores may go on at once.
+        stories.args(["--", "--test-threads", "4"]);
         let result = counted(&mut stories, count).await;
         if !self.keep {
             cluster.down(&progress).await?;

@@ -17,9 +17,12 @@ cluster, and in its own namespace. Plain YAML without templating, so that a test
 - apiGroups: [""]
   resources: [configmaps, secrets, serviceaccounts, services]
   verbs: [get, list, watch, create, patch, delete]
-# Volumes hold data: the StatefulSet makes them, and the operator never deletes one.
+# Volumes hold data: the operator makes them and never deletes one.
 - apiGroups: [""]
-  resources: [persistentvolumeclaims, pods]
+  resources: [persistentvolumeclaims]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [""]
+  resources: [pods]
   verbs: [get, list, watch]
 # The last lines of a failed migration go into the status.
 - apiGroups: [""]

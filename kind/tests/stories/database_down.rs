@@ -45,14 +45,12 @@ fn a_database_that_was_emptied_is_migrated_again() {
 
         // As developers do who want to begin anew.
         let claims = world.api::<PersistentVolumeClaim>();
-        let before = claims.get("data-shop-db-0").await.unwrap();
-        world
-            .delete::<PersistentVolumeClaim>("data-shop-db-0")
-            .await;
+        let before = claims.get("shop-db-data").await.unwrap();
+        world.delete::<PersistentVolumeClaim>("shop-db-data").await;
         world.delete::<Pod>("shop-db-0").await;
         world
             .until("the database has a new volume", SOON * 6, async || {
-                let now = claims.get_opt("data-shop-db-0").await.unwrap()?;
+                let now = claims.get_opt("shop-db-data").await.unwrap()?;
                 (uid(&now) != uid(&before)).then_some(())
             })
             .await;

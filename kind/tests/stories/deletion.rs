@@ -73,7 +73,7 @@ fn what_is_told_last_about_the_data_counts() {
 
 async fn only_data_is_left(world: &World) {
     let data = [
-        "PersistentVolumeClaim data-shop-db-0",
+        "PersistentVolumeClaim shop-db-data",
         "Secret shop-generated",
     ];
     world
@@ -85,7 +85,7 @@ async fn only_data_is_left(world: &World) {
 
 async fn claim(world: &World) -> PersistentVolumeClaim {
     let claims = world.api::<PersistentVolumeClaim>();
-    claims.get("data-shop-db-0").await.unwrap()
+    claims.get("shop-db-data").await.unwrap()
 }
 
 /// Kind and name of everything that is labelled as the stack's, sorted.

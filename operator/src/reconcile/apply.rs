@@ -25,7 +25,7 @@ use super::names::Names;
 use super::record::{self, Record};
 use super::request::send;
 use crate::api::{AppStack, AppStackStatus, MANAGER, STATUS_MANAGER, annotation, label};
-use crate::error::{Error, Result};
+use crate::error::{CallError, Class, Error, Result};
 
 /// An object as the API server answered it. Only this module makes one, so that nobody judges what was merely built.
 #[derive(Clone, Debug)]
@@ -85,6 +85,9 @@ impl<'a> Writer<'a> {
             Object::ConfigMap(it) => Object::ConfigMap(self.put(it.as_ref()).await?),
             Object::NetworkPolicy(it) => Object::NetworkPolicy(self.put(it.as_ref()).await?),
             Object::Service(it) => Object::Service(self.put(it.as_ref()).await?),
+            Object::PersistentVolumeClaim(it) => {
+                Object::PersistentVolumeClaim(self.put(it.as_ref()).await?)
+            }
             Object::StatefulSet(it) => Object::StatefulSet(self.put(it.as_ref()).await?),
             Object::Job(it) => Object::Job(self.job(it.as_ref()).await?),
             Object::Finished(name) => Object::Finished(name.clone()),
@@ -97,20 +100,50 @@ impl<'a> Writer<'a> {
         })
     }
 
+    /// Applies an object under the UID that is known of it: one that took its name meanwhile is not written to. Then, or
+    /// if ours was deleted, the name is looked at again.
     async fn put<K: Child>(&self, object: &K) -> Result<Box<K>> {
         let name = object.name_any();
-        self.claim::<K>(&name).await?;
-        let params = PatchParams::apply(MANAGER).force().validation_strict();
-        let answer = send(self.api::<K>().patch(&name, &params, &Patch::Apply(object))).await;
-        answer.map(Box::new).map_err(|source| Error::Apply {
-            kind: kind::<K>(),
-            name,
-            source,
-        })
+        let known = self.ledger.claimed(&self.stack(), kind::<K>(), &name);
+        if let Some(uid) = known {
+            match self.patch(object, Some(uid)).await {
+                Err(error) if error.class() == Class::Conflict => {
+                    self.ledger.unclaim(&self.stack(), kind::<K>(), &name);
+                }
+                answer => return answer,
+            }
+        }
+        let uid = self.claim::<K>(&name).await?;
+        self.patch(object, uid).await
     }
 
-    /// A Job's template cannot be changed, so one that is there is left to run. One that failed is deleted when
-    /// anything that it reads has changed; its deletion wakes us, and the next one is made.
+    async fn patch<K: Child>(&self, object: &K, uid: Option<String>) -> Result<Box<K>> {
+        let name = object.name_any();
+        let failed = |source| Error::Apply {
+            kind: kind::<K>(),
+            name: name.clone(),
+            source,
+        };
+        let mut object = serde_json::to_value(object)
+            .map_err(|error| failed(CallError::Kube(Box::new(kube::Error::SerdeError(error)))))?;
+        if let Some(uid) = uid {
+            object["metadata"]["uid"] = uid.into();
+        }
+        let params = PatchParams::apply(MANAGER).force().validation_strict();
+        let answer: K = send(
+            self.api::<K>()
+                .patch(&name, &params, &Patch::Apply(&object)),
+        )
+        .await
+        .map_err(failed)?;
+        if let Some(uid) = &answer.meta().uid {
+            self.ledger.claim(&self.stack(), kind::<K>(), &name, uid);
+        }
+        Ok(Box::new(answer))
+    }
+
+    /// A Job's template cannot be changed, so one that is there is left to run. One that ended is deleted when anything
+    /// that it reads has changed; its deletion wakes us, and the next one is made.
     async fn job(&self, wanted: &Job) -> Result<Box<Job>> {
         let name = wanted.name_any();
         self.claim::<Job>(&name).await?;
@@ -123,33 +156,28 @@ impl<'a> Writer<'a> {
             return self.put(wanted).await;
         };
         let inputs = |job: &Job| job.annotations().get(annotation::INPUTS_HASH).cloned();
-        if super::observe::job_failed(&found) && inputs(&found) != inputs(wanted) {
+        if super::observe::job_ended(&found) && inputs(&found) != inputs(wanted) {
             self.delete::<Job>(&name, found.metadata.uid.clone())
                 .await?;
+            return Ok(Box::new(wanted.clone()));
         }
         Ok(Box::new(found))
     }
 
-    /// Makes sure that a name is free or ours before it is written for the first time: nobody else's object is
-    /// ever taken over.
-    async fn claim<K: Child>(&self, name: &str) -> Result<()> {
-        let stack = self.stack();
-        if self.ledger.is_claimed(&stack, kind::<K>(), name) {
-            return Ok(());
-        }
+    /// Makes sure that a name is free or ours: nobody else's object is ever taken over. Gives the UID of what is there.
+    async fn claim<K: Child>(&self, name: &str) -> Result<Option<String>> {
         let found = send(self.api::<K>().get_metadata_opt(name)).await;
         let found = found.map_err(|source| Error::Read {
             what: format!("{} {name}", kind::<K>()),
             source,
         })?;
-        if found.is_some_and(|it| !self.is_ours(&it)) {
-            return Err(Error::NameTaken {
+        match found {
+            Some(found) if !self.is_ours(&found) => Err(Error::NameTaken {
                 kind: kind::<K>(),
                 name: name.into(),
-            });
+            }),
+            found => Ok(found.and_then(|it| it.metadata.uid)),
         }
-        self.ledger.claim(&stack, kind::<K>(), name);
-        Ok(())
     }
 
     /// Ours is what we labelled for this stack and what no other object controls. An object that outlived an

@@ -75,6 +75,7 @@ pub fn stack(
         project_name: spec.project_name.clone().unwrap_or_else(|| app.name_any()),
         superuser: superuser(spec),
         release: release::hash(spec, &secrets.hash),
+        volume: inputs.volume.clone(),
         migration: migration(spec, &backend.image, &database.connection, inputs),
         seed: seed(spec, inputs),
         email: email(spec),
@@ -167,7 +168,10 @@ fn migration(
     };
     let hash = release::migration_hash(image, &run, database);
     Some(Migration {
-        done: inputs.records.migrations.contains(&hash),
+        done: inputs
+            .records
+            .migrations
+            .contains(&(hash.clone(), inputs.volume.clone())),
         timeout: migrate.timeout.map_or(Duration::from_mins(10), Into::into),
         hash,
         run,
@@ -181,7 +185,7 @@ fn seed(spec: &AppStackSpec, inputs: &Inputs) -> Option<Seed> {
             command: seed.command.clone(),
             args: seed.args.clone(),
         },
-        done: inputs.records.seeded,
+        done: inputs.records.seeds.contains(&inputs.volume),
     })
 }
 

@@ -14,7 +14,9 @@ mod pod;
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount,
+};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::{CustomResource, ResourceExt as _};
@@ -71,6 +73,8 @@ pub enum Object {
     NetworkPolicy(Box<NetworkPolicy>),
     /// A stable address of pods.
     Service(Box<Service>),
+    /// The database's data. Never deleted by the operator.
+    PersistentVolumeClaim(Box<PersistentVolumeClaim>),
     /// The database.
     StatefulSet(Box<StatefulSet>),
     /// A migration or seed that is to run.
@@ -173,6 +177,7 @@ impl Object {
             Self::ConfigMap(_) => "ConfigMap",
             Self::NetworkPolicy(_) => "NetworkPolicy",
             Self::Service(_) => "Service",
+            Self::PersistentVolumeClaim(_) => "PersistentVolumeClaim",
             Self::StatefulSet(_) => "StatefulSet",
             Self::Job(_) | Self::Finished(_) => "Job",
             Self::Deployment(_) => "Deployment",
@@ -191,6 +196,7 @@ impl Object {
             Self::ConfigMap(it) => it.name_any(),
             Self::NetworkPolicy(it) => it.name_any(),
             Self::Service(it) => it.name_any(),
+            Self::PersistentVolumeClaim(it) => it.name_any(),
             Self::StatefulSet(it) => it.name_any(),
             Self::Job(it) => it.name_any(),
             Self::Finished(name) => name.to_string(),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ControllerRevision;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use k8s_openapi::api::networking::v1::IngressClass;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt as _};
@@ -42,6 +42,7 @@ pub async fn inputs(
     Ok(Inputs {
         ingress_classes: ingress_classes(client).await?,
         certificate: self_signed(app, &names, &secrets, now)?,
+        volume: volume(client, &namespace, app, &names).await?,
         drawn: draw(),
         stored_certificate,
         traefik_kinds,
@@ -124,6 +125,27 @@ fn self_signed(
         .map_err(Error::Certificate)
 }
 
+/// The UID of the embedded database's volume claim, if there is one.
+async fn volume(
+    client: &Client,
+    namespace: &str,
+    app: &AppStack,
+    names: &Names,
+) -> Result<Option<String>> {
+    let database = app.spec.database.as_ref();
+    if database.is_some_and(|it| it.external.is_some()) {
+        return Ok(None);
+    }
+    let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
+    let name = names.database_volume();
+    let claim = send(api.get_metadata_opt(name.as_str())).await;
+    let claim = claim.map_err(|source| Error::Read {
+        what: format!("PersistentVolumeClaim {name}"),
+        source,
+    })?;
+    Ok(claim.and_then(|it| it.metadata.uid))
+}
+
 async fn ingress_classes(client: &Client) -> Result<Vec<IngressClass>> {
     let api: Api<IngressClass> = Api::all(client.clone());
     let list = send(api.list(&ListParams::default())).await;
@@ -161,8 +183,8 @@ async fn records(client: &Client, namespace: &str, names: &Names) -> Result<Reco
                 spec: *spec,
                 secrets_hash,
             }),
-            Some(Record::Migration { hash }) => records.migrations.push(hash),
-            Some(Record::Seed) => records.seeded = true,
+            Some(Record::Migration { hash, volume }) => records.migrations.push((hash, volume)),
+            Some(Record::Seed { volume }) => records.seeds.push(volume),
             // Of a future version of this operator; nothing to us.
             None => {}
         }

@@ -22,6 +22,9 @@ pub struct Inputs {
     pub secrets: BTreeMap<String, SecretData>,
     /// The IngressClasses of the cluster.
     pub ingress_classes: Vec<IngressClass>,
+    /// The UID of the embedded database's volume claim. A claim that was deleted and made again holds none of the data
+    /// that migrations and the seed made.
+    pub volume: Option<String>,
     /// Whether Traefik's own kinds are served here, so that a redirect can be made.
     pub traefik_kinds: bool,
     /// What is recorded of the past.
@@ -40,10 +43,10 @@ pub struct Inputs {
 pub struct Records {
     /// Releases whose gates were all open, oldest first.
     pub releases: Vec<ReleaseRecord>,
-    /// Hashes of the migrations that succeeded.
-    pub migrations: Vec<String>,
-    /// Whether the seed succeeded.
-    pub seeded: bool,
+    /// Hashes of the migrations that succeeded, each with the UID of the volume claim that it changed.
+    pub migrations: Vec<(String, Option<String>)>,
+    /// UIDs of the volume claims that were seeded.
+    pub seeds: Vec<Option<String>>,
 }
 
 /// A release whose gates were all open.
@@ -100,6 +103,7 @@ impl Inputs {
                 .collect(),
             ingress_classes: vec![offline_class(class)],
             traefik_kinds: true,
+            volume: None,
             records: Records::default(),
             drawn: Drawn {
                 secret_key: generated(names.stack(), "secret-key"),

@@ -2,7 +2,7 @@
 //!
 //! Invariant: forgetting it costs requests, never correctness; it is empty after each start.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What was done, by namespace, name and UID of the AppStack.
@@ -11,28 +11,31 @@ pub struct Ledger(Mutex<HashMap<String, Entry>>);
 
 #[derive(Debug, Default)]
 struct Entry {
-    claimed: BTreeSet<(&'static str, String)>,
+    claimed: BTreeMap<(&'static str, String), String>,
     pruned: Option<BTreeSet<(&'static str, String)>>,
 }
 
 impl Ledger {
-    /// Whether the object is known to be the stack's.
+    /// The UID of an object that is known to be the stack's.
     #[must_use]
-    pub fn is_claimed(&self, stack: &str, kind: &'static str, name: &str) -> bool {
+    pub fn claimed(&self, stack: &str, kind: &'static str, name: &str) -> Option<String> {
         let entries = self.entries();
-        entries
-            .get(stack)
-            .is_some_and(|it| it.claimed.contains(&(kind, name.to_owned())))
+        let claimed = &entries.get(stack)?.claimed;
+        claimed.get(&(kind, name.to_owned())).cloned()
     }
 
-    /// Notes that the object is the stack's.
-    pub fn claim(&self, stack: &str, kind: &'static str, name: &str) {
+    /// Notes that the object with this UID is the stack's.
+    pub fn claim(&self, stack: &str, kind: &'static str, name: &str, uid: &str) {
         let mut entries = self.entries();
-        entries
-            .entry(stack.into())
-            .or_default()
-            .claimed
-            .insert((kind, name.into()));
+        let claimed = &mut entries.entry(stack.into()).or_default().claimed;
+        claimed.insert((kind, name.into()), uid.into());
+    }
+
+    /// Notes that it is not known any more whose the object is.
+    pub fn unclaim(&self, stack: &str, kind: &'static str, name: &str) {
+        if let Some(entry) = self.entries().get_mut(stack) {
+            entry.claimed.remove(&(kind, name.to_owned()));
+        }
     }
 
     /// Whether everything but `kept` was deleted before.
@@ -66,13 +69,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_claim_holds_for_its_stack_until_it_is_forgotten() {
+    fn a_claim_holds_for_its_stack_until_it_is_given_up_or_forgotten() {
+        const STACK: &str = "ns/shop/1";
         let ledger = Ledger::default();
-        ledger.claim("ns/shop/1", "Service", "shop-backend");
-        assert!(ledger.is_claimed("ns/shop/1", "Service", "shop-backend"));
-        assert!(!ledger.is_claimed("ns/shop/2", "Service", "shop-backend"));
+        ledger.claim(STACK, "Service", "shop-backend", "uid");
+        let claimed = |stack| ledger.claimed(stack, "Service", "shop-backend");
+        assert_eq!(claimed(STACK).as_deref(), Some("uid"));
+        assert_eq!(claimed("ns/shop/2"), None);
+        ledger.unclaim(STACK, "Service", "shop-backend");
+        assert_eq!(claimed(STACK), None);
+        ledger.claim(STACK, "Service", "shop-backend", "uid");
         ledger.forget("ns/shop");
-        assert!(!ledger.is_claimed("ns/shop/1", "Service", "shop-backend"));
+        assert_eq!(claimed(STACK), None);
     }
 
     #[test]

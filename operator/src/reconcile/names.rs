@@ -92,6 +92,12 @@ impl Names {
         ChildName::new(&self.stack, "db", MAX_STATEFUL_SET)
     }
 
+    /// The volume claim of the embedded database. It is no child of the StatefulSet, whose deletion must not touch data.
+    #[must_use]
+    pub fn database_volume(&self) -> ChildName {
+        self.child("db-data")
+    }
+
     /// The Secret with the connection to the database.
     #[must_use]
     pub fn database_connection(&self) -> ChildName {
@@ -104,7 +110,21 @@ impl Names {
         self.child(&format!("migrate-{hash}"))
     }
 
-    /// The Job of the seed. There is one in the life of a stack.
+    /// The record that a migration was done on a volume.
+    #[must_use]
+    pub fn migration_record(&self, hash: &str, volume: Option<&str>) -> ChildName {
+        let both = short_hash(&[hash, volume.unwrap_or_default()]);
+        self.child(&format!("migrate-{both}"))
+    }
+
+    /// The record that a volume was seeded.
+    #[must_use]
+    pub fn seed_record(&self, volume: Option<&str>) -> ChildName {
+        let volume = short_hash(&[volume.unwrap_or_default()]);
+        self.child(&format!("seed-{volume}"))
+    }
+
+    /// The Job of the seed.
     #[must_use]
     pub fn seed(&self) -> ChildName {
         self.child("seed")

@@ -17,7 +17,7 @@ use super::desired::{Object, selector_text};
 use super::request::send;
 use crate::error::{Error, Result};
 
-pub use job::{JobRun, JobState, job_failed};
+pub use job::{JobRun, JobState, job_ended};
 pub use pods::{Cause, Trouble};
 
 /// What was seen of an object.
@@ -92,6 +92,7 @@ impl Observer<'_> {
                 | Object::ConfigMap(_)
                 | Object::NetworkPolicy(_)
                 | Object::Service(_)
+                | Object::PersistentVolumeClaim(_)
                 | Object::PodDisruptionBudget(_)
                 | Object::Middleware(_)
                 | Object::Ingress(_) => Observed::Nothing,
@@ -170,14 +171,12 @@ impl Observer<'_> {
         if run.state == JobState::Done {
             return Ok(run);
         }
-        let labels = it
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.selector.clone())
-            .unwrap_or_default();
-        let pods = self
-            .pods(&selector_text(&labels.match_labels.unwrap_or_default()))
-            .await?;
+        let selector = it.spec.as_ref().and_then(|spec| spec.selector.clone());
+        let Some(labels) = selector.and_then(|it| it.match_labels) else {
+            // It is about to be made; without a selector every pod would be its own.
+            return Ok(run);
+        };
+        let pods = self.pods(&selector_text(&labels)).await?;
         if pods::has_succeeded(&pods) {
             // The Job's controller says so a second or two later.
             return Ok(JobRun::done());

@@ -32,9 +32,16 @@ pub enum Record {
     Migration {
         /// Its hash; see `release::migration_hash`.
         hash: String,
+        /// The UID of the volume claim that holds the data; none for an external database.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        volume: Option<String>,
     },
     /// The seed succeeded.
-    Seed,
+    Seed {
+        /// The UID of the volume claim that holds the data; none for an external database.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        volume: Option<String>,
+    },
 }
 
 /// The name of a record.
@@ -42,8 +49,8 @@ pub enum Record {
 pub fn name(names: &Names, record: &Record) -> ChildName {
     match record {
         Record::Release { hash, .. } => names.release(hash),
-        Record::Migration { hash } => names.migration(hash),
-        Record::Seed => names.seed(),
+        Record::Migration { hash, volume } => names.migration_record(hash, volume.as_deref()),
+        Record::Seed { volume } => names.seed_record(volume.as_deref()),
     }
 }
 
@@ -65,7 +72,7 @@ pub fn object(
     let kind = match record {
         Record::Release { .. } => "release",
         Record::Migration { .. } => "migration",
-        Record::Seed => "seed",
+        Record::Seed { .. } => "seed",
     };
     let labels = [
         (label::STACK, names.stack()),
@@ -108,8 +115,11 @@ mod tests {
                 spec: serde_saphyr::from_str(spec).unwrap(),
                 secrets_hash: "s".into(),
             },
-            Record::Migration { hash: "abc".into() },
-            Record::Seed,
+            Record::Migration {
+                hash: "abc".into(),
+                volume: Some("uid".into()),
+            },
+            Record::Seed { volume: None },
         ];
         for record in records {
             let object = object(

@@ -37,6 +37,8 @@ pub struct Stack {
     pub superuser: String,
     /// The hash of all that makes this release; see `release::hash`.
     pub release: String,
+    /// The UID of the embedded database's volume claim, once there is one.
+    pub volume: Option<String>,
     /// Secret values and where pods find them.
     pub secrets: Secrets,
     /// The database.

@@ -176,7 +176,7 @@ fn explain(gate: &Gate) -> (Reason, String) {
 fn failed(conditions: &mut Conditions, error: &Error) {
     let (reason, message) = (error.reason(), error.chain());
     match error.class() {
-        Class::User => {
+        Class::User | Class::Taken => {
             if matches!(error, Error::Invalid(_)) {
                 conditions.set(ConditionType::Accepted, false, reason, &message);
             }
@@ -185,7 +185,7 @@ fn failed(conditions: &mut Conditions, error: &Error) {
             conditions.set(ConditionType::Reconciling, false, reason, going);
             conditions.set(ConditionType::Stalled, true, reason, &message);
         }
-        Class::Conflict | Class::Transient => {
+        Class::Ending | Class::Conflict | Class::Transient => {
             // What was ready goes on serving while the API server is away; a new spec is not ready before it was seen.
             if !conditions.is_current(ConditionType::Ready) {
                 conditions.set(ConditionType::Ready, false, reason, &message);

@@ -1,15 +1,12 @@
 //! The database stage: the generated secrets, the connection, and the embedded PostgreSQL where there is one.
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::apps::v1::{
-    StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec,
-};
+use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
 use k8s_openapi::api::core::v1::{
     Container, EmptyDirVolumeSource, EnvVar, ExecAction, Lifecycle, LifecycleHandler,
-    PersistentVolumeClaim, PersistentVolumeClaimSpec, Probe, Secret, Service, ServicePort,
-    ServiceSpec, Volume, VolumeResourceRequirements,
+    PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeClaimVolumeSource, Probe,
+    Secret, Service, ServicePort, ServiceSpec, Volume, VolumeResourceRequirements,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret as _;
@@ -18,7 +15,6 @@ use super::super::stack::{Connection, Embedded, Stack};
 use super::Object;
 use super::meta::{self, Component};
 use super::pod::{self, Pod};
-use crate::api::DeletionPolicy;
 
 /// The user and group of the PostgreSQL image.
 const POSTGRES_ID: i64 = 999;
@@ -40,21 +36,17 @@ pub(super) fn objects(stack: &Stack) -> Vec<Object> {
     };
     vec![
         Object::Service(Box::new(service(stack))),
+        Object::PersistentVolumeClaim(Box::new(claim(stack, embedded))),
         Object::StatefulSet(Box::new(stateful_set(stack, embedded))),
     ]
 }
 
 /// The values that are drawn once. They stay with the data: a backup is worth little without SECRET_KEY.
 pub(super) fn generated_secrets(stack: &Stack) -> Secret {
-    let name = stack.names.generated();
-    let metadata = match stack.deletion_policy {
-        DeletionPolicy::Retain => meta::kept_object(stack, &name, Component::Shared),
-        DeletionPolicy::Delete => meta::object(stack, &name, Component::Shared),
-    };
     let bytes =
         |value: &secrecy::SecretString| ByteString(value.expose_secret().as_bytes().to_vec());
     Secret {
-        metadata,
+        metadata: meta::data(stack, &stack.names.generated(), Component::Shared),
         data: Some(
             stack
                 .secrets
@@ -142,7 +134,7 @@ fn stateful_set(stack: &Stack, embedded: &Embedded) -> StatefulSet {
         Pod {
             component: Component::Database,
             container: container(stack, embedded),
-            volumes: volumes(),
+            volumes: volumes(stack),
             serving: None,
             overlay: None,
         },
@@ -164,19 +156,8 @@ fn stateful_set(stack: &Stack, embedded: &Embedded) -> StatefulSet {
             service_name: Some(name.into()),
             selector: meta::label_selector(stack, Component::Database),
             template,
-            volume_claim_templates: Some(vec![claim(stack, embedded)]),
-            persistent_volume_claim_retention_policy: Some(
-                StatefulSetPersistentVolumeClaimRetentionPolicy {
-                    when_deleted: Some(
-                        match stack.deletion_policy {
-                            DeletionPolicy::Retain => "Retain",
-                            DeletionPolicy::Delete => "Delete",
-                        }
-                        .into(),
-                    ),
-                    when_scaled: Some("Retain".into()),
-                },
-            ),
+            // Kubernetes replaces a pod that cannot start by a corrected one only if it need not wait for it.
+            pod_management_policy: Some("Parallel".into()),
             ..StatefulSetSpec::default()
         }),
         ..StatefulSet::default()
@@ -236,7 +217,7 @@ fn environment(stack: &Stack) -> Vec<EnvVar> {
     .into()
 }
 
-fn volumes() -> Vec<Volume> {
+fn volumes(stack: &Stack) -> Vec<Volume> {
     let empty = |name: &str, medium: Option<&str>| Volume {
         name: name.into(),
         empty_dir: Some(EmptyDirVolumeSource {
@@ -246,17 +227,20 @@ fn volumes() -> Vec<Volume> {
         ..Volume::default()
     };
     // Parallel queries share memory there, and the 64 MiB that a container gets by default are too few for them.
-    vec![empty("run", None), empty("shm", Some("Memory"))]
+    let data = Volume {
+        name: "data".into(),
+        persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+            claim_name: stack.names.database_volume().into(),
+            read_only: None,
+        }),
+        ..Volume::default()
+    };
+    vec![data, empty("run", None), empty("shm", Some("Memory"))]
 }
 
-/// The claim carries no owner: data never goes by a chain of references.
 fn claim(stack: &Stack, embedded: &Embedded) -> PersistentVolumeClaim {
     PersistentVolumeClaim {
-        metadata: ObjectMeta {
-            name: Some("data".into()),
-            labels: Some(meta::labels(stack, Component::Database)),
-            ..ObjectMeta::default()
-        },
+        metadata: meta::data(stack, &stack.names.database_volume(), Component::Database),
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec!["ReadWriteOnce".into()]),
             storage_class_name: embedded.storage_class.clone(),

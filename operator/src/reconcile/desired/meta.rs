@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 
 use super::super::names::ChildName;
 use super::super::stack::Stack;
-use crate::api::{MANAGER, label};
+use crate::api::{DeletionPolicy, MANAGER, label};
 
 /// The part of the stack that an object belongs to; the value of `app.kubernetes.io/component`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +48,15 @@ pub(super) fn object(stack: &Stack, name: &ChildName, component: Component) -> O
     }
 }
 
-/// The metadata of an object that stays when the AppStack goes.
-pub(super) fn kept_object(stack: &Stack, name: &ChildName, component: Component) -> ObjectMeta {
+/// The metadata of an object that holds data: it goes with the AppStack only if the deletion policy says so.
+pub(super) fn data(stack: &Stack, name: &ChildName, component: Component) -> ObjectMeta {
+    match stack.deletion_policy {
+        DeletionPolicy::Retain => kept_object(stack, name, component),
+        DeletionPolicy::Delete => object(stack, name, component),
+    }
+}
+
+fn kept_object(stack: &Stack, name: &ChildName, component: Component) -> ObjectMeta {
     ObjectMeta {
         name: Some(name.into()),
         namespace: Some(stack.namespace.clone()),

@@ -29,13 +29,21 @@ pub(super) fn stages(stack: &Stack) -> Vec<Stage> {
             job,
             Record::Migration {
                 hash: it.hash.clone(),
+                volume: stack.volume.clone(),
             },
         )
     });
     let seed = stack.seed.as_ref().map(|it| {
         let name = stack.names.seed();
         let job = || job(stack, &name, Component::Seed, &it.run, SEED_TIMEOUT);
-        stage(it.done, &name, job, Record::Seed)
+        stage(
+            it.done,
+            &name,
+            job,
+            Record::Seed {
+                volume: stack.volume.clone(),
+            },
+        )
     });
     migration.into_iter().chain(seed).collect()
 }
@@ -65,6 +73,7 @@ fn job(
     let inputs = short_hash(&[
         &serde_json::json!(template).to_string(),
         &stack.secrets.hash,
+        stack.volume.as_deref().unwrap_or_default(),
     ]);
     metadata.annotations = Some([(annotation::INPUTS_HASH.to_owned(), inputs)].into());
     Job {

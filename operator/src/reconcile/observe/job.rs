@@ -63,10 +63,10 @@ pub(super) fn run(job: &Job) -> JobRun {
     }
 }
 
-/// Whether a Job failed for good.
+/// Whether a Job will do nothing more.
 #[must_use]
-pub fn job_failed(job: &Job) -> bool {
-    matches!(state(job), JobState::Failed | JobState::Late)
+pub fn job_ended(job: &Job) -> bool {
+    state(job) != JobState::Running
 }
 
 fn state(job: &Job) -> JobState {
