@@ -155,6 +155,7 @@ impl CallError {
                 kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => {
                     Class::Conflict
                 }
+                kube::Error::Api(status) if is_another_object(status) => Class::Conflict,
                 // The object is one that the API server will never take; only another spec can help.
                 kube::Error::Api(status) if status.is_invalid() => Class::User,
                 kube::Error::Api(status) if is_ending(status) => Class::Ending,
@@ -163,6 +164,12 @@ impl CallError {
             Self::TimedOut(_) => Class::Transient,
         }
     }
+}
+
+/// Whether a request was refused because the name belongs to an object with another UID than was said.
+fn is_another_object(status: &kube::core::Status) -> bool {
+    let mut causes = status.details.iter().flat_map(|it| &it.causes);
+    causes.any(|it| it.field == "metadata.uid")
 }
 
 /// Whether a request was refused because its namespace is being deleted.
@@ -187,6 +194,20 @@ mod tests {
             error.chain(),
             "the AppStack is not acceptable: spec.a: wrong; spec.b: wrong too"
         );
+    }
+
+    #[test]
+    fn an_object_that_will_never_be_taken_is_told_from_one_whose_name_another_has() {
+        let refused = |field: &str| {
+            let status = serde_json::json!({
+                "status": "Failure", "message": "refused", "reason": "Invalid", "code": 422,
+                "details": {"causes": [{"field": field, "reason": "FieldValueInvalid", "message": ""}]},
+            });
+            let status: kube::core::Status = serde_json::from_value(status).unwrap();
+            CallError::Kube(Box::new(kube::Error::Api(Box::new(status)))).class()
+        };
+        assert_eq!(refused("spec.ports"), Class::User);
+        assert_eq!(refused("metadata.uid"), Class::Conflict);
     }
 
     #[test]

@@ -189,8 +189,8 @@ fn edit_of(child: &Child) -> (&'static str, &'static str) {
         ),
         ("NetworkPolicy", _) => ("/spec/policyTypes", "spec: {policyTypes: [Egress]}"),
         ("StatefulSet", _) => (
-            "/spec/persistentVolumeClaimRetentionPolicy/whenScaled",
-            "spec: {persistentVolumeClaimRetentionPolicy: {whenScaled: Delete}}",
+            "/spec/template/spec/terminationGracePeriodSeconds",
+            "spec: {template: {spec: {terminationGracePeriodSeconds: 7}}}",
         ),
         ("Deployment", _) => ("/spec/replicas", "spec: {replicas: 4}"),
         ("PodDisruptionBudget", _) => ("/spec/maxUnavailable", "spec: {maxUnavailable: 2}"),
