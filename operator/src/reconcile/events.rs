@@ -2,6 +2,7 @@
 //!
 //! Invariant: pure. An Event is made of a change, never of a state, so that a stack at rest makes none.
 
+use jiff::Timestamp;
 use k8s_controller::events::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::EventType;
@@ -50,29 +51,30 @@ pub fn warning(note: String) -> Event {
     }
 }
 
-/// Stages whose gates opened, with the seconds that they took.
+/// Stages whose gates opened, with the seconds that they took: from when their turn came, which is when the stage
+/// before them was done, or when their own gate shut if that was later.
 #[must_use]
 pub fn opened(before: Option<&AppStackStatus>, after: &AppStackStatus) -> Vec<(&'static str, u64)> {
-    let find = |status: &AppStackStatus, type_: &str| {
-        status
-            .conditions
-            .iter()
-            .find(|it| it.type_ == type_)
-            .cloned()
-    };
-    StageName::ALL
-        .into_iter()
-        .filter_map(|stage| {
-            let type_ = stage.condition().as_str();
-            let old = find(before?, type_).filter(|it| it.status != "True")?;
-            let new = find(after, type_).filter(|it| it.status == "True")?;
-            let took = new
-                .last_transition_time
-                .0
-                .duration_since(old.last_transition_time.0);
-            Some((stage.as_str(), u64::try_from(took.as_secs()).unwrap_or(0)))
-        })
-        .collect()
+    let mut turn = Timestamp::MIN;
+    let mut opened = Vec::new();
+    for stage in StageName::ALL {
+        let Some(new) = condition(Some(after), stage).filter(|it| it.status == "True") else {
+            break;
+        };
+        let done = new.last_transition_time.0;
+        if let Some(old) = condition(before, stage).filter(|it| it.status != "True") {
+            let began = turn.max(old.last_transition_time.0);
+            let took = done.duration_since(began).as_secs();
+            opened.push((stage.as_str(), u64::try_from(took).unwrap_or(0)));
+        }
+        turn = turn.max(done);
+    }
+    opened
+}
+
+fn condition(status: Option<&AppStackStatus>, stage: StageName) -> Option<&Condition> {
+    let type_ = stage.condition().as_str();
+    status?.conditions.iter().find(|it| it.type_ == type_)
 }
 
 fn is_told(condition: &Condition) -> bool {
@@ -146,6 +148,26 @@ mod tests {
     }
 
     #[test]
+    fn a_stage_took_the_time_since_the_one_before_it_was_done() {
+        let all = |database: AppStackStatus, migration: AppStackStatus| AppStackStatus {
+            conditions: [database.conditions, migration.conditions].concat(),
+            ..AppStackStatus::default()
+        };
+        let one =
+            |stage: &str, value: &str, second| status(stage, value, Reason::Available, second);
+        let before = all(
+            one("DatabaseReady", "True", 6),
+            one("MigrationReady", "False", 0),
+        );
+        let after = all(
+            one("DatabaseReady", "True", 6),
+            one("MigrationReady", "True", 10),
+        );
+        assert_eq!(opened(Some(&before), &after), [("migration", 4)]);
+        assert_eq!(opened(None, &after), []);
+    }
+
+    #[test]
     fn progress_of_a_stage_makes_no_event_and_its_end_makes_one() {
         let pending = status("BackendReady", "False", Reason::ReplicasPending, 1);
         let ready = status("BackendReady", "True", Reason::Available, 8);
@@ -155,6 +177,5 @@ mod tests {
             (events[0].type_, events[0].reason.as_str()),
             (EventType::Normal, "BackendReady")
         );
-        assert_eq!(opened(Some(&pending), &ready), [("backend", 7)]);
     }
 }
