@@ -75,6 +75,13 @@ fn holds_clusters() -> Result<()> {
         geteuid().is_root(),
         "a cluster without Docker needs root: start a Docker engine that you may use, or run the command as root"
     );
+    // The programs of the node find iptables and their like by the path that they inherit.
+    let hidden =
+        |program: &str| !is_there(program) && Path::new("/usr/sbin").join(program).exists();
+    ensure!(
+        !hidden("iptables"),
+        "PATH lacks /usr/sbin, where root's programs are: export PATH=\"$PATH:/usr/sbin:/sbin\""
+    );
     let clusters = folders::clusters()?;
     ensure!(
         !clusters.starts_with("/var/lib")
