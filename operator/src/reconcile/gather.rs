@@ -16,7 +16,7 @@ use secrecy::SecretString;
 
 use super::certificate::{self, Certificate, SecretData};
 use super::check;
-use super::inputs::{Drawn, Inputs, Records, ReleaseRecord, referenced_secrets};
+use super::inputs::{Drawn, Inputs, Records, ReleaseRecord, external_database, referenced_secrets};
 use super::names::Names;
 use super::record::{self, Record};
 use super::release;
@@ -41,7 +41,7 @@ pub async fn inputs(
     let stored_certificate = stored_certificate(&names, &secrets);
     Ok(Inputs {
         ingress_classes: ingress_classes(client).await?,
-        certificate: self_signed(app, &names, &secrets, now)?,
+        certificate: self_signed(app, &names, &secrets, stored_certificate.as_ref(), now)?,
         volume: volume(client, &namespace, app, &names).await?,
         drawn: draw(),
         stored_certificate,
@@ -106,6 +106,7 @@ fn self_signed(
     app: &AppStack,
     names: &Names,
     secrets: &BTreeMap<String, SecretData>,
+    stored: Option<&Certificate>,
     now: Timestamp,
 ) -> Result<Option<Certificate>> {
     let tls = app.spec.edge.as_ref().and_then(|it| it.tls.as_ref());
@@ -114,10 +115,8 @@ fn self_signed(
     }
     let (dashboard, api) = check::hosts(&app.spec);
     let hosts: Vec<String> = dashboard.into_iter().chain([api]).collect();
-    let current =
-        stored_certificate(names, secrets).filter(|it| certificate::is_current(it, &hosts, now));
-    if current.is_some() {
-        return Ok(current);
+    if let Some(current) = stored.filter(|it| certificate::is_current(it, &hosts, now)) {
+        return Ok(Some(current.clone()));
     }
     let authority = secrets.get(names.authority().as_str());
     certificate::issue(authority, &hosts, now)
@@ -132,8 +131,7 @@ async fn volume(
     app: &AppStack,
     names: &Names,
 ) -> Result<Option<String>> {
-    let database = app.spec.database.as_ref();
-    if database.is_some_and(|it| it.external.is_some()) {
+    if external_database(&app.spec).is_some() {
         return Ok(None);
     }
     let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);

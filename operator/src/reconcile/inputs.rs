@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use super::certificate::{Certificate, SecretData};
 use super::names::Names;
-use crate::api::{AppStack, AppStackSpec};
+use crate::api::{AppStack, AppStackSpec, ExternalDatabase};
 
 /// What a roll-out depends on beside the spec.
 #[derive(Clone, Debug)]
@@ -124,11 +124,17 @@ pub fn referenced_secrets(spec: &AppStackSpec) -> impl Iterator<Item = &str> {
 /// The fields of a spec that refer to a Secret, and the Secrets' names.
 pub fn secret_references(spec: &AppStackSpec) -> impl Iterator<Item = (&'static str, &str)> {
     let from = spec.secrets.iter().flat_map(|it| &it.from);
-    let external = spec.database.as_ref().and_then(|it| it.external.as_ref());
+    let external = external_database(spec);
     let tls = spec.edge.as_ref().and_then(|it| it.tls.as_ref());
     from.map(|it| ("secrets.from", it.name.as_str()))
         .chain(external.map(|it| ("database.external.secretName", it.secret_name.as_str())))
         .chain(tls.and_then(|it| Some(("edge.tls.secretName", it.secret_name.as_deref()?))))
+}
+
+/// The database of a spec, where it is run elsewhere.
+#[must_use]
+pub fn external_database(spec: &AppStackSpec) -> Option<&ExternalDatabase> {
+    spec.database.as_ref()?.external.as_ref()
 }
 
 /// The IngressClass that a spec asks for.

@@ -60,19 +60,19 @@ pub async fn run(
             Err(error) => result = Err(error),
         }
     }
-    match serving {
-        _ if result.is_ok() && !rollout.is_shut() => writer.prune(&[target]).await?,
-        Serving::Nothing if result.is_ok() => writer.prune(&[target]).await?,
-        Serving::Release(serving) => {
-            keep(writer, serving, &rollout).await?;
-            if result.is_ok() {
-                writer.prune(&[target, serving]).await?;
-            }
-        }
-        // Nobody knows what it needs, so nothing is taken away.
-        Serving::Nothing | Serving::Unknown => {}
+    if let (true, Serving::Release(serving)) = (result.is_err() || rollout.is_shut(), serving) {
+        keep(writer, serving, &rollout).await?;
     }
-    result.map(|()| rollout)
+    result?;
+    match serving {
+        Serving::Release(serving) if rollout.is_shut() => writer.prune(&[target, serving]).await?,
+        // Nobody knows what it needs, so nothing is taken away.
+        Serving::Unknown if rollout.is_shut() => {}
+        Serving::Release(_) | Serving::Unknown | Serving::Nothing => {
+            writer.prune(&[target]).await?;
+        }
+    }
+    Ok(rollout)
 }
 
 /// Applies a release as it is, without judging it: what it lost comes back.

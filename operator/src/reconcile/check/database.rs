@@ -3,8 +3,7 @@
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::super::certificate::SecretData;
-use super::super::inputs::Inputs;
+use super::super::inputs::{Inputs, external_database};
 use super::super::names::Names;
 use super::super::stack::{Connection, Database, Embedded};
 use super::{ClusterSettings, Faults, requests, secrets};
@@ -23,13 +22,13 @@ pub(super) fn check(
     settings: &ClusterSettings,
     faults: &mut Faults,
 ) -> Database {
-    let database = spec.database.as_ref();
-    if let Some(external) = database.and_then(|it| it.external.as_ref()) {
+    if let Some(external) = external_database(spec) {
         return Database {
             connection: external_connection(external, inputs, faults),
             embedded: None,
         };
     }
+    let database = spec.database.as_ref();
     let fields = database
         .and_then(|it| it.embedded.clone())
         .unwrap_or_default();
@@ -73,21 +72,15 @@ fn external_connection(
 ) -> Connection {
     const FIELD: &str = "database.external.secretName";
     let name = &external.secret_name;
-    let empty = SecretData::new();
-    let secret = inputs.secrets.get(name).unwrap_or_else(|| {
-        faults.add(
-            FIELD,
-            format!("there is no Secret {name} in this namespace"),
-        );
-        &empty
-    });
+    // That it is there at all is looked at for every Secret in one place.
+    let secret = inputs.secrets.get(name);
     let found = |key: &str| {
-        let value = secret.get(key).filter(|it| !it.expose_secret().is_empty());
-        value.cloned()
+        let value = secret?.get(key);
+        value.filter(|it| !it.expose_secret().is_empty()).cloned()
     };
     let mut required = |key: &str| {
         found(key).unwrap_or_else(|| {
-            if inputs.secrets.contains_key(name) {
+            if secret.is_some() {
                 faults.add(FIELD, format!("Secret {name} lacks the key {key}"));
             }
             SecretString::default()

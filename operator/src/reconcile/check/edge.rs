@@ -150,11 +150,8 @@ fn tls(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) -> Tls {
 
 fn check_certificate(name: &str, inputs: &Inputs, faults: &mut Faults) {
     const FIELD: &str = "edge.tls.secretName";
+    // That it is there at all is looked at for every Secret in one place.
     let Some(secret) = inputs.secrets.get(name) else {
-        faults.add(
-            FIELD,
-            format!("there is no Secret {name} in this namespace"),
-        );
         return;
     };
     for key in ["tls.crt", "tls.key"] {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::super::certificate::SecretData;
-use super::super::inputs::{Inputs, secret_references};
+use super::super::inputs::{Inputs, external_database, secret_references};
 use super::super::names::{Names, short_hash};
 use super::super::stack::{Connection, KeyReference, Secrets};
 use super::Faults;
@@ -36,12 +36,7 @@ pub(super) fn check(
     connection: &Connection,
     faults: &mut Faults,
 ) -> Secrets {
-    for name in missing(spec, &inputs.secrets) {
-        faults.add(
-            "secrets.from",
-            format!("there is no Secret {name} in this namespace"),
-        );
-    }
+    refuse_missing(spec, inputs, faults);
     refuse_own(spec, names, faults);
     let own = names.generated();
     if spec.environment != Environment::Local {
@@ -92,6 +87,18 @@ pub(super) fn check(
         public_sentry_dsn,
         generated,
         values: all,
+    }
+}
+
+/// Whatever field refers to a Secret, it must be there.
+fn refuse_missing(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) {
+    for (field, name) in secret_references(spec) {
+        if !inputs.secrets.contains_key(name) {
+            faults.add(
+                field,
+                format!("there is no Secret {name} in this namespace"),
+            );
+        }
     }
 }
 
@@ -156,10 +163,7 @@ fn generated(
     inputs: &Inputs,
 ) -> BTreeMap<String, SecretString> {
     let drawn = &inputs.drawn;
-    let external = spec
-        .database
-        .as_ref()
-        .is_some_and(|it| it.external.is_some());
+    let external = external_database(spec).is_some();
     [
         (SECRET_KEY, &drawn.secret_key, true),
         (SUPERUSER_PASSWORD, &drawn.superuser_password, true),
@@ -178,15 +182,6 @@ fn generated(
 fn stored<'a>(names: &Names, inputs: &'a Inputs, key: &str) -> Option<&'a SecretString> {
     let stored = inputs.secrets.get(names.generated().as_str())?.get(key)?;
     (!stored.expose_secret().is_empty()).then_some(stored)
-}
-
-fn missing<'a>(
-    spec: &'a AppStackSpec,
-    secrets: &'a BTreeMap<String, SecretData>,
-) -> impl Iterator<Item = &'a str> {
-    let from = spec.secrets.iter().flat_map(|it| &it.from);
-    from.map(|it| it.name.as_str())
-        .filter(|name| !secrets.contains_key(*name))
 }
 
 fn hash(values: &[(&str, &SecretString)], connection: &Connection) -> String {

@@ -1,7 +1,7 @@
 //! The frontend stage: runtime configuration, Service, Deployment and disruption budget of the site.
 
 use k8s_openapi::api::core::v1::{
-    ConfigMap, ConfigMapVolumeSource, Container, EnvVar, PodTemplateSpec, Volume,
+    ConfigMap, ConfigMapVolumeSource, Container, PodTemplateSpec, Volume,
 };
 use serde_json::{Map, Value};
 
@@ -55,20 +55,15 @@ fn config(stack: &Stack, frontend: &Frontend) -> String {
 
 fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTemplateSpec {
     let check = pod::http("/");
-    let literal = |name: &str, value: String| EnvVar {
-        name: name.into(),
-        value: Some(value.replace("$(", "$$(")),
-        value_from: None,
-    };
     let container = Container {
         name: Component::Frontend.as_str().into(),
         image: Some(frontend.image.clone()),
         ports: Some(pod::port(frontend.port)),
         // For servers that make their pages from templates at start.
         env: Some(vec![
-            literal("API_URL", stack.edge.api_url()),
-            literal("ENVIRONMENT", stack.environment.as_str().into()),
-            literal("APP_VERSION", stack.version.clone()),
+            pod::literal("API_URL", &stack.edge.api_url()),
+            pod::literal("ENVIRONMENT", stack.environment.as_str()),
+            pod::literal("APP_VERSION", &stack.version),
         ]),
         resources: Some(frontend.resources.clone()),
         volume_mounts: Some(vec![pod::mount("config", CONFIG_PATH)]),

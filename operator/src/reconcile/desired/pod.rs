@@ -262,13 +262,10 @@ fn plain_env(stack: &Stack) -> Vec<EnvVar> {
             ("EMAILS_FROM_EMAIL", email.from.clone()),
         ]);
     }
-    let literal = |(name, value): (&str, String)| EnvVar {
-        name: name.to_owned(),
-        // The kubelet expands $(NAME); a value is not meant to be expanded.
-        value: Some(value.replace("$(", "$$(")),
-        value_from: None,
-    };
-    pairs.into_iter().map(literal).collect()
+    pairs
+        .into_iter()
+        .map(|(name, value)| literal(name, &value))
+        .collect()
 }
 
 fn secret_env(stack: &Stack) -> Vec<EnvVar> {
@@ -298,6 +295,15 @@ fn secret_env(stack: &Stack) -> Vec<EnvVar> {
         .map(|(name, key)| from_secret(name, &connection, key)),
     );
     all
+}
+
+/// A variable with this very value: the kubelet would expand `$(NAME)` in it.
+pub(super) fn literal(name: &str, value: &str) -> EnvVar {
+    EnvVar {
+        name: name.into(),
+        value: Some(value.replace("$(", "$$(")),
+        value_from: None,
+    }
 }
 
 /// A variable whose value is a key of a Secret.
