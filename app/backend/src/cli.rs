@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use crate::{config::Config, database, http, serve, telemetry};
+use crate::{config::Config, database, openapi, serve, telemetry};
 
 const NO_DATABASE: &str = "cannot connect to the database";
 
@@ -57,7 +57,7 @@ fn explain(error: &anyhow::Error) -> String {
 
 fn start(command: Command) -> anyhow::Result<()> {
     if let Command::Openapi = command {
-        return print(&http::openapi_json()?);
+        return print(&openapi::document()?);
     }
     let config = Config::from_env()?;
     telemetry::init(&config);

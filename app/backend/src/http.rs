@@ -1,4 +1,4 @@
-//! The whole service: routes, documentation, and what every request shares. Knows no domain words.
+//! What every request shares: limits, timeouts, headers, the log. Knows no domain words.
 
 use std::time::Duration;
 
@@ -8,7 +8,6 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -18,13 +17,10 @@ use tower_http::{
     timeout::TimeoutLayer,
 };
 use tracing::Instrument;
-use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
+    openapi,
     problem::{self, Problem},
-    routes,
     state::AppState,
 };
 
@@ -34,74 +30,33 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// No request takes this long unless something it needs is stuck. Also bounds the drain at the end.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-const OPENAPI_PATH: &str = "/api/v1/openapi.json";
-
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// An API answers with data only, so its answers may load and run nothing.
 const DATA_CSP: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// Swagger UI needs its own files, inline styles and images.
-const DOCS_CSP: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
-                        img-src 'self' data:; frame-ancestors 'none'";
-
-#[derive(OpenApi)]
-#[openapi(
-    info(title = "AppStack demo", description = "The API of the demo application."),
-    tags(
-        (name = "items", description = "The list that the page shows"),
-        (name = "utils", description = "Probes, and what is deployed"),
-    )
-)]
-struct Doc;
-
 /// The service with all its layers.
 pub fn service(state: AppState) -> Router {
     let cors = cors(&state.config.cors_origins);
-    let (api, document) = api().split_for_parts();
-    api.route(
-        OPENAPI_PATH,
-        get(move || async move { axum::Json(document) }),
-    )
-    .merge(docs())
-    .with_state(state)
-    .layer(DefaultBodyLimit::max(BODY_LIMIT))
-    // From here on upwards: each layer wraps those above it.
-    .layer(CatchPanicLayer::new())
-    .layer(TimeoutLayer::with_status_code(
-        StatusCode::SERVICE_UNAVAILABLE,
-        REQUEST_TIMEOUT,
-    ))
-    .layer(from_fn(problems))
-    .layer(header_if_missing(header::CONTENT_SECURITY_POLICY, DATA_CSP))
-    .layer(header_if_missing(header::CACHE_CONTROL, "no-store"))
-    .layer(header_if_missing(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-    .layer(header_if_missing(header::X_FRAME_OPTIONS, "DENY"))
-    .layer(header_if_missing(header::REFERRER_POLICY, "no-referrer"))
-    .layer(cors)
-    .layer(from_fn(log))
-    .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-    .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-}
-
-/// The description of the API, as the text of an `OpenAPI` document.
-///
-/// # Errors
-/// When it can't be written as JSON.
-pub fn openapi_json() -> serde_json::Result<String> {
-    let document = api().split_for_parts().1;
-    serde_json::to_string_pretty(&document).map(|text| text + "\n")
-}
-
-fn api() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Doc::openapi()).nest("/api/v1", routes::router())
-}
-
-fn docs() -> Router<AppState> {
-    let pages: Router<AppState> = SwaggerUi::new("/docs")
-        .config(utoipa_swagger_ui::Config::from(OPENAPI_PATH))
-        .into();
-    pages.layer(header_if_missing(header::CONTENT_SECURITY_POLICY, DOCS_CSP))
+    openapi::router()
+        .with_state(state)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        // From here on upwards: each layer wraps those above it.
+        .layer(CatchPanicLayer::new())
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            REQUEST_TIMEOUT,
+        ))
+        .layer(from_fn(problems))
+        .layer(header_if_missing(header::CONTENT_SECURITY_POLICY, DATA_CSP))
+        .layer(header_if_missing(header::CACHE_CONTROL, "no-store"))
+        .layer(header_if_missing(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header_if_missing(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(header_if_missing(header::REFERRER_POLICY, "no-referrer"))
+        .layer(cors)
+        .layer(from_fn(log))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
 }
 
 fn cors(origins: &[HeaderValue]) -> CorsLayer {
@@ -113,7 +68,11 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         .max_age(Duration::from_mins(10))
 }
 
-fn header_if_missing(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+/// Sets a header unless the answer has one of its own.
+pub(crate) fn header_if_missing(
+    name: HeaderName,
+    value: &'static str,
+) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 

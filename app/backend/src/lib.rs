@@ -1,7 +1,7 @@
 //! The API of the demo application.
 //!
 //! `cli` reads the command and the `config`, and `serve` answers requests until it is told to stop.
-//! `http` builds the whole service: the `routes`, and around them what every request shares. A route
+//! `openapi` joins the `routes` with their description, and `http` adds what every request shares. A route
 //! file holds a `router()` beside its handlers; what a handler needs comes from `state`. Whatever goes
 //! wrong becomes a `problem`, the only shape of error that leaves the program. `database` opens the
 //! pool, migrates and seeds.
@@ -14,6 +14,7 @@ pub mod config;
 pub mod database;
 pub mod extract;
 pub mod http;
+pub mod openapi;
 pub mod problem;
 pub mod routes;
 pub mod serve;

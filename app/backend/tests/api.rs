@@ -18,7 +18,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode, header},
 };
-use backend::{config::Config, database, http, state::AppState};
+use backend::{config::Config, database, http, openapi, state::AppState};
 use serde_json::{Value, json};
 use sqlx::{
     ConnectOptions,
@@ -338,7 +338,7 @@ async fn the_documentation_is_served_from_the_program_itself() {
 /// `EXPECTORATE=overwrite cargo test -p backend`, then `npm run generate` in app/frontend.
 #[test]
 fn the_document_that_the_frontend_builds_on_is_up_to_date() {
-    expectorate::assert_contents("../frontend/openapi.json", &http::openapi_json().unwrap());
+    expectorate::assert_contents("../frontend/openapi.json", &openapi::document().unwrap());
 }
 
 // === Helpers ===
