@@ -1,25 +1,26 @@
 //! The settings. The only module that reads the environment, and it reads it once.
 //!
-//! All faults are collected and told in one message: whoever deploys this fixes them in one go.
+//! All faults are collected and told in one message: whoever deploys this fixes them in one go. No
+//! secret is part of a fault, or of what `Debug` shows.
 
-use std::fmt;
+mod email;
+mod reader;
 
 use axum::http::HeaderValue;
+use lettre::Address;
+use rustls::pki_types::CertificateDer;
+use secrecy::SecretString;
 use sqlx::postgres::PgSslMode;
-use tracing_subscriber::EnvFilter;
 
-/// The value that example files put where a secret belongs.
-const PLACEHOLDER: &str = "changethis";
+pub use email::{Email, Encryption, Login};
+pub use reader::Faults;
+use reader::Reader;
 
 /// More than this in one pod is a mistake in the unit: it is a count of threads, not of requests.
 const MAX_WORKERS: usize = 64;
 
-/// What is logged unless `RUST_LOG` says otherwise. The notices of the database tell that what should
-/// exist does exist.
-const LOG_FILTER: &str = "info,sqlx::postgres::notice=warn";
-
 /// The settings, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// `ENVIRONMENT`: where this runs.
     pub environment: Environment,
@@ -27,10 +28,26 @@ pub struct Config {
     pub project_name: String,
     /// `APP_VERSION`: the release that is deployed.
     pub version: String,
+    /// `FRONTEND_HOST`: where people find the pages, such as `https://dashboard.example.com`; no slash at its end.
+    pub frontend_host: String,
     /// `BACKEND_CORS_ORIGINS`: the pages that may call this API from a browser, separated by commas.
     pub cors_origins: Vec<HeaderValue>,
     /// `SECRET_KEY`: signs what this service hands out.
-    pub secret_key: Secret,
+    pub secret_key: SecretString,
+    /// `SECRET_KEY_PREVIOUS`: the key before this one. What it signed is still believed, so that a
+    /// change of the key logs nobody out.
+    pub secret_key_previous: Option<SecretString>,
+    /// `FIRST_SUPERUSER`: the email address of the account that the seed makes.
+    pub first_superuser: String,
+    /// `FIRST_SUPERUSER_PASSWORD`.
+    pub first_superuser_password: SecretString,
+    /// `SMTP_*` and `EMAILS_FROM_EMAIL`: none when no mail server is set up.
+    pub email: Option<Email>,
+    /// `SENTRY_DSN`: where faults are reported, besides the log.
+    pub sentry_dsn: Option<SecretString>,
+    /// `SSL_CERT_FILE`: the authorities to trust instead of the public ones, which are built in. Holds for
+    /// the mail server and for Sentry; the database has `PGSSLROOTCERT`.
+    pub authorities: Option<Vec<CertificateDer<'static>>>,
     /// `POSTGRES_*` and `PGSSLMODE`.
     pub database: Database,
     /// `WEB_CONCURRENCY`: threads that serve requests; the pool of connections grows with it.
@@ -42,7 +59,7 @@ pub struct Config {
 }
 
 /// Where the database is. Kept in parts: a password in a URL needs escaping, and URLs end up in logs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Database {
     /// `POSTGRES_SERVER`: a host name, or the folder of a Unix socket.
     pub host: String,
@@ -53,7 +70,7 @@ pub struct Database {
     /// `POSTGRES_USER`.
     pub user: String,
     /// `POSTGRES_PASSWORD`.
-    pub password: Secret,
+    pub password: SecretString,
     /// `PGSSLMODE`.
     pub ssl_mode: PgSslMode,
 }
@@ -90,29 +107,6 @@ pub enum LogFormat {
     Text,
 }
 
-/// A value that must not appear in logs or messages: its `Debug` shows nothing of it.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The value itself. Callers hand it to the library that needs it and keep no copy.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-/// Everything that is wrong with the environment.
-#[derive(Debug, thiserror::Error)]
-#[error("the settings are faulty:\n  - {}", .0.join("\n  - "))]
-pub struct Faults(Vec<String>);
-
 impl Config {
     /// Reads the environment of the process.
     ///
@@ -127,17 +121,21 @@ impl Config {
     /// # Errors
     /// With all faults at once.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
-        let mut reader = Reader {
-            lookup,
-            faults: Vec::new(),
-        };
+        let mut reader = Reader::new(lookup);
         let environment = reader.environment();
         let config = Self {
             environment,
-            project_name: reader.text("PROJECT_NAME", Some("AppStack demo")),
+            project_name: reader.line("PROJECT_NAME", Some("AppStack demo")),
             version: reader.text("APP_VERSION", Some("unknown")),
+            frontend_host: reader.address_of_pages("FRONTEND_HOST", environment),
             cors_origins: reader.origins("BACKEND_CORS_ORIGINS"),
             secret_key: reader.secret("SECRET_KEY", environment),
+            secret_key_previous: reader.optional_secret("SECRET_KEY_PREVIOUS", environment),
+            first_superuser: reader.email_address("FIRST_SUPERUSER").to_string(),
+            first_superuser_password: reader.password("FIRST_SUPERUSER_PASSWORD", environment),
+            email: email::read(&mut reader),
+            sentry_dsn: reader.sentry_dsn("SENTRY_DSN"),
+            authorities: reader.authorities("SSL_CERT_FILE"),
             database: Database {
                 host: reader.text("POSTGRES_SERVER", None),
                 port: reader.number("POSTGRES_PORT", 5432, 1..=u16::MAX),
@@ -150,247 +148,15 @@ impl Config {
             log_format: reader.log_format("LOG_FORMAT"),
             log_filter: reader.log_filter("RUST_LOG"),
         };
-        if reader.faults.is_empty() {
-            Ok(config)
-        } else {
-            Err(Faults(reader.faults))
-        }
+        reader.finish(config)
     }
 }
 
-/// Reads one setting after the other and goes on after a fault, with a value nobody will see.
-struct Reader<L> {
-    lookup: L,
-    faults: Vec<String>,
-}
-
-impl<L: Fn(&str) -> Option<String>> Reader<L> {
-    fn environment(&mut self) -> Environment {
-        // The strictest one stands in for a faulty value, so that faulty secrets are told as well.
-        self.choice(
-            "ENVIRONMENT",
-            Some("local"),
-            Environment::Production,
-            |word| match word {
-                "local" => Ok(Environment::Local),
-                "staging" => Ok(Environment::Staging),
-                "production" => Ok(Environment::Production),
-                _ => Err("local, staging or production"),
-            },
-        )
-    }
-
-    fn log_format(&mut self, name: &str) -> LogFormat {
-        self.choice(name, Some("json"), LogFormat::Json, |word| match word {
-            "json" => Ok(LogFormat::Json),
-            "text" => Ok(LogFormat::Text),
-            _ => Err("json or text"),
-        })
-    }
-
-    fn ssl_mode(&mut self, name: &str) -> PgSslMode {
-        self.choice(name, Some("prefer"), PgSslMode::Prefer, |word| {
-            word.parse()
-                .map_err(|_| "disable, allow, prefer, require, verify-ca or verify-full")
-        })
-    }
-
-    fn log_filter(&mut self, name: &str) -> String {
-        let filter = self.text(name, Some(LOG_FILTER));
-        if let Err(error) = EnvFilter::try_new(&filter) {
-            self.faults
-                .push(format!("{name} is no log filter: {error}"));
-        }
-        filter
-    }
-
-    fn choice<T>(
-        &mut self,
-        name: &str,
-        default: Option<&str>,
-        stand_in: T,
-        parse: impl Fn(&str) -> Result<T, &'static str>,
-    ) -> T {
-        let word = self.text(name, default);
-        parse(&word).unwrap_or_else(|choices| {
-            self.faults
-                .push(format!("{name} must be {choices}, but is {word:?}"));
-            stand_in
-        })
-    }
-
-    fn number<T>(&mut self, name: &str, default: T, range: std::ops::RangeInclusive<T>) -> T
-    where
-        T: std::str::FromStr + PartialOrd + fmt::Display + Copy,
-    {
-        let text = self.text(name, Some(&default.to_string()));
-        match text.parse() {
-            Ok(number) if range.contains(&number) => number,
-            _ => {
-                let (low, high) = (range.start(), range.end());
-                self.faults
-                    .push(format!("{name} must be {low} to {high}, but is {text:?}"));
-                default
-            }
-        }
-    }
-
-    fn origins(&mut self, name: &str) -> Vec<HeaderValue> {
-        let list = self.lookup(name).unwrap_or_default();
-        let mut origins = Vec::new();
-        for entry in list
-            .split(',')
-            .map(str::trim)
-            .filter(|entry| !entry.is_empty())
-        {
-            match origin(entry) {
-                Some(origin) => origins.push(origin),
-                None => self.faults.push(format!(
-                    "{name} must list origins such as https://app.example.com, but holds {entry:?}"
-                )),
-            }
-        }
-        origins
-    }
-
-    /// The value is never part of a fault.
-    fn secret(&mut self, name: &str, environment: Environment) -> Secret {
-        let value = self.lookup(name).unwrap_or_default();
-        let known = value.is_empty() || value == PLACEHOLDER;
-        if known && environment != Environment::Local {
-            self.faults.push(format!(
-                "{name} must be set to a secret of its own outside of ENVIRONMENT=local"
-            ));
-        }
-        Secret(value)
-    }
-
-    fn text(&mut self, name: &str, default: Option<&str>) -> String {
-        match (self.lookup(name), default) {
-            (Some(value), _) => value,
-            (None, Some(default)) => default.to_owned(),
-            (None, None) => {
-                self.faults.push(format!("{name} is missing"));
-                String::new()
-            }
-        }
-    }
-
-    /// An empty value counts as none: that is what templates leave where they have nothing to say.
-    fn lookup(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).filter(|value| !value.is_empty())
-    }
-}
-
-/// Scheme and host, and perhaps a port. Browsers send an origin without a slash at its end.
-fn origin(text: &str) -> Option<HeaderValue> {
-    let text = text.strip_suffix('/').unwrap_or(text);
-    let (scheme, rest) = text.split_once("://")?;
-    let fits = matches!(scheme, "http" | "https")
-        && !rest.is_empty()
-        && !rest.contains(|c: char| "/?#@*".contains(c) || c.is_whitespace());
-    fits.then(|| HeaderValue::from_str(text).ok()).flatten()
+/// Email addresses are compared in small letters. `None` when it is none, or longer than mail servers take.
+fn email_address(text: &str) -> Option<Address> {
+    let text = text.trim().to_lowercase();
+    (text.len() <= 254).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: [(&str, &str); 6] = [
-        ("ENVIRONMENT", "staging"),
-        ("SECRET_KEY", "s3cret"),
-        ("POSTGRES_SERVER", "db"),
-        ("POSTGRES_DB", "app"),
-        ("POSTGRES_USER", "me"),
-        ("POSTGRES_PASSWORD", "pa:ss@w/rd"),
-    ];
-
-    fn read(changes: &[(&str, &str)]) -> Result<Config, String> {
-        let find = |name: &str, pairs: &[(&str, &str)]| {
-            pairs
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
-        Config::read(|name| find(name, changes).or_else(|| find(name, &GOOD)))
-            .map_err(|faults| faults.to_string())
-    }
-
-    #[test]
-    fn what_is_not_set_has_a_default() {
-        let config = read(&[]).unwrap();
-        assert_eq!((config.workers, config.database.port), (1, 5432));
-        assert_eq!(
-            (config.log_format, config.log_filter.as_str()),
-            (LogFormat::Json, LOG_FILTER)
-        );
-        assert!(config.cors_origins.is_empty());
-    }
-
-    #[test]
-    fn one_message_lists_every_fault() {
-        let message = read(&[
-            ("ENVIRONMENT", "prod"),
-            ("SECRET_KEY", "changethis"),
-            ("POSTGRES_SERVER", ""),
-            ("POSTGRES_PORT", "0"),
-            ("PGSSLMODE", "maybe"),
-            ("WEB_CONCURRENCY", "many"),
-            ("BACKEND_CORS_ORIGINS", "https://ok.example.com, *"),
-            ("LOG_FORMAT", "xml"),
-        ])
-        .unwrap_err();
-        for name in [
-            "ENVIRONMENT must be local, staging or production",
-            "SECRET_KEY must be set",
-            "POSTGRES_SERVER is missing",
-            "POSTGRES_PORT must be 1 to 65535",
-            "PGSSLMODE must be",
-            "WEB_CONCURRENCY must be 1 to 64",
-            "BACKEND_CORS_ORIGINS must list",
-            "LOG_FORMAT must be json or text",
-        ] {
-            assert!(message.contains(name), "{name:?} is not in {message}");
-        }
-    }
-
-    #[test]
-    fn placeholders_for_secrets_pass_only_on_a_developers_machine() {
-        for value in ["", "changethis"] {
-            let secrets = [("SECRET_KEY", value), ("POSTGRES_PASSWORD", value)];
-            let message = read(&secrets).unwrap_err();
-            assert!(message.contains("SECRET_KEY") && message.contains("POSTGRES_PASSWORD"));
-            let local = [("ENVIRONMENT", "local"), secrets[0], secrets[1]];
-            assert!(read(&local).is_ok());
-        }
-    }
-
-    #[test]
-    fn nothing_of_a_secret_is_shown() {
-        let shown = format!("{:?}", read(&[]).unwrap());
-        assert!(
-            !shown.contains("s3cret") && !shown.contains("pa:ss"),
-            "{shown}"
-        );
-    }
-
-    #[test]
-    fn an_origin_is_a_scheme_and_a_host() {
-        let list = "http://localhost:5173/, https://dashboard.example.com";
-        let origins = read(&[("BACKEND_CORS_ORIGINS", list)])
-            .unwrap()
-            .cors_origins;
-        assert_eq!(
-            origins,
-            ["http://localhost:5173", "https://dashboard.example.com"]
-        );
-        for wrong in [
-            "dashboard.example.com",
-            "ftp://host",
-            "https://",
-            "https://host/path",
-        ] {
-            assert!(origin(wrong).is_none(), "{wrong}");
-        }
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use secrecy::ExposeSecret;
 use sqlx::{
     ConnectOptions, Connection, PgConnection, PgPool,
     error::DatabaseError,
@@ -76,7 +77,7 @@ fn options(config: &Config) -> PgConnectOptions {
         .port(database.port)
         .database(&database.name)
         .username(&database.user)
-        .password(database.password.expose())
+        .password(database.password.expose_secret())
         .ssl_mode(database.ssl_mode)
         .application_name("backend")
 }

@@ -14,6 +14,7 @@ pub mod config;
 pub mod database;
 pub mod extract;
 pub mod http;
+pub mod mail;
 pub mod openapi;
 pub mod problem;
 pub mod routes;
