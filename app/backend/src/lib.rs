@@ -9,6 +9,7 @@
 //! Three commands change nothing about each other: `migrate` and `seed` run to their end and tell by
 //! their exit code, `serve` starts with or without a database.
 
+pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod database;
@@ -18,6 +19,8 @@ pub mod mail;
 pub mod openapi;
 pub mod problem;
 pub mod routes;
+pub mod rules;
 pub mod serve;
 pub mod state;
 pub mod telemetry;
+pub mod user;

@@ -21,20 +21,37 @@ pub type FieldFaults = BTreeMap<&'static str, Cow<'static, str>>;
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request can't be read: malformed, of the wrong type, too large.
-    #[error("unreadable request: {detail}")]
-    Unreadable {
+    /// The request is refused as it is: it can't be read, or what it asks for is not to be had.
+    #[error("refused: {detail}")]
+    Refused {
         /// The status that fits.
         status: StatusCode,
         /// What is wrong, in words for the client.
-        detail: String,
+        detail: Cow<'static, str>,
     },
     /// The request was read, but fields break a rule.
     #[error("invalid fields: {0:?}")]
     Invalid(FieldFaults),
+    /// Fields hold what someone else has already.
+    #[error("taken fields: {0:?}")]
+    Taken(FieldFaults),
+    /// Nobody knows who asks.
+    #[error("no valid access token")]
+    Unauthenticated,
+    /// More work is waiting than can be done in time.
+    #[error("too much work is waiting")]
+    Busy,
     /// The database can't be reached, or isn't ready.
     #[error("the database does not answer")]
     Unavailable(#[source] Cause),
+    /// A service behind this one refused its part.
+    #[error("{detail}")]
+    Upstream {
+        /// What was to be done, in words for the client.
+        detail: &'static str,
+        /// What the service said.
+        cause: Cause,
+    },
     /// A fault of this program.
     #[error("internal error")]
     Internal(#[source] Cause),
@@ -44,13 +61,54 @@ pub enum Error {
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 impl Error {
+    /// There is no such thing, or it is not the caller's to see: nobody learns which.
+    #[must_use]
+    pub fn not_found(detail: &'static str) -> Self {
+        Self::refused(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// What is asked for can't be done as things are.
+    #[must_use]
+    pub fn conflict(detail: &'static str) -> Self {
+        Self::refused(StatusCode::CONFLICT, detail)
+    }
+
+    /// The request is refused with this status.
+    #[must_use]
+    pub fn refused(status: StatusCode, detail: &'static str) -> Self {
+        Self::Refused {
+            status,
+            detail: detail.into(),
+        }
+    }
+
+    /// One field breaks a rule.
+    #[must_use]
+    pub fn invalid(field: &'static str, rule: &'static str) -> Self {
+        Self::Invalid(FieldFaults::from([(field, rule.into())]))
+    }
+
+    /// One field holds what someone else has already.
+    #[must_use]
+    pub fn taken(field: &'static str, rule: &'static str) -> Self {
+        Self::Taken(FieldFaults::from([(field, rule.into())]))
+    }
+
+    /// A fault of this program, with its cause.
+    pub fn internal(cause: impl Into<Cause>) -> Self {
+        Self::Internal(cause.into())
+    }
+
     /// The status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Unreadable { status, .. } => *status,
+            Self::Refused { status, .. } => *status,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Taken(_) => StatusCode::CONFLICT,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Busy | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Upstream { .. } => StatusCode::BAD_GATEWAY,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -87,21 +145,20 @@ fn passes(error: &sqlx::Error) -> bool {
 
 /// Names the rule behind a database constraint, so that nobody asks before writing, which would race.
 pub trait OnConstraint<T> {
-    /// Turns the violation of a constraint into the faults that `rule` knows for its name.
+    /// Turns the violation of a constraint into the error that `rule` knows for its name.
     ///
     /// # Errors
     /// With the error as it was when it is none, or no rule is known.
-    fn on_constraint(self, rule: impl FnOnce(&str) -> Option<FieldFaults>) -> Result<T, Error>;
+    fn on_constraint(self, rule: impl FnOnce(&str) -> Option<Error>) -> Result<T, Error>;
 }
 
 impl<T> OnConstraint<T> for sqlx::Result<T> {
-    fn on_constraint(self, rule: impl FnOnce(&str) -> Option<FieldFaults>) -> Result<T, Error> {
+    fn on_constraint(self, rule: impl FnOnce(&str) -> Option<Error>) -> Result<T, Error> {
         self.map_err(|error| {
             let name = error
                 .as_database_error()
                 .and_then(|error| error.constraint());
-            name.and_then(rule)
-                .map_or_else(|| error.into(), Error::Invalid)
+            name.and_then(rule).unwrap_or_else(|| error.into())
         })
     }
 }
@@ -144,8 +201,10 @@ impl Problem {
 
 fn detail(status: StatusCode) -> &'static str {
     match status {
+        StatusCode::UNAUTHORIZED => "A valid access token is needed. Log in again.",
         StatusCode::NOT_FOUND => "There is nothing at this address.",
         StatusCode::METHOD_NOT_ALLOWED => "This address does not know this method.",
+        StatusCode::CONFLICT => "Some fields hold what someone else has already.",
         StatusCode::PAYLOAD_TOO_LARGE => "The body is too large.",
         StatusCode::UNPROCESSABLE_ENTITY => "Some fields break a rule.",
         StatusCode::SERVICE_UNAVAILABLE => "The service can't answer now. Try again soon.",
@@ -160,8 +219,14 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+            }
+            _ => {}
         }
         response
     }
@@ -171,9 +236,15 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut problem = Problem::of(self.status());
         match self {
-            Self::Unreadable { detail, .. } => problem.detail = detail.into(),
-            Self::Invalid(faults) => problem.errors = faults,
+            Self::Refused { detail, .. } => problem.detail = detail,
+            Self::Invalid(faults) | Self::Taken(faults) => problem.errors = faults,
+            Self::Unauthenticated => {}
+            Self::Busy => tracing::warn!("{self}"),
             Self::Unavailable(ref cause) => tracing::warn!(%cause, "{self}"),
+            Self::Upstream { detail, ref cause } => {
+                tracing::warn!(%cause, "{self}");
+                problem.detail = detail.into();
+            }
             Self::Internal(ref cause) => tracing::error!(%cause, "{self}"),
         }
         problem.into_response()

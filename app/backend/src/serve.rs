@@ -1,6 +1,6 @@
 //! Listens, answers, and ends without losing a request.
 
-use std::{future::IntoFuture, sync::Arc, time::Duration};
+use std::{future::IntoFuture, time::Duration};
 
 use anyhow::Context;
 use tokio::{
@@ -39,10 +39,7 @@ pub async fn run(config: Config, port: u16) -> anyhow::Result<()> {
         address = %listener.local_addr()?,
         "ready for requests"
     );
-    let app = http::service(AppState {
-        config: Arc::new(config),
-        db: db.clone(),
-    });
+    let app = http::service(AppState::new(config, db.clone())?);
     serve(listener, app, stop).await?;
     // Courtesy to the database, which may be the one that does not answer.
     let _ = timeout(GOODBYE_WITHIN, db.close()).await;
@@ -86,6 +83,8 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use axum::{Router, routing::get};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},

@@ -1,41 +1,59 @@
-//! Items: the list that the page shows.
+//! Items: the list that each user has. Nobody sees those of others, superusers neither.
 
 use axum::{extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
 
+use super::page;
 use crate::{
-    extract::{Json, Query},
-    problem::{Error, FieldFaults, OnConstraint, Problem},
+    auth::CurrentUser,
+    extract::{Json, Path, Query},
+    openapi::problems::{OnBody, OnDatabase, OnId, OnQuery, OnUser},
+    problem::{Error, OnConstraint},
+    rules::{self, Fields, Rule},
     state::AppState,
 };
 
 const TITLE_MAX: usize = 255;
 const DESCRIPTION_MAX: usize = 2000;
-const LIMIT_MAX: i64 = 100;
 
-const TITLE_RULE: &str = "must have 1 to 255 characters";
-const DESCRIPTION_RULE: &str = "must have at most 2000 characters";
-const NUL_RULE: &str = "must not hold the NUL character";
+const TITLE_RULE: Rule = "must have 1 to 255 characters";
+const DESCRIPTION_RULE: Rule = "must have at most 2000 characters";
 
 /// The routes below `/items`.
 #[must_use]
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list, create))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(read, change, delete))
+}
+
+/// Named one by one: with `*` a column that the next release adds would break the prepared statements
+/// of the running one.
+macro_rules! columns {
+    () => {
+        "id, title, description, owner_id, created_at, updated_at"
+    };
 }
 
 /// An item.
 #[derive(Debug, Serialize, FromRow, ToSchema)]
 pub struct Item {
-    id: i64,
+    /// Ids grow with time.
+    id: Uuid,
     title: String,
     /// Null when there is none.
     #[schema(required)]
     description: Option<String>,
+    /// The user whose item this is.
+    owner_id: Uuid,
     #[sqlx(try_from = "jiff_sqlx::Timestamp")]
     created_at: jiff::Timestamp,
+    #[sqlx(try_from = "jiff_sqlx::Timestamp")]
+    updated_at: jiff::Timestamp,
 }
 
 /// A part of the list.
@@ -47,68 +65,47 @@ pub struct Items {
     count: i64,
 }
 
-/// Which part of the list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Page {
-    /// How many items to leave out
-    #[serde(default)]
-    #[param(minimum = 0, default = 0, required = false)]
-    skip: i64,
-    /// How many items to return at most
-    #[serde(default = "default_limit")]
-    #[param(minimum = 1, maximum = 100, default = 20, required = false)]
-    limit: i64,
-}
-
-fn default_limit() -> i64 {
-    20
-}
-
-impl Page {
-    fn check(&self) -> Result<(), Error> {
-        let mut faults = FieldFaults::new();
-        if self.skip < 0 {
-            faults.insert("skip", "must not be negative".into());
-        }
-        if !(1..=LIMIT_MAX).contains(&self.limit) {
-            faults.insert("limit", "must be 1 to 100".into());
-        }
-        none(faults)
-    }
-}
-
-/// Lists items, newest first
+/// Lists the caller's items, newest first
 #[utoipa::path(
     get,
     path = "/items/",
     operation_id = "list_items",
     tag = "items",
-    params(Page),
-    responses(
-        (status = 200, body = Items),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
-    )
+    security(("login" = [])),
+    params(page::Query),
+    responses((status = 200, body = Items), OnUser, OnQuery, OnDatabase)
 )]
 async fn list(
     State(state): State<AppState>,
-    Query(page): Query<Page>,
+    CurrentUser(user): CurrentUser,
+    Query(query): Query<page::Query>,
 ) -> Result<Json<Items>, Error> {
-    page.check()?;
-    let data = sqlx::query_as("select * from items order by id desc offset $1 limit $2")
-        .bind(page.skip)
-        .bind(page.limit)
-        .fetch_all(&state.db)
-        .await?;
-    let count = sqlx::query_scalar("select count(*) from items")
-        .fetch_one(&state.db)
-        .await?;
+    let page = query.check()?;
+    let rows = sqlx::query(concat!(
+        "select total.count, page.* from (
+             select count(*) from items
+             where owner_id = $1 and ($2::text is null or title ilike $2 or description ilike $2)
+         ) total left join (
+             select ",
+        columns!(),
+        " from items
+             where owner_id = $1 and ($2::text is null or title ilike $2 or description ilike $2)
+             order by id desc offset $3 limit $4
+         ) page on true order by page.id desc"
+    ))
+    .bind(user.id)
+    .bind(page.pattern)
+    .bind(page.skip)
+    .bind(page.limit)
+    .fetch_all(&state.db)
+    .await?;
+    let (data, count) = page::split(&rows)?;
     Ok(Json(Items { data, count }))
 }
 
 /// An item to be added.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewItem {
     #[schema(min_length = 1, max_length = 255, pattern = r"^[^\u0000]*$")]
     title: String,
@@ -116,71 +113,155 @@ pub struct NewItem {
     description: Option<String>,
 }
 
-impl NewItem {
-    /// Characters are counted as the database does: code points.
-    fn check(&self) -> Result<(), Error> {
-        let mut faults = FieldFaults::new();
-        if !(1..=TITLE_MAX).contains(&self.title.chars().count()) {
-            faults.insert("title", TITLE_RULE.into());
-        } else if self.title.contains('\0') {
-            faults.insert("title", NUL_RULE.into());
-        }
-        let description = self.description.as_deref().unwrap_or_default();
-        if description.chars().count() > DESCRIPTION_MAX {
-            faults.insert("description", DESCRIPTION_RULE.into());
-        } else if description.contains('\0') {
-            faults.insert("description", NUL_RULE.into());
-        }
-        none(faults)
-    }
+/// What an item is to be from now on: without a description it has none.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ItemChange {
+    #[schema(min_length = 1, max_length = 255, pattern = r"^[^\u0000]*$")]
+    title: String,
+    #[schema(max_length = 2000, pattern = r"^[^\u0000]*$")]
+    description: Option<String>,
 }
 
-/// Adds an item
+/// The title and the description, when both keep their rules.
+fn checked(title: String, description: Option<String>) -> Result<(String, Option<String>), Error> {
+    let mut fields = Fields::default();
+    let title = fields.take("title", rules::text(title, 1..=TITLE_MAX, TITLE_RULE));
+    let text = |text| rules::text(text, 0..=DESCRIPTION_MAX, DESCRIPTION_RULE);
+    let description = fields.take("description", description.map(text).transpose());
+    fields.done()?;
+    Ok((title, description))
+}
+
+/// Adds an item to the caller's list
 #[utoipa::path(
     post,
     path = "/items/",
     operation_id = "create_item",
     tag = "items",
+    security(("login" = [])),
     request_body = NewItem,
-    responses(
-        (status = 201, body = Item),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 415, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 201, body = Item), OnUser, OnBody, OnDatabase)
 )]
 async fn create(
     State(state): State<AppState>,
+    CurrentUser(user): CurrentUser,
     Json(item): Json<NewItem>,
 ) -> Result<(StatusCode, Json<Item>), Error> {
-    item.check()?;
-    let item = sqlx::query_as("insert into items (title, description) values ($1, $2) returning *")
-        .bind(item.title)
-        .bind(item.description)
-        .fetch_one(&state.db)
-        .await
-        .on_constraint(rule)?;
+    let (title, description) = checked(item.title, item.description)?;
+    let item = sqlx::query_as(concat!(
+        "insert into items (id, owner_id, title, description) values ($1, $2, $3, $4) returning ",
+        columns!()
+    ))
+    .bind(Uuid::now_v7())
+    .bind(user.id)
+    .bind(title)
+    .bind(description)
+    .fetch_one(&state.db)
+    .await
+    .on_constraint(rule)?;
     Ok((StatusCode::CREATED, Json(item)))
 }
 
-/// The rule that a constraint of the table stands for.
-fn rule(constraint: &str) -> Option<FieldFaults> {
-    let (field, rule) = match constraint {
-        "items_title_length" => ("title", TITLE_RULE),
-        "items_description_length" => ("description", DESCRIPTION_RULE),
-        _ => return None,
-    };
-    Some(FieldFaults::from([(field, rule.into())]))
+/// Returns one of the caller's items
+#[utoipa::path(
+    get,
+    path = "/items/{id}",
+    operation_id = "read_item",
+    tag = "items",
+    security(("login" = [])),
+    params(("id" = Uuid, Path)),
+    responses((status = 200, body = Item), OnUser, OnId, OnDatabase)
+)]
+async fn read(
+    State(state): State<AppState>,
+    CurrentUser(user): CurrentUser,
+    Path(id): Path<Uuid>,
+) -> Result<Json<Item>, Error> {
+    let item = sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from items where id = $1 and owner_id = $2"
+    ))
+    .bind(id)
+    .bind(user.id)
+    .fetch_optional(&state.db)
+    .await?;
+    item.map(Json).ok_or_else(no_such_item)
 }
 
-fn none(faults: FieldFaults) -> Result<(), Error> {
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Invalid(faults))
+/// Replaces the title and the description of one of the caller's items
+#[utoipa::path(
+    put,
+    path = "/items/{id}",
+    operation_id = "change_item",
+    tag = "items",
+    security(("login" = [])),
+    params(("id" = Uuid, Path)),
+    request_body = ItemChange,
+    responses((status = 200, body = Item), OnUser, OnId, OnBody, OnDatabase)
+)]
+async fn change(
+    State(state): State<AppState>,
+    CurrentUser(user): CurrentUser,
+    Path(id): Path<Uuid>,
+    Json(item): Json<ItemChange>,
+) -> Result<Json<Item>, Error> {
+    let (title, description) = checked(item.title, item.description)?;
+    let item = sqlx::query_as(concat!(
+        "update items set title = $3, description = $4, updated_at = now()
+         where id = $1 and owner_id = $2 returning ",
+        columns!()
+    ))
+    .bind(id)
+    .bind(user.id)
+    .bind(title)
+    .bind(description)
+    .fetch_optional(&state.db)
+    .await
+    .on_constraint(rule)?;
+    item.map(Json).ok_or_else(no_such_item)
+}
+
+/// Deletes one of the caller's items
+#[utoipa::path(
+    delete,
+    path = "/items/{id}",
+    operation_id = "delete_item",
+    tag = "items",
+    security(("login" = [])),
+    params(("id" = Uuid, Path)),
+    responses((status = 204), OnUser, OnId, OnDatabase)
+)]
+async fn delete(
+    State(state): State<AppState>,
+    CurrentUser(user): CurrentUser,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, Error> {
+    let done = sqlx::query("delete from items where id = $1 and owner_id = $2")
+        .bind(id)
+        .bind(user.id)
+        .execute(&state.db)
+        .await?;
+    if done.rows_affected() == 0 {
+        return Err(no_such_item());
     }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn no_such_item() -> Error {
+    Error::not_found("There is no such item.")
+}
+
+/// The rule that a constraint of the table stands for.
+fn rule(constraint: &str) -> Option<Error> {
+    Some(match constraint {
+        "items_title_length" => Error::invalid("title", TITLE_RULE),
+        "items_description_length" => Error::invalid("description", DESCRIPTION_RULE),
+        // Deleted since the token was looked at.
+        "items_owner_exists" => Error::Unauthenticated,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -188,11 +269,7 @@ mod tests {
     use super::*;
 
     fn faults(title: &str, description: Option<&str>) -> Vec<&'static str> {
-        let item = NewItem {
-            title: title.into(),
-            description: description.map(Into::into),
-        };
-        match item.check() {
+        match checked(title.into(), description.map(Into::into)) {
             Err(Error::Invalid(faults)) => faults.into_keys().collect(),
             _ => Vec::new(),
         }
@@ -213,7 +290,7 @@ mod tests {
 
     #[test]
     fn every_constraint_of_the_table_has_its_rule() {
-        let schema = include_str!("../../migrations/0001_create_items.sql");
+        let schema = include_str!("../../migrations/0002_create_items.sql");
         let mut names = schema
             .split("constraint ")
             .skip(1)

@@ -1,0 +1,10 @@
+//! Who calls: passwords, tokens, and the extractors that routes name to be for users or superusers only.
+
+mod caller;
+mod hs256;
+mod passwords;
+mod tokens;
+
+pub use caller::{CurrentUser, Superuser};
+pub use passwords::{Outcome, Passwords, hash};
+pub use tokens::{ACCESS_LIVES, Claims, Purpose, Tokens};

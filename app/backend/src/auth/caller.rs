@@ -1,0 +1,53 @@
+//! The caller, as the access token and the database know him. A route that takes one of these is closed
+//! to everybody else.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{StatusCode, header, request::Parts},
+};
+
+use super::{Claims, Purpose};
+use crate::{problem::Error, state::AppState, user::User};
+
+/// The user who calls.
+#[derive(Debug)]
+pub struct CurrentUser(pub User);
+
+/// The user who calls, who is a superuser.
+#[derive(Debug)]
+pub struct Superuser(pub User);
+
+impl FromRequestParts<AppState> for CurrentUser {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
+        let claims = claims(parts, state).ok_or(Error::Unauthenticated)?;
+        let user = User::of_token(&claims, &state.db).await?;
+        user.map(Self).ok_or(Error::Unauthenticated)
+    }
+}
+
+impl FromRequestParts<AppState> for Superuser {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
+        let CurrentUser(user) = CurrentUser::from_request_parts(parts, state).await?;
+        if user.is_superuser {
+            Ok(Self(user))
+        } else {
+            Err(Error::refused(
+                StatusCode::FORBIDDEN,
+                "This is for superusers only.",
+            ))
+        }
+    }
+}
+
+fn claims(parts: &Parts, state: &AppState) -> Option<Claims> {
+    let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| state.tokens.read(Purpose::Access, token.trim()))
+        .flatten()
+}

@@ -1,0 +1,121 @@
+//! What to do about a lost password: a link by mail, which works once. Whether there is such a user is told
+//! to nobody who does not read that user's mail.
+
+use axum::{extract::State, http::StatusCode};
+use secrecy::SecretString;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use super::message::Message;
+use crate::{
+    auth::Purpose,
+    extract::Json,
+    openapi::problems::{OnBody, OnDatabase},
+    problem::Error,
+    rules::{self, Fields},
+    state::AppState,
+};
+
+/// The routes `/password-recovery/` and `/reset-password/`.
+#[must_use]
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(recover))
+        .routes(routes!(reset))
+}
+
+/// Whose password is lost.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecoverPassword {
+    #[schema(format = Email, max_length = 254)]
+    email: String,
+}
+
+/// Mails a link to set a new password
+///
+/// The answer is the same whether there is such a user or not.
+#[utoipa::path(
+    post,
+    path = "/password-recovery/",
+    operation_id = "recover_password",
+    tag = "login",
+    request_body = RecoverPassword,
+    responses((status = 202, body = Message), OnBody, OnDatabase)
+)]
+async fn recover(
+    State(state): State<AppState>,
+    Json(lost): Json<RecoverPassword>,
+) -> Result<(StatusCode, Json<Message>), Error> {
+    let mut fields = Fields::default();
+    let email = fields.take("email", rules::email(&lost.email));
+    fields.done()?;
+    let account: Option<(Uuid, i64)> =
+        sqlx::query_as("select id, token_version from users where email = $1 and is_active")
+            .bind(&email)
+            .fetch_optional(&state.db)
+            .await?;
+    if let Some((user, version)) = account {
+        let _token = state.tokens.issue(Purpose::Reset, user, version)?;
+    }
+    let message = "If there is an account for that address, a link is on its way.";
+    Ok((StatusCode::ACCEPTED, Json(message.into())))
+}
+
+/// The token of the link, and the new password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetPassword {
+    #[schema(value_type = String)]
+    token: SecretString,
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    new_password: SecretString,
+}
+
+/// Sets a new password with the token of a link
+///
+/// 400 also when the token is forged, expired or used.
+#[utoipa::path(
+    post,
+    path = "/reset-password/",
+    operation_id = "reset_password",
+    tag = "login",
+    request_body = ResetPassword,
+    responses((status = 200, body = Message), OnBody, OnDatabase)
+)]
+async fn reset(
+    State(state): State<AppState>,
+    Json(reset): Json<ResetPassword>,
+) -> Result<Json<Message>, Error> {
+    use secrecy::ExposeSecret;
+    let mut fields = Fields::default();
+    fields.take("new_password", rules::password(&reset.new_password));
+    fields.done()?;
+    let dead = || {
+        Error::refused(
+            StatusCode::BAD_REQUEST,
+            "The link is not valid, or no longer. Ask for a new one.",
+        )
+    };
+    let claims = state
+        .tokens
+        .read(Purpose::Reset, reset.token.expose_secret());
+    let claims = claims.ok_or_else(dead)?;
+    let hash = state.passwords.hash(reset.new_password).await?;
+    // The condition is what makes the token work once, also when two come at once.
+    let done = sqlx::query(
+        "update users set password_hash = $3, token_version = token_version + 1
+         where id = $1 and token_version = $2 and is_active",
+    )
+    .bind(claims.sub)
+    .bind(claims.ver)
+    .bind(hash)
+    .execute(&state.db)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(dead());
+    }
+    Ok(Json("The new password is set. Log in with it.".into()))
+}

@@ -1,0 +1,46 @@
+//! A letter to see whether the mail server takes letters.
+
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::message::Message;
+use crate::{
+    auth::Superuser,
+    extract::Json,
+    openapi::problems::{OnBody, OnDatabase, OnMail, OnSuperuser},
+    problem::Error,
+    rules::{self, Fields},
+    state::AppState,
+};
+
+/// The route `/utils/test-email/`.
+#[must_use]
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(send))
+}
+
+/// Where the letter goes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestEmail {
+    #[schema(format = Email, max_length = 254)]
+    email: String,
+}
+
+/// Sends a test letter, and waits until the mail server has taken it
+#[utoipa::path(
+    post,
+    path = "/utils/test-email/",
+    operation_id = "send_test_email",
+    tag = "utils",
+    security(("login" = [])),
+    request_body = TestEmail,
+    responses((status = 200, body = Message), OnSuperuser, OnBody, OnMail, OnDatabase)
+)]
+async fn send(_: Superuser, Json(test): Json<TestEmail>) -> Result<Json<Message>, Error> {
+    let mut fields = Fields::default();
+    fields.take("email", rules::email(&test.email));
+    fields.done()?;
+    Err(Error::conflict("No mail server is set up."))
+}
