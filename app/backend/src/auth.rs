@@ -5,6 +5,6 @@ mod hs256;
 mod passwords;
 mod tokens;
 
-pub use caller::{CurrentUser, Superuser};
+pub use caller::{CurrentUser, Superuser, Unchecked};
 pub use passwords::{Outcome, Passwords, hash};
 pub use tokens::{ACCESS_LIVES, Claims, Purpose, Tokens};

@@ -27,7 +27,7 @@ enum Command {
     },
     /// Bring the schema of the database up to date
     Migrate,
-    /// Put the first data into the database; does nothing when it is there
+    /// Make the first superuser; does nothing when it is there
     Seed,
     /// Print the description of the API
     Openapi,
@@ -95,13 +95,13 @@ async fn migrate(config: &Config) -> anyhow::Result<()> {
 
 async fn seed(config: &Config) -> anyhow::Result<()> {
     let mut conn = database::connect(config).await.context(NO_DATABASE)?;
-    let added = database::seed(&mut conn, &config.project_name)
+    let added = database::seed(&mut conn, config)
         .await
         .context("cannot seed")?;
     print(if added {
-        "added the welcome item\n"
+        "added the first superuser and a welcome item\n"
     } else {
-        "nothing to add\n"
+        "nothing to add: there is a user with that email address\n"
     })
 }
 

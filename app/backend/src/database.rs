@@ -1,5 +1,7 @@
 //! The database: how to reach it, its schema and its first data. Queries of routes stand beside the routes.
 
+mod seed;
+
 use std::{
     collections::HashSet,
     io::ErrorKind,
@@ -15,6 +17,8 @@ use sqlx::{
 };
 use tokio::time::sleep;
 
+pub use seed::seed;
+
 use crate::config::Config;
 
 /// The schema, step by step. A step that was released is never changed: a new one follows it.
@@ -25,6 +29,10 @@ const CONNECTIONS_PER_WORKER: usize = 5;
 
 /// With a dead database a request fails after this long. Clients retry; a queue of waiting ones helps nobody.
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(2);
+
+/// A connection that was used this lately needs no test before its next use. That would be a round trip, as
+/// long as many a statement; and what breaks meanwhile, a statement would meet as well.
+const FRESH_FOR: Duration = Duration::from_secs(1);
 
 /// Jobs have time.
 const JOB_CONNECTS_WITHIN: Duration = Duration::from_secs(30);
@@ -37,6 +45,15 @@ pub fn pool(config: &Config) -> PgPool {
     PgPoolOptions::new()
         .max_connections(u32::try_from(connections).unwrap_or(u32::MAX))
         .acquire_timeout(ACQUIRE_WITHIN)
+        .test_before_acquire(false)
+        .before_acquire(|conn, used| {
+            Box::pin(async move {
+                if used.idle_for > FRESH_FOR {
+                    conn.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy_with(options(config))
 }
 
@@ -115,21 +132,4 @@ async fn steps(conn: &mut PgConnection) -> Result<HashSet<i64>, MigrateError> {
     conn.ensure_migrations_table(&MIGRATOR.table_name).await?;
     let applied = conn.list_applied_migrations(&MIGRATOR.table_name).await?;
     Ok(applied.into_iter().map(|step| step.version).collect())
-}
-
-/// Puts a first item into an empty list, so that the page has something to show. Says whether it did.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn seed(conn: &mut PgConnection, project_name: &str) -> sqlx::Result<bool> {
-    let done = sqlx::query(
-        "insert into items (title, description)
-         select left('Welcome to ' || $1, 255), 'This item shows that the page, the API and the database \
-         reach each other. Add one of your own.'
-         where not exists (select from items)",
-    )
-    .bind(project_name)
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected() > 0)
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use sqlx::PgPool;
 
 use crate::{
     auth::{Passwords, Tokens},
     config::Config,
-    problem::Error,
+    mail::Mailer,
 };
 
 /// The state of the service.
@@ -21,20 +22,25 @@ pub struct AppState {
     pub tokens: Arc<Tokens>,
     /// Hashes and verifies passwords.
     pub passwords: Arc<Passwords>,
+    /// Sends letters.
+    pub mailer: Mailer,
 }
 
 impl AppState {
     /// Prepares what handlers need.
     ///
     /// # Errors
-    /// When passwords can't be hashed on this machine.
-    pub fn new(config: Config, db: PgPool) -> Result<Self, Error> {
+    /// When passwords can't be hashed on this machine, or the settings of the mail server don't fit together.
+    pub fn new(config: Config, db: PgPool) -> anyhow::Result<Self> {
         let tokens = Tokens::new(&config.secret_key, config.secret_key_previous.as_ref());
+        let passwords = Passwords::new(config.workers).context("cannot hash passwords")?;
+        let mailer = Mailer::new(&config).context("cannot set up the mail")?;
         Ok(Self {
-            tokens: Arc::new(tokens),
-            passwords: Arc::new(Passwords::new(config.workers)?),
             config: Arc::new(config),
             db,
+            tokens: Arc::new(tokens),
+            passwords: Arc::new(passwords),
+            mailer,
         })
     }
 }

@@ -20,6 +20,14 @@ macro_rules! columns {
 }
 pub(crate) use columns;
 
+/// The condition that a token is not void, with its user as $1 and its version as $2.
+macro_rules! of_token {
+    () => {
+        "users.id = $1 and users.token_version = $2 and users.is_active"
+    };
+}
+pub(crate) use of_token;
+
 /// A user.
 #[derive(Debug, Serialize, FromRow, ToSchema)]
 pub struct User {
@@ -49,7 +57,8 @@ impl User {
         let user = sqlx::query_as(concat!(
             "select ",
             columns!(),
-            " from users where id = $1 and token_version = $2 and is_active"
+            " from users where ",
+            of_token!()
         ));
         Ok(user
             .bind(claims.sub)

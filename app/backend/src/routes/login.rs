@@ -38,6 +38,10 @@ pub struct Login {
 
 /// An access token, for the header `Authorization: Bearer <token>`.
 #[derive(Serialize, ToSchema)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of OAuth 2.0"
+)]
 pub struct Token {
     access_token: String,
     #[schema(value_type = String, example = "bearer", pattern = "^bearer$")]

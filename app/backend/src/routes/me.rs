@@ -89,6 +89,10 @@ pub struct ProfileChange {
     /// Null takes the name away.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, required = false, max_length = 255)]
+    #[expect(
+        clippy::option_option,
+        reason = "left out, null and a name are three things"
+    )]
     full_name: Option<Option<String>>,
 }
 

@@ -2,7 +2,7 @@
 //! to nobody who does not read that user's mail.
 
 use axum::{extract::State, http::StatusCode};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -12,6 +12,7 @@ use super::message::Message;
 use crate::{
     auth::Purpose,
     extract::Json,
+    mail::letters,
     openapi::problems::{OnBody, OnDatabase},
     problem::Error,
     rules::{self, Fields},
@@ -52,16 +53,26 @@ async fn recover(
     let mut fields = Fields::default();
     let email = fields.take("email", rules::email(&lost.email));
     fields.done()?;
-    let account: Option<(Uuid, i64)> =
+    let account =
         sqlx::query_as("select id, token_version from users where email = $1 and is_active")
             .bind(&email)
             .fetch_optional(&state.db)
             .await?;
     if let Some((user, version)) = account {
-        let _token = state.tokens.issue(Purpose::Reset, user, version)?;
+        // Beside the answer, which comes as soon as for an address that nobody has.
+        tokio::spawn(async move { mail_link(&state, user, version, &email) });
     }
     let message = "If there is an account for that address, a link is on its way.";
     Ok((StatusCode::ACCEPTED, Json(message.into())))
+}
+
+fn mail_link(state: &AppState, user: Uuid, version: i64, email: &str) {
+    match state.tokens.issue(Purpose::Reset, user, version) {
+        Ok(token) => state
+            .mailer
+            .send(letters::reset_password(&state.config, email, &token)),
+        Err(error) => tracing::error!(%error, "no link was made"),
+    }
 }
 
 /// The token of the link, and the new password.
@@ -89,7 +100,6 @@ async fn reset(
     State(state): State<AppState>,
     Json(reset): Json<ResetPassword>,
 ) -> Result<Json<Message>, Error> {
-    use secrecy::ExposeSecret;
     let mut fields = Fields::default();
     fields.take("new_password", rules::password(&reset.new_password));
     fields.done()?;

@@ -1,5 +1,6 @@
 //! A letter to see whether the mail server takes letters.
 
+use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -8,6 +9,7 @@ use super::message::Message;
 use crate::{
     auth::Superuser,
     extract::Json,
+    mail::letters,
     openapi::problems::{OnBody, OnDatabase, OnMail, OnSuperuser},
     problem::Error,
     rules::{self, Fields},
@@ -38,9 +40,25 @@ pub struct TestEmail {
     request_body = TestEmail,
     responses((status = 200, body = Message), OnSuperuser, OnBody, OnMail, OnDatabase)
 )]
-async fn send(_: Superuser, Json(test): Json<TestEmail>) -> Result<Json<Message>, Error> {
+async fn send(
+    State(state): State<AppState>,
+    _: Superuser,
+    Json(test): Json<TestEmail>,
+) -> Result<Json<Message>, Error> {
     let mut fields = Fields::default();
-    fields.take("email", rules::email(&test.email));
+    let email = fields.take("email", rules::email(&test.email));
     fields.done()?;
-    Err(Error::conflict("No mail server is set up."))
+    if !state.mailer.is_set_up() {
+        return Err(Error::conflict("No mail server is set up."));
+    }
+    let letter = letters::test(&state.config, &email);
+    state
+        .mailer
+        .deliver(letter)
+        .await
+        .map_err(|error| Error::Upstream {
+            detail: "The mail server did not take the letter. The log says more.",
+            cause: error.into(),
+        })?;
+    Ok(Json("The mail server took the letter.".into()))
 }

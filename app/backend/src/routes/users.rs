@@ -11,6 +11,7 @@ use super::page;
 use crate::{
     auth::Superuser,
     extract::{Json, Path, Query, present},
+    mail::letters,
     openapi::problems::{OnBody, OnDatabase, OnEmail, OnId, OnQuery, OnSelf, OnSuperuser},
     problem::Error,
     rules::{self, Fields},
@@ -98,7 +99,7 @@ fn yes() -> bool {
 
 /// Makes a user
 ///
-/// A letter of welcome is mailed to it.
+/// A letter of welcome is mailed to it, when there is a mail server.
 #[utoipa::path(
     post,
     path = "/users/",
@@ -126,6 +127,11 @@ async fn create(
         is_superuser: new.is_superuser,
     };
     let user = user.insert(&state.db).await?;
+    if state.mailer.is_set_up() {
+        state
+            .mailer
+            .send(letters::welcome(&state.config, &user.email));
+    }
     Ok((StatusCode::CREATED, Json(user)))
 }
 
@@ -165,6 +171,10 @@ pub struct UserChange {
     /// Null takes the name away.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, required = false, max_length = 255)]
+    #[expect(
+        clippy::option_option,
+        reason = "left out, null and a name are three things"
+    )]
     full_name: Option<Option<String>>,
     /// False voids the user's tokens.
     #[serde(default, deserialize_with = "present")]
