@@ -1,11 +1,16 @@
 //! The commands. Reads flags and builds the runtime; what a command does is elsewhere.
 
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use crate::{config::Config, database, openapi, serve, telemetry};
+use crate::{
+    config::Config,
+    database, openapi,
+    serve::{self, Listen},
+    telemetry,
+};
 
 const NO_DATABASE: &str = "cannot connect to the database";
 
@@ -24,6 +29,12 @@ enum Command {
         /// The port to listen on, on every address
         #[arg(long, default_value_t = 8000)]
         port: u16,
+        /// The port for the metrics, on every address; without it they are not served
+        #[arg(long)]
+        metrics_port: Option<u16>,
+        /// How many seconds a connection may wait for a request: longer than a proxy in front keeps one
+        #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
+        keep_alive: u64,
     },
     /// Bring the schema of the database up to date
     Migrate,
@@ -60,7 +71,7 @@ fn start(command: Command) -> anyhow::Result<()> {
         return print(&openapi::document()?);
     }
     let config = Config::from_env()?;
-    telemetry::init(&config);
+    let _telemetry = telemetry::init(&config);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.workers)
         .enable_all()
@@ -71,7 +82,19 @@ fn start(command: Command) -> anyhow::Result<()> {
 
 async fn execute(command: Command, config: Config) -> anyhow::Result<()> {
     match command {
-        Command::Serve { port } => serve::run(config, port).await,
+        Command::Serve {
+            port,
+            metrics_port,
+            keep_alive,
+        } => {
+            let keep_alive = Duration::from_secs(keep_alive);
+            let listen = Listen {
+                port,
+                metrics_port,
+                keep_alive,
+            };
+            serve::run(config, listen).await
+        }
         Command::Migrate => migrate(&config).await,
         Command::Seed => seed(&config).await,
         Command::Openapi => Ok(()), // answered before, since it needs no settings

@@ -16,6 +16,7 @@ pub mod database;
 pub mod extract;
 pub mod http;
 pub mod mail;
+pub mod metrics;
 pub mod openapi;
 pub mod problem;
 pub mod routes;

@@ -1,137 +1,99 @@
-//! Listens, answers, and ends without losing a request.
+//! Listens, answers, and ends without losing a request or a letter.
 
-use std::{future::IntoFuture, time::Duration};
+mod connections;
+
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::watch,
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, database, http, state::AppState};
+use self::connections::Limits;
+use crate::{config::Config, database, http, metrics::Metrics, state::AppState};
 
-/// Requests in flight end within their own timeout. What is open after that is a client that sends nothing.
-const DRAIN_WITHIN: Duration = http::REQUEST_TIMEOUT.saturating_add(Duration::from_secs(5));
+/// Below the number of files that a process may usually open.
+const CONNECTIONS_MAX: usize = 1000;
 
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Where and how to listen.
+#[derive(Clone, Copy, Debug)]
+pub struct Listen {
+    /// The port of the API, on every address.
+    pub port: u16,
+    /// The port of the metrics, on every address; without it they are not served.
+    pub metrics_port: Option<u16>,
+    /// How long a connection may wait for a request.
+    pub keep_alive: Duration,
+}
 
 /// Serves on all addresses until SIGTERM or SIGINT, then finishes what has begun.
 ///
 /// # Errors
-/// When the port is taken, or the listener breaks.
-pub async fn run(config: Config, port: u16) -> anyhow::Result<()> {
+/// When a port is taken, or the settings of mail fit together in no way.
+pub async fn run(config: Config, listen: Listen) -> anyhow::Result<()> {
     // Asked for before anything else: a signal that comes early must not be lost.
     let stop = stop_signal()?;
     let db = database::pool(&config);
-    let listener = TcpListener::bind(("::", port)).await;
-    // A machine without IPv6 refuses the address that stands for both families.
-    let listener = match listener {
-        Ok(listener) => listener,
-        Err(_) => TcpListener::bind(("0.0.0.0", port))
-            .await
-            .with_context(|| format!("cannot listen on port {port}"))?,
+    let state = AppState::new(config, db.clone())?;
+    let mailer = state.mailer.clone();
+    let metrics = Metrics::new(&state.config, db.clone(), mailer.outcomes());
+    let listener = bind(listen.port).await?;
+    let metrics_listener = match listen.metrics_port {
+        Some(port) => Some(bind(port).await?),
+        None => None,
     };
     tracing::info!(
-        version = config.version,
-        environment = config.environment.as_str(),
+        version = state.config.version,
+        environment = state.config.environment.as_str(),
         address = %listener.local_addr()?,
         "ready for requests"
     );
-    let app = http::service(AppState::new(config, db.clone())?);
-    serve(listener, app, stop).await?;
+    let app = metrics.observe(http::service(state));
+
+    let limits = Limits {
+        connections: CONNECTIONS_MAX,
+        keep_alive: listen.keep_alive,
+    };
+    if let Some(listener) = metrics_listener {
+        // Until the end of the program: the drain is worth to be seen, and nobody misses a half-read page.
+        let never = CancellationToken::new();
+        tokio::spawn(connections::serve(listener, metrics.page(), limits, never));
+    }
+    connections::serve(listener, app, limits, stop).await;
+    mailer.finish().await;
     // Courtesy to the database, which may be the one that does not answer.
     let _ = timeout(GOODBYE_WITHIN, db.close()).await;
     tracing::info!("stopped");
     Ok(())
 }
 
-async fn serve(
-    listener: TcpListener,
-    app: axum::Router,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<()> {
-    let (draining, mut drain) = watch::channel(false);
-    let server = axum::serve(listener, app).with_graceful_shutdown(async move {
-        stop.await;
-        tracing::info!("stopping: finishing the requests in flight");
-        draining.send_replace(true);
-    });
-    let mut server = tokio::spawn(server.into_future());
-    tokio::select! {
-        ended = &mut server => return Ok(ended??),
-        _ = drain.wait_for(|draining| *draining) => {}
+async fn bind(port: u16) -> anyhow::Result<TcpListener> {
+    // A machine without IPv6 refuses the address that stands for both families.
+    match TcpListener::bind(("::", port)).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => TcpListener::bind(("0.0.0.0", port))
+            .await
+            .with_context(|| format!("cannot listen on port {port}")),
     }
-    if let Ok(ended) = timeout(DRAIN_WITHIN, server).await {
-        return Ok(ended??);
-    }
-    tracing::warn!("some connections did not end in time and are cut");
-    Ok(())
 }
 
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+fn stop_signal() -> anyhow::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
-    Ok(async move {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use axum::{Router, routing::get};
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpStream,
-        sync::Notify,
-    };
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_request_in_flight_is_answered_before_the_end() {
-        let [begun, go_on, stop] = [(); 3].map(|()| Arc::new(Notify::new()));
-        let (entered, released) = (begun.clone(), go_on.clone());
-        let handler = async move || {
-            entered.notify_one();
-            released.notified().await;
-            "done"
-        };
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let app = Router::new().route("/", get(handler));
-        let stopped = stop.clone();
-        let server = tokio::spawn(serve(
-            listener,
-            app,
-            async move { stopped.notified().await },
-        ));
-
-        let mut client = TcpStream::connect(address).await.unwrap();
-        client
-            .write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
-            .await
-            .unwrap();
-        begun.notified().await;
-        stop.notify_one();
-        let refused = async { while TcpStream::connect(address).await.is_ok() {} };
-        timeout(Duration::from_secs(10), refused)
-            .await
-            .expect("still accepts");
-
-        go_on.notify_one();
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).await.unwrap();
-        assert!(
-            answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"),
-            "{answer}"
-        );
-        server.await.unwrap().unwrap();
-    }
+        tracing::info!("stopping: finishing the requests in flight");
+        told.cancel();
+    });
+    Ok(stop)
 }

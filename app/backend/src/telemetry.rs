@@ -1,14 +1,47 @@
-//! Sets up the log. Called once, before anything can be worth logging.
+//! The log, and the reports of what goes wrong. Set up once, before anything can be worth logging.
 
-use tracing_subscriber::{EnvFilter, fmt};
+mod reports;
+
+use std::panic;
+
+use sentry::{ClientInitGuard, integrations::tracing::ErrorLayer};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
 use crate::config::{Config, LogFormat};
 
-/// Sends the log to standard output, in the format that the settings ask for.
-pub fn init(config: &Config) {
-    let log = fmt().with_env_filter(EnvFilter::new(&config.log_filter));
-    match config.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
-    }
+/// Sends what is left to be sent when it is dropped, so it is kept until the end.
+#[must_use = "reports of faults are lost without it"]
+pub struct Telemetry {
+    _reports: Option<ClientInitGuard>,
+}
+
+/// Sends the log to standard output, in the format that the settings ask for. What is logged as an error
+/// is reported as well, where the settings name a place; a panic is logged as an error.
+pub fn init(config: &Config) -> Telemetry {
+    let lines = fmt::layer();
+    let lines = match config.log_format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed(),
+    };
+    let reports = reports::init(config);
+    let errors = reports
+        .as_ref()
+        .map(|_| ErrorLayer::new().with_filter(LevelFilter::ERROR));
+    tracing_subscriber::registry()
+        .with(EnvFilter::new(&config.log_filter))
+        .with(lines)
+        .with(errors)
+        .init();
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let message = panic.payload_as_str();
+        tracing::error!(place, cause = message, "panicked");
+    }));
+    Telemetry { _reports: reports }
 }

@@ -1,0 +1,217 @@
+//! What all routes share, tried on routes that are made for it.
+
+use std::{
+    io::{self, Write},
+    sync::{Mutex, PoisonError},
+};
+
+use axum::{
+    body::{Body, to_bytes},
+    routing::{get, post},
+};
+use serde_json::Value;
+use tokio::sync::Notify;
+use tower::ServiceExt;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::*;
+
+fn config() -> Config {
+    Config::read(|name| {
+        let value = match name {
+            "ENVIRONMENT" => "local",
+            "FIRST_SUPERUSER" => "admin@example.com",
+            "POSTGRES_SERVER" | "POSTGRES_DB" | "POSTGRES_USER" => "none",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    })
+    .unwrap()
+}
+
+fn app(routes: Router) -> Router {
+    shared(routes, &config())
+}
+
+async fn get_of(app: &Router, path: &str) -> Response {
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    app.clone().oneshot(request).await.unwrap()
+}
+
+async fn problem_of(response: Response) -> Value {
+    assert_eq!(
+        response.headers()[header::CONTENT_TYPE],
+        problem::MEDIA_TYPE
+    );
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    serde_json::from_slice(&body).unwrap()
+}
+
+/// What is logged by this thread while it is kept.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn keep(&self) -> tracing::subscriber::DefaultGuard {
+        let lines = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_writer(self.clone());
+        tracing::subscriber::set_default(lines.finish())
+    }
+
+    fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8(bytes.clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_logged_with_its_route_and_without_what_people_typed() {
+    let log = Log::default();
+    let _kept = log.keep();
+    let app = app(Router::new().route("/users/{id}", post(|_: String| async {})));
+    let request = Request::post("/users/7?email=me@example.com")
+        .header(header::AUTHORIZATION, "Bearer t0ken")
+        .header(REQUEST_ID, "from-the-edge")
+        .body(Body::from("my password"));
+    app.oneshot(request.unwrap()).await.unwrap();
+
+    let line: Value = serde_json::from_str(&log.text()).unwrap();
+    let span = &line["span"];
+    assert_eq!(
+        [
+            &line["status"],
+            &span["id"],
+            &span["method"],
+            &span["route"],
+            &span["path"]
+        ],
+        [
+            "200",
+            "\"from-the-edge\"",
+            "\"POST\"",
+            "\"/users/{id}\"",
+            "\"/users/7\""
+        ]
+        .map(|text| serde_json::from_str::<Value>(text).unwrap())
+        .each_ref()
+    );
+    for secret in ["me@example.com", "t0ken", "my password"] {
+        assert!(
+            !log.text().contains(secret),
+            "{secret} is in {}",
+            log.text()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_strange_request_id_is_replaced() {
+    let app = app(Router::new().route("/", get(|| async {})));
+    for (given, kept) in [
+        ("0123-abcd_EF.gh:/+=", true),
+        (&"a".repeat(REQUEST_ID_MAX), true),
+        (&"a".repeat(REQUEST_ID_MAX + 1), false),
+        ("", false),
+        ("a b", false),
+        ("{\"level\":\"ERROR\"}", false),
+        ("caf\u{e9}", false),
+    ] {
+        let request = Request::get("/")
+            .header(REQUEST_ID, given)
+            .body(Body::empty());
+        let response = app.clone().oneshot(request.unwrap()).await.unwrap();
+        let id = response.headers()[REQUEST_ID].as_bytes();
+        assert_eq!(id == given.as_bytes(), kept, "{given:?}");
+        assert!(kept || id.len() == 36, "{given:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_a_problem() {
+    async fn bug() {
+        panic!("a bug");
+    }
+    let response = get_of(&app(Router::new().route("/", get(bug))), "/").await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let problem = problem_of(response).await;
+    assert_eq!(problem["status"], 500);
+    assert!(!problem.to_string().contains("a bug"), "{problem}");
+}
+
+#[tokio::test]
+async fn who_comes_when_too_many_wait_is_told_at_once_but_probes_are_answered() {
+    let [entered, go_on] = [(); 2].map(|()| Arc::new(Notify::new()));
+    let (enter, wait) = (entered.clone(), go_on.clone());
+    let slow = async move || {
+        enter.notify_one();
+        wait.notified().await;
+    };
+    let app = app(Router::new()
+        .route("/slow", get(slow))
+        .route("/quick", get(|| async {}))
+        .route(PROBES[1], get(|| async {})));
+    let mut waiting = Vec::new();
+    for _ in 0..IN_FLIGHT_PER_WORKER {
+        let app = app.clone();
+        waiting.push(tokio::spawn(
+            async move { get_of(&app, "/slow").await.status() },
+        ));
+        entered.notified().await;
+    }
+
+    let response = get_of(&app, "/quick").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.headers().contains_key(header::RETRY_AFTER));
+    assert!(response.headers().contains_key(REQUEST_ID));
+    assert_eq!(problem_of(response).await["status"], 503);
+    assert_eq!(get_of(&app, PROBES[1]).await.status(), StatusCode::OK);
+
+    for request in waiting {
+        go_on.notify_one();
+        assert_eq!(request.await.unwrap(), StatusCode::OK);
+    }
+    assert_eq!(get_of(&app, "/quick").await.status(), StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_hangs_is_given_up() {
+    let app = app(Router::new().route("/", get(std::future::pending::<()>)));
+    let response = get_of(&app, "/").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(problem_of(response).await["status"], 503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_the_fault_of_the_client() {
+    let app = app(Router::new().route("/", post(|_: String| async {})));
+    let never = Body::from_stream(futures::stream::pending::<io::Result<Vec<u8>>>());
+    let response = app
+        .oneshot(Request::post("/").body(never).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(problem_of(response).await["status"], 400);
+}
