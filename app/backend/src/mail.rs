@@ -168,3 +168,6 @@ impl Inner {
         self.outcomes.get_or_create(&[("outcome", outcome)]).inc();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,10 @@
 //! The conversation with the mail server.
 
-use std::time::Duration;
+use std::{
+    error::Error as _,
+    io::{self, ErrorKind},
+    time::Duration,
+};
 
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
@@ -34,7 +38,7 @@ pub enum Error {
     /// The address is none, or the letter has a part that no mail may have.
     #[error("the letter can't be written as a mail")]
     Malformed,
-    /// The server takes neither this letter nor another try of it (or not now).
+    /// The server does not take the letter: not now with 4xx, never with 5xx.
     #[error("the mail server refused with code {0}")]
     Refused(u16),
     /// No TLS as the settings ask for it.
@@ -46,8 +50,8 @@ pub enum Error {
     /// The server takes too long.
     #[error("the mail server did not answer in time")]
     Late,
-    /// The server says what no mail server says, or lacks what it must have.
-    #[error("the mail server does not speak as it should")]
+    /// The server says what no mail server says, or lacks what the settings ask for.
+    #[error("the mail server does not speak as it should, or has no STARTTLS")]
     Babble,
 }
 
@@ -64,20 +68,32 @@ impl Error {
 
 impl From<lettre::transport::smtp::Error> for Error {
     fn from(error: lettre::transport::smtp::Error) -> Self {
-        let cause =
-            || std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
+        let network = network_error(&error);
         if let Some(code) = error.status() {
             Self::Refused(code.into())
-        } else if error.is_timeout() {
+        } else if network.is_some_and(|cause| cause.kind() == ErrorKind::TimedOut) {
             Self::Late
+        } else if let Some(cause) = network.filter(|cause| cause.kind() == ErrorKind::InvalidData) {
+            Self::Tls(cause.to_string()) // as tokio-rustls tells of a certificate that isn't trusted
+        } else if let Some(cause) = network {
+            Self::Unreachable(cause.to_string())
         } else if error.is_tls() {
-            Self::Tls(cause())
-        } else if error.is_response() || error.is_client() {
-            Self::Babble
+            Self::Tls("the settings of TLS can't be used".into())
         } else {
-            Self::Unreachable(cause())
+            Self::Babble
         }
     }
+}
+
+fn network_error(error: &lettre::transport::smtp::Error) -> Option<&io::Error> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// The mail server, and who we are to it.
