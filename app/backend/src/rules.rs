@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(email("admin@localhost").as_deref(), Ok("admin@localhost"));
         let longest = format!(
             "ada@{}.example.com",
-            ["b".repeat(59); 4].join(".").split_at(238).0
+            vec!["b".repeat(59); 4].join(".").split_at(238).0
         );
         assert_eq!((longest.len(), email(&longest)), (254, Ok(longest.clone())));
         for bad in [

@@ -142,3 +142,42 @@ fn hasher() -> Result<Argon2<'static>, Error> {
 fn params() -> Result<Params, Error> {
     Params::new(19 * 1024, 2, 1, None).map_err(Error::internal)
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_is_right_or_wrong() {
+        let passwords = Passwords::new(2).unwrap();
+        let hash = passwords.hash("right".into()).await.unwrap();
+        for (password, hash, outcome) in [
+            ("right", Some(&hash), Outcome::Right),
+            ("wrong", Some(&hash), Outcome::Wrong),
+            ("", Some(&hash), Outcome::Wrong),
+            ("right", None, Outcome::Wrong),
+        ] {
+            let verified = passwords.verify(password.into(), hash.cloned()).await;
+            assert_eq!(verified.unwrap(), outcome, "{password:?}");
+        }
+        let broken = passwords.verify("right".into(), Some("right".into())).await;
+        assert!(matches!(broken, Err(Error::Internal(_))));
+    }
+
+    #[tokio::test]
+    async fn who_comes_when_too_many_wait_is_turned_away_and_who_is_nobody_as_well() {
+        let passwords = Passwords::new(1).unwrap();
+        let hash = passwords.hash("right".into()).await.unwrap();
+        for hash in [Some(hash), None] {
+            let crowd = (0..20).map(|_| passwords.verify("wrong".into(), hash.clone()));
+            let outcomes = join_all(crowd).await;
+            let busy = outcomes
+                .iter()
+                .filter(|outcome| matches!(outcome, Err(Error::Busy)));
+            assert_eq!(busy.count(), 20 - 1 - WAITING_FOR_EACH);
+        }
+        assert_eq!(passwords.running.available_permits(), 1);
+    }
+}

@@ -99,7 +99,7 @@ fn yes() -> bool {
 
 /// Makes a user
 ///
-/// A letter of welcome is mailed to it, when there is a mail server.
+/// A letter of welcome is mailed to it, when there is a mail server and it may log in.
 #[utoipa::path(
     post,
     path = "/users/",
@@ -127,7 +127,7 @@ async fn create(
         is_superuser: new.is_superuser,
     };
     let user = user.insert(&state.db).await?;
-    if state.mailer.is_set_up() {
+    if user.is_active && state.mailer.is_set_up() {
         state
             .mailer
             .send(letters::welcome(&state.config, &user.email));

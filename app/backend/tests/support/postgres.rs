@@ -5,6 +5,7 @@
 
 use std::{
     fs, io,
+    panic::Location,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{LazyLock, OnceLock},
@@ -34,18 +35,26 @@ pub(crate) fn server() -> &'static PgConnectOptions {
     &SERVER
 }
 
-/// An empty database of its own for one test. It replaces that of the last run, which was left to be
+/// An empty database of its own for the calling line. It replaces that of the last run, which was left to be
 /// looked at.
-pub(crate) async fn database(test: &str) -> PgConnectOptions {
-    let mut admin = connect(server()).await;
-    let name = format!("appstack_test_{test}");
-    for statement in ["drop database if exists", "create database"] {
-        // A name can't be a parameter; this one is made of letters and underscores.
-        let statement = AssertSqlSafe(format!("{statement} {name}"));
-        sqlx::query(statement).execute(&mut admin).await.unwrap();
+///
+/// `#[sqlx::test]` would do the same on a server that `DATABASE_URL` names, and a process can't set that for
+/// itself: other threads may be reading the environment.
+#[track_caller]
+pub(crate) fn database() -> impl Future<Output = PgConnectOptions> {
+    let line = Location::caller();
+    let file = Path::new(line.file()).file_stem().unwrap().display();
+    let name = format!("appstack_test_{file}_{}_{}", line.line(), line.column());
+    async move {
+        let mut admin = connect(server()).await;
+        for statement in ["drop database if exists", "create database"] {
+            // A name can't be a parameter; this one is made of letters, digits and underscores.
+            let statement = AssertSqlSafe(format!("{statement} {name}"));
+            sqlx::query(statement).execute(&mut admin).await.unwrap();
+        }
+        admin.close().await.unwrap();
+        server().clone().database(&name)
     }
-    admin.close().await.unwrap();
-    server().clone().database(&name)
 }
 
 /// Waits until the server, which may be starting, lets us in.

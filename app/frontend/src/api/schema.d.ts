@@ -110,7 +110,7 @@ export interface paths {
         put?: never;
         /**
          * Makes a user
-         * @description A letter of welcome is mailed to it.
+         * @description A letter of welcome is mailed to it, when there is a mail server and it may log in.
          */
         post: operations["create_user"];
         delete?: never;
