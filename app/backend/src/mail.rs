@@ -99,13 +99,14 @@ impl Mailer {
         });
     }
 
-    /// Sends the letter and waits until the mail server has taken it. Tries once.
+    /// Sends the letter and waits until the mail server has taken it. Tries once, and at once: somebody
+    /// is waiting.
     ///
     /// # Errors
     /// With what the mail server did, and no word of the letter.
     pub async fn deliver(&self, letter: Letter) -> Result<(), Error> {
         let outcome = match self.0.message(&letter) {
-            Ok((post, message)) => self.0.hand_over(post, message).await,
+            Ok((post, message)) => post.hand_over(message).await,
             Err(error) => Err(error),
         };
         self.0.counted(outcome)

@@ -228,3 +228,6 @@ impl fmt::Debug for Pool {
         f.write_str("Pool")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! A panic and an error, from the request to the log and to the error tracker.
+//!
+//! What is tried is global to a process: the log, the hook for panics, the client of Sentry. So the test
+//! runs this program once more, as the service, and reads what that one wrote.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails here fails its test; clippy knows only the tests themselves"
+)]
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::Command,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode},
+    routing::post,
+};
+use backend::{config::Config, http, problem, telemetry};
+use serde_json::Value;
+use tower::ServiceExt;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+const DSN: &str = "APPSTACK_TEST_DSN";
+
+/// What must not leave: some of it is in the texts of the errors, some in the requests.
+const SECRETS: [&str; 5] = [
+    "me@example.com",
+    "eyJhbGciOiJIUzI1NiJ9",
+    "hidden-in-the-query",
+    "hidden-in-a-header",
+    "hidden-in-the-body",
+];
+
+const MESSAGE: &str = "no luck with me@example.com and \
+                       https://example.com/reset-password#token=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.c2lnbmF0dXJl";
+
+/// Takes envelopes and gives back their bodies.
+fn tracker() -> (String, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let dsn = format!("http://k3y@{}/42", listener.local_addr().unwrap());
+    let (take, taken) = mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let take = take.clone();
+            thread::spawn(move || take_envelopes(stream.unwrap(), &take));
+        }
+    });
+    (dsn, taken)
+}
+
+fn take_envelopes(stream: TcpStream, take: &mpsc::Sender<String>) {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if stream.read_line(&mut head).unwrap() == 0 {
+                return;
+            }
+        }
+        assert!(head.starts_with("POST /api/42/envelope/"), "{head}");
+        let head = head.to_lowercase();
+        assert!(head.contains("sentry_key=k3y"), "{head}");
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.unwrap().parse().unwrap()];
+        stream.read_exact(&mut body).unwrap();
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+        stream.get_mut().write_all(answer).unwrap();
+        take.send(String::from_utf8(body).unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn what_goes_wrong_is_logged_once_and_reported_without_what_people_typed() {
+    let (dsn, envelopes) = tracker();
+    let service = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "service", "--ignored", "--nocapture"])
+        .env(DSN, dsn)
+        .output()
+        .unwrap();
+    let [stdout, stderr] = [service.stdout, service.stderr].map(|b| String::from_utf8(b).unwrap());
+    assert!(service.status.success(), "{stdout}\n{stderr}");
+
+    // The log: each once, with the request, and nothing beside it.
+    let lines: Vec<Value> = stdout
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let errors: Vec<_> = lines
+        .iter()
+        .filter(|line| line["level"] == "ERROR")
+        .collect();
+    assert_eq!(errors.len(), 2, "{stdout}");
+    assert_eq!(errors[0]["message"], "panicked");
+    assert!(
+        errors[0]["place"].as_str().unwrap().contains("reports.rs:"),
+        "{stdout}"
+    );
+    assert_eq!(errors[1]["message"], "internal error");
+    for (line, id) in errors.iter().zip(["the-panic", "the-error"]) {
+        assert_eq!(line["span"]["id"], id, "{stdout}");
+    }
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    for secret in &SECRETS[2..] {
+        assert!(
+            !stdout.contains(secret) && !stderr.contains(secret),
+            "{secret}: {stdout}"
+        );
+    }
+
+    // The reports.
+    for (id, message) in [("the-panic", "panicked"), ("the-error", "internal error")] {
+        let envelope = envelopes.recv_timeout(DEADLINE).expect("no report came");
+        let event = envelope
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .find(|item| item["level"] == "error")
+            .unwrap_or_else(|| panic!("no event in {envelope}"));
+        assert_eq!(event["message"], message, "{envelope}");
+        assert_eq!(event["release"], "v1.2.3");
+        assert_eq!(event["environment"], "staging");
+        assert_eq!(event["tags"]["request_id"], id);
+        assert!(
+            envelope.contains("no luck with [address] and [token]"),
+            "{envelope}"
+        );
+        for part in ["request", "user", "server_name", "breadcrumbs"] {
+            assert!(event[part].is_null(), "{part} is in {envelope}");
+        }
+        for secret in SECRETS {
+            assert!(!envelope.contains(secret), "{secret} is in {envelope}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "the service of the test above, which starts it"]
+async fn service() {
+    let Ok(dsn) = std::env::var(DSN) else { return };
+    let config = config(&dsn);
+    let _telemetry = telemetry::init(&config);
+    let app = http::shared(
+        Router::new()
+            .route(
+                "/panic",
+                post(async |_: String| -> () { panic!("{MESSAGE}") }),
+            )
+            .route("/error", post(async |_: String| broken())),
+        &config,
+    );
+    for (path, id) in [("/panic", "the-panic"), ("/error", "the-error")] {
+        let request = Request::post(format!("{path}?q=hidden-in-the-query"))
+            .header("authorization", "Bearer hidden-in-a-header")
+            .header("x-request-id", id)
+            .body(Body::from("hidden-in-the-body"));
+        let response = app.clone().oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()["content-type"], problem::MEDIA_TYPE);
+    }
+}
+
+fn broken() -> problem::Error {
+    problem::Error::Internal(MESSAGE.into())
+}
+
+fn config(dsn: &str) -> Config {
+    Config::read(|name| {
+        let value = match name {
+            "ENVIRONMENT" => "staging",
+            "APP_VERSION" => "v1.2.3",
+            "FRONTEND_HOST" => "https://page.example",
+            "FIRST_SUPERUSER" => "admin@example.com",
+            "SECRET_KEY" | "POSTGRES_PASSWORD" | "FIRST_SUPERUSER_PASSWORD" => "not a placeholder",
+            "POSTGRES_SERVER" | "POSTGRES_DB" | "POSTGRES_USER" => "none",
+            "SENTRY_DSN" => dsn,
+            _ => return None,
+        };
+        Some(value.to_owned())
+    })
+    .unwrap()
+}
