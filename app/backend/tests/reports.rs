@@ -5,8 +5,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
     reason = "a helper that fails here fails its test; clippy knows only the tests themselves"
 )]
 
@@ -125,16 +123,15 @@ fn what_goes_wrong_is_logged_once_and_reported_without_what_people_typed() {
         let event = envelope
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .find(|item| item["level"] == "error")
+            .find(|item| item["message"].is_string())
             .unwrap_or_else(|| panic!("no event in {envelope}"));
         assert_eq!(event["message"], message, "{envelope}");
         assert_eq!(event["release"], "v1.2.3");
         assert_eq!(event["environment"], "staging");
         assert_eq!(event["tags"]["request_id"], id);
-        assert!(
-            envelope.contains("no luck with [address] and [token]"),
-            "{envelope}"
-        );
+        let scrubbed =
+            "no luck with [address] and https://example.com/reset-password#token=[token]";
+        assert!(envelope.contains(scrubbed), "{envelope}");
         for part in ["request", "user", "server_name", "breadcrumbs"] {
             assert!(event[part].is_null(), "{part} is in {envelope}");
         }

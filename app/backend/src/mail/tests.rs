@@ -90,9 +90,10 @@ async fn converse(
     take: mpsc::UnboundedSender<Taken>,
 ) -> io::Result<()> {
     let mut secure = manner.tls;
-    let stream: Box<dyn Stream> = match manner.tls {
-        true => Box::new(tls.accept(stream).await?),
-        false => Box::new(stream),
+    let stream: Box<dyn Stream> = if manner.tls {
+        Box::new(tls.accept(stream).await?)
+    } else {
+        Box::new(stream)
     };
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 localhost\r\n").await?;
