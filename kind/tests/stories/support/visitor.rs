@@ -1,11 +1,11 @@
-//! Somebody with a browser: asks through the edge, with the certificate checked.
+//! Somebody with a browser: asks through the edge, with the certificate checked, and has an account of the demo.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use reqwest::{Certificate, Response, redirect};
+use reqwest::{Certificate, Response, StatusCode, redirect};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -13,6 +13,11 @@ use super::{SOON, World};
 
 /// How often an asker asks.
 const PERIOD: Duration = Duration::from_millis(50);
+/// What an asker asks: the database must answer too.
+const HEALTH: &str = "/api/v1/utils/health-check/";
+/// The account of a visitor, which is made when it is first needed.
+const EMAIL: &str = "visitor@example.com";
+const PASSWORD: &str = "correct horse battery staple";
 
 /// Somebody with a browser.
 #[derive(Clone)]
@@ -82,23 +87,56 @@ impl Visitor {
 
     /// Makes an item.
     pub(crate) async fn adds_item(&self, title: &str) {
-        let url = format!("{}/api/v1/items/", self.api);
-        let item = json!({"title": title});
-        let answer = self.client.post(&url).json(&item).send().await.unwrap();
+        let url = self.items_url();
+        let token = self.token().await.unwrap().expect("a token");
+        let asked = self.client.post(&url).bearer_auth(token);
+        let answer = asked.json(&json!({"title": title})).send().await.unwrap();
         assert_eq!(answer.status(), 201, "{url}: {answer:?}");
     }
 
-    /// The titles of all items, newest first.
+    /// The titles of all items, newest first; waits until the API answers.
     pub(crate) async fn items(&self, world: &World) -> Vec<String> {
-        let text = self
-            .reads(world, &format!("{}/api/v1/items/", self.api))
+        let what = format!("{} lists", self.items_url());
+        let list = world
+            .until(&what, SOON * 3, async || self.list().await.ok()?)
             .await;
-        let list: Value = serde_json::from_str(&text).unwrap();
         let items = list["data"].as_array().unwrap();
         items
             .iter()
             .map(|it| it["title"].as_str().unwrap().to_owned())
             .collect()
+    }
+
+    /// The list of items, once the API lets this visitor in.
+    pub(crate) async fn list(&self) -> reqwest::Result<Option<Value>> {
+        let Some(token) = self.token().await? else {
+            return Ok(None);
+        };
+        let asked = self.client.get(self.items_url()).bearer_auth(token);
+        let answer = asked.send().await?.error_for_status()?;
+        answer.json().await.map(Some)
+    }
+
+    /// Logs in. Who is not known yet signs up; there is no token before the next try.
+    async fn token(&self) -> reqwest::Result<Option<String>> {
+        let login = self
+            .client
+            .post(format!("{}/api/v1/login/access-token", self.api))
+            .form(&[("username", EMAIL), ("password", PASSWORD)])
+            .send()
+            .await?;
+        if login.status() == StatusCode::BAD_REQUEST {
+            let account = json!({"email": EMAIL, "password": PASSWORD});
+            let sign_up = format!("{}/api/v1/users/signup", self.api);
+            self.client.post(sign_up).json(&account).send().await?;
+            return Ok(None);
+        }
+        let answer: Value = login.error_for_status()?.json().await?;
+        Ok(answer["access_token"].as_str().map(str::to_owned))
+    }
+
+    fn items_url(&self) -> String {
+        format!("{}/api/v1/items/", self.api)
     }
 
     /// Somebody who keeps asking the API until told to stop.
@@ -112,7 +150,7 @@ impl Visitor {
 
 /// Asks and asks; gives what went wrong.
 async fn ask_on(visitor: Visitor, stop: Arc<AtomicBool>, asked: Arc<AtomicUsize>) -> Vec<String> {
-    let url = format!("{}/api/v1/items/", visitor.api);
+    let url = format!("{}{HEALTH}", visitor.api);
     let mut failures = Vec::new();
     let mut rhythm = tokio::time::interval(PERIOD);
     while !stop.load(Ordering::Relaxed) {
