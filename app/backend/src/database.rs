@@ -41,7 +41,13 @@ const JOB_TRIES_EVERY: Duration = Duration::from_secs(1);
 /// The pool of the service. Connects when first needed, so it can be made without a database.
 #[must_use]
 pub fn pool(config: &Config) -> PgPool {
-    let connections = config.workers.saturating_mul(CONNECTIONS_PER_WORKER);
+    pool_on(options(config), config.workers)
+}
+
+/// The same on any server, for so many workers.
+#[must_use]
+pub fn pool_on(server: PgConnectOptions, workers: usize) -> PgPool {
+    let connections = workers.saturating_mul(CONNECTIONS_PER_WORKER);
     PgPoolOptions::new()
         .max_connections(u32::try_from(connections).unwrap_or(u32::MAX))
         .acquire_timeout(ACQUIRE_WITHIN)
@@ -54,7 +60,7 @@ pub fn pool(config: &Config) -> PgPool {
                 Ok(true)
             })
         })
-        .connect_lazy_with(options(config))
+        .connect_lazy_with(server)
 }
 
 /// The connection of a command that runs to its end. Waits for a server that isn't there yet: not even

@@ -133,9 +133,9 @@ fn passes(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            // Connection lost, wrong password, out of resources, shutting down or starting,
-            // no such database, and a schema that isn't there yet.
-            ["08", "28", "53", "57", "3D000", "42P01"]
+            // Connection lost, wrong password, rolled back for another, out of resources, shutting down or
+            // starting, no such database, a standby, and a schema that isn't there yet.
+            ["08", "28", "40", "53", "57", "3D000", "25006", "42P01"]
                 .iter()
                 .any(|class| code.starts_with(class))
         }),

@@ -97,7 +97,7 @@ macro_rules! list_statement {
     tag = "items",
     security(("login" = [])),
     params(page::Query),
-    responses((status = 200, body = Items), OnUser, OnQuery, OnDatabase)
+    responses((status = 200, description = "A part of the list.", body = Items), OnUser, OnQuery, OnDatabase)
 )]
 async fn list(
     State(state): State<AppState>,
@@ -163,7 +163,7 @@ fn checked(title: String, description: Option<String>) -> Result<(String, Option
     tag = "items",
     security(("login" = [])),
     request_body = NewItem,
-    responses((status = 201, body = Item), OnUser, OnBody, OnDatabase)
+    responses((status = 201, description = "The new item.", body = Item), OnUser, OnBody, OnDatabase)
 )]
 async fn create(
     State(state): State<AppState>,
@@ -193,7 +193,7 @@ async fn create(
     tag = "items",
     security(("login" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = Item), OnUser, OnId, OnDatabase)
+    responses((status = 200, description = "The item.", body = Item), OnUser, OnId, OnDatabase)
 )]
 async fn read(
     State(state): State<AppState>,
@@ -221,7 +221,7 @@ async fn read(
     security(("login" = [])),
     params(("id" = Uuid, Path)),
     request_body = ItemChange,
-    responses((status = 200, body = Item), OnUser, OnId, OnBody, OnDatabase)
+    responses((status = 200, description = "The item as it is now.", body = Item), OnUser, OnId, OnBody, OnDatabase)
 )]
 async fn change(
     State(state): State<AppState>,
@@ -253,7 +253,7 @@ async fn change(
     tag = "items",
     security(("login" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 204), OnUser, OnId, OnDatabase)
+    responses((status = 204, description = "It is gone."), OnUser, OnId, OnDatabase)
 )]
 async fn delete(
     State(state): State<AppState>,

@@ -77,7 +77,7 @@ struct Account {
     operation_id = "login",
     tag = "login",
     request_body(content = Login, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, body = Token), OnBody, OnDatabase)
+    responses((status = 200, description = "The token.", body = Token), OnBody, OnDatabase)
 )]
 async fn login(
     State(state): State<AppState>,

@@ -45,7 +45,7 @@ pub struct SignUp {
     operation_id = "sign_up",
     tag = "users",
     request_body = SignUp,
-    responses((status = 201, body = User), OnEmail, OnBody, OnDatabase)
+    responses((status = 201, description = "The new user.", body = User), OnEmail, OnBody, OnDatabase)
 )]
 async fn sign_up(
     State(state): State<AppState>,
@@ -73,7 +73,7 @@ async fn sign_up(
     operation_id = "read_me",
     tag = "users",
     security(("login" = [])),
-    responses((status = 200, body = User), OnUser, OnDatabase)
+    responses((status = 200, description = "The caller.", body = User), OnUser, OnDatabase)
 )]
 async fn read(CurrentUser(user): CurrentUser) -> Json<User> {
     Json(user)
@@ -104,7 +104,7 @@ pub struct ProfileChange {
     tag = "users",
     security(("login" = [])),
     request_body = ProfileChange,
-    responses((status = 200, body = User), OnUser, OnEmail, OnBody, OnDatabase)
+    responses((status = 200, description = "The caller as it is now.", body = User), OnUser, OnEmail, OnBody, OnDatabase)
 )]
 async fn change(
     State(state): State<AppState>,
@@ -134,7 +134,7 @@ async fn change(
     operation_id = "delete_me",
     tag = "users",
     security(("login" = [])),
-    responses((status = 204), OnUser, OnSelf, OnDatabase)
+    responses((status = 204, description = "All is gone."), OnUser, OnSelf, OnDatabase)
 )]
 async fn delete(
     State(state): State<AppState>,
@@ -170,7 +170,7 @@ pub struct PasswordChange {
     tag = "users",
     security(("login" = [])),
     request_body = PasswordChange,
-    responses((status = 200, body = Token), OnUser, OnBody, OnDatabase)
+    responses((status = 200, description = "A token that replaces all older ones.", body = Token), OnUser, OnBody, OnDatabase)
 )]
 async fn change_password(
     State(state): State<AppState>,

@@ -44,7 +44,7 @@ pub struct RecoverPassword {
     operation_id = "recover_password",
     tag = "login",
     request_body = RecoverPassword,
-    responses((status = 202, body = Message), OnBody, OnDatabase)
+    responses((status = 202, description = "Whatever can be done is under way.", body = Message), OnBody, OnDatabase)
 )]
 async fn recover(
     State(state): State<AppState>,
@@ -94,7 +94,7 @@ pub struct ResetPassword {
     operation_id = "reset_password",
     tag = "login",
     request_body = ResetPassword,
-    responses((status = 200, body = Message), OnBody, OnDatabase)
+    responses((status = 200, description = "The password is set.", body = Message), OnBody, OnDatabase)
 )]
 async fn reset(
     State(state): State<AppState>,

@@ -38,7 +38,7 @@ pub struct TestEmail {
     tag = "utils",
     security(("login" = [])),
     request_body = TestEmail,
-    responses((status = 200, body = Message), OnSuperuser, OnBody, OnMail, OnDatabase)
+    responses((status = 200, description = "The mail server took the letter.", body = Message), OnSuperuser, OnBody, OnMail, OnDatabase)
 )]
 async fn send(
     State(state): State<AppState>,

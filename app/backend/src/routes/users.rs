@@ -44,7 +44,7 @@ pub struct Users {
     tag = "users",
     security(("login" = [])),
     params(page::Query),
-    responses((status = 200, body = Users), OnSuperuser, OnQuery, OnDatabase)
+    responses((status = 200, description = "A part of the list.", body = Users), OnSuperuser, OnQuery, OnDatabase)
 )]
 async fn list(
     State(state): State<AppState>,
@@ -107,7 +107,7 @@ fn yes() -> bool {
     tag = "users",
     security(("login" = [])),
     request_body = NewUser,
-    responses((status = 201, body = User), OnSuperuser, OnEmail, OnBody, OnDatabase)
+    responses((status = 201, description = "The new user.", body = User), OnSuperuser, OnEmail, OnBody, OnDatabase)
 )]
 async fn create(
     State(state): State<AppState>,
@@ -143,7 +143,7 @@ async fn create(
     tag = "users",
     security(("login" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = User), OnSuperuser, OnId, OnDatabase)
+    responses((status = 200, description = "The user.", body = User), OnSuperuser, OnId, OnDatabase)
 )]
 async fn read(
     State(state): State<AppState>,
@@ -196,7 +196,7 @@ pub struct UserChange {
     security(("login" = [])),
     params(("id" = Uuid, Path)),
     request_body = UserChange,
-    responses((status = 200, body = User), OnSuperuser, OnId, OnEmail, OnBody, OnDatabase)
+    responses((status = 200, description = "The user as it is now.", body = User), OnSuperuser, OnId, OnEmail, OnBody, OnDatabase)
 )]
 async fn change(
     State(state): State<AppState>,
@@ -238,7 +238,7 @@ async fn change(
     tag = "users",
     security(("login" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 204), OnSuperuser, OnId, OnSelf, OnDatabase)
+    responses((status = 204, description = "It is gone."), OnSuperuser, OnId, OnSelf, OnDatabase)
 )]
 async fn delete(
     State(state): State<AppState>,

@@ -7,10 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{
-    problem::{Error, Problem},
-    state::AppState,
-};
+use crate::{openapi::problems::OnDatabase, problem::Error, state::AppState};
 
 /// Probes give up after a second by default, and so does the check: an answer is better than none.
 const CHECK_WITHIN: Duration = Duration::from_secs(1);
@@ -39,8 +36,8 @@ const OK: Json<Health> = Json(Health { status: "ok" });
     path = "/utils/health-check/",
     tag = "utils",
     responses(
-        (status = 200, body = Health),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "They can.", body = Health),
+        OnDatabase,
     )
 )]
 async fn health_check(State(state): State<AppState>) -> Result<Json<Health>, Error> {
@@ -56,7 +53,7 @@ async fn health_check(State(state): State<AppState>) -> Result<Json<Health>, Err
 /// Tells whether the program runs
 ///
 /// Never asks the database: a restart of this program would not heal it.
-#[utoipa::path(get, path = "/utils/live/", tag = "utils", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/utils/live/", tag = "utils", responses((status = 200, description = "It does.", body = Health)))]
 async fn live() -> Json<Health> {
     OK
 }

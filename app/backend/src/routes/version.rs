@@ -28,7 +28,7 @@ pub struct Deployment {
 }
 
 /// Tells what is deployed here
-#[utoipa::path(get, path = "/version", tag = "utils", responses((status = 200, body = Deployment)))]
+#[utoipa::path(get, path = "/version", tag = "utils", responses((status = 200, description = "The deployment.", body = Deployment)))]
 async fn version(State(state): State<AppState>) -> Json<Deployment> {
     let config = &state.config;
     Json(Deployment {

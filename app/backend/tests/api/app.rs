@@ -9,10 +9,7 @@ use axum::{
 };
 use backend::{config::Config, database, http, state::AppState};
 use serde_json::{Value, json};
-use sqlx::{
-    ConnectOptions,
-    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
-};
+use sqlx::{ConnectOptions, PgPool, postgres::PgConnectOptions};
 use tower::ServiceExt;
 
 use crate::{logs, postgres};
@@ -57,12 +54,13 @@ impl App {
             let options = options.await;
             let conn = options.connect().await.unwrap();
             database::migrate(conn).await.unwrap().outcome.unwrap();
-            Self::new(config, pool(options))
+            let db = database::pool_on(options, config.workers);
+            Self::new(config, db)
         }
     }
 
     pub(crate) fn on(options: PgConnectOptions) -> Self {
-        Self::new(config(&[]), pool(options))
+        Self::new(config(&[]), database::pool_on(options, 1))
     }
 
     /// The settings name a server that isn't there.
@@ -256,12 +254,6 @@ pub(crate) fn form(fields: &[(&str, &str)]) -> String {
         .iter()
         .map(|(name, value)| format!("{name}={}", escaped(value)));
     fields.collect::<Vec<_>>().join("&")
-}
-
-fn pool(options: PgConnectOptions) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(4)
-        .connect_lazy_with(options)
 }
 
 pub(crate) fn config(settings: &[(&str, &str)]) -> Config {

@@ -1,9 +1,13 @@
 //! The schema and the first data.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use backend::database;
+use futures::future::join_all;
 use serde_json::json;
 use sqlx::ConnectOptions;
+use tokio::time::timeout;
 
 use crate::{
     app::{App, ITEMS, ME, PASSWORD, ROOT, config, each},
@@ -75,4 +79,56 @@ async fn a_seed_without_a_password_makes_nobody() {
         error.to_string(),
         "FIRST_SUPERUSER_PASSWORD must have 8 to 128 characters"
     );
+}
+
+/// As after a restart of the database: what was open is not, and nobody said so.
+#[tokio::test]
+async fn broken_connections_are_replaced() {
+    let app = App::start().await;
+    let ada = app.user("ada").await;
+    // All that the pool may have, and one more.
+    let many = (0..6).map(|_| ada.get(ITEMS));
+    for answer in join_all(many).await {
+        answer.expect(StatusCode::OK);
+    }
+    let open = app.db.size();
+    let mut admin = postgres::server().connect().await.unwrap();
+    sqlx::query("select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = $1")
+        .bind(app.db.connect_options().get_database())
+        .execute(&mut admin)
+        .await
+        .unwrap();
+    for _ in 0..open {
+        let answer = ada.get(ITEMS).await;
+        if answer.status != StatusCode::OK {
+            answer.problem(StatusCode::SERVICE_UNAVAILABLE);
+        }
+    }
+    ada.get(ITEMS).await.expect(StatusCode::OK);
+}
+
+/// The look at the token and the statement are two moments. The database decides.
+#[tokio::test]
+async fn who_is_deleted_while_adding_an_item_is_logged_out() {
+    let app = App::start().await;
+    let ada = app.user("ada").await;
+    let mut deletion = app.db.begin().await.unwrap();
+    let delete = sqlx::query("delete from users");
+    delete.execute(&mut *deletion).await.unwrap();
+    let waits = async {
+        let waiting = "select exists (select from pg_stat_activity
+                       where datname = current_database() and wait_event_type = 'Lock')";
+        while !sqlx::query_scalar::<_, bool>(waiting)
+            .fetch_one(&app.db)
+            .await
+            .unwrap()
+        {
+            tokio::task::yield_now().await;
+        }
+        deletion.commit().await.unwrap();
+    };
+    let waits = timeout(Duration::from_secs(20), waits);
+    let (answer, waited) = tokio::join!(ada.post(ITEMS, json!({"title": "late"})), waits);
+    waited.expect("the statement does not wait for the deletion");
+    answer.problem(StatusCode::UNAUTHORIZED);
 }

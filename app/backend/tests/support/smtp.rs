@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use mail_parser::MessageParser;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -99,11 +100,11 @@ async fn read(client: &mut BufReader<TcpStream>, to: &str) -> Letter {
         let more = client.read_line(&mut source).await.unwrap();
         assert!(more > 0, "the client hung up within a letter");
     }
-    let mail = mailparse::parse_mail(source.as_bytes()).unwrap();
+    let mail = MessageParser::default().parse(&source).unwrap();
     let to = to.split_once('<').and_then(|(_, to)| to.split_once('>'));
     Letter {
         to: to.unwrap().0.to_owned(),
-        subject: mailparse::MailHeaderMap::get_first_value(&mail.headers[..], "Subject").unwrap(),
-        text: mail.subparts[0].get_body().unwrap(),
+        subject: mail.subject().unwrap().to_owned(),
+        text: mail.body_text(0).unwrap().into_owned(),
     }
 }

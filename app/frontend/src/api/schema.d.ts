@@ -522,6 +522,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A part of the list. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -572,6 +573,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The new item. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -647,6 +649,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The item. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -699,6 +702,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The item as it is now. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -783,6 +787,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is gone. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -831,6 +836,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The token. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -899,6 +905,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Whatever can be done is under way. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -967,6 +974,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The password is set. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1038,6 +1046,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A part of the list. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1097,6 +1106,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The new user. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1188,6 +1198,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The caller. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1225,6 +1236,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description All is gone. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -1273,6 +1285,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The caller as it is now. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1359,6 +1372,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description A token that replaces all older ones. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1436,6 +1450,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The new user. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1511,6 +1526,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The user. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1568,6 +1584,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is gone. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -1636,6 +1653,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The user as it is now. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1736,6 +1754,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description They can. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1744,6 +1763,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description The service can't answer now, but may soon. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1763,6 +1783,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It does. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1786,6 +1807,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The mail server took the letter. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1886,6 +1908,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The deployment. */
             200: {
                 headers: {
                     [name: string]: unknown;
