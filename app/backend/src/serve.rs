@@ -47,10 +47,12 @@ pub async fn run(config: Config, listen: Listen) -> anyhow::Result<()> {
         Some(port) => Some(bind(port).await?),
         None => None,
     };
+    let metrics_address = metrics_listener.as_ref().map(TcpListener::local_addr);
     tracing::info!(
         version = state.config.version,
         environment = state.config.environment.as_str(),
         address = %listener.local_addr()?,
+        metrics = metrics_address.transpose()?.map(tracing::field::display),
         "ready for requests"
     );
     let app = metrics.observe(http::service(state));

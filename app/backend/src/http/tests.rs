@@ -215,3 +215,29 @@ async fn a_body_that_does_not_come_is_the_fault_of_the_client() {
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     assert_eq!(problem_of(response).await["status"], 400);
 }
+
+#[tokio::test]
+async fn a_page_may_send_a_token_and_use_every_method() {
+    let mut config = config();
+    config.cors_origins = vec![HeaderValue::from_static("https://page.example")];
+    let app = shared(Router::new().route("/", get(|| async {})), &config);
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        let preflight = Request::options("/")
+            .header(header::ORIGIN, "https://page.example")
+            .header(header::ACCESS_CONTROL_REQUEST_METHOD, method)
+            .header(
+                header::ACCESS_CONTROL_REQUEST_HEADERS,
+                "authorization, content-type",
+            )
+            .body(Body::empty());
+        let response = app.clone().oneshot(preflight.unwrap()).await.unwrap();
+        let granted = |name| response.headers()[name].to_str().unwrap().to_owned();
+        let methods = granted(header::ACCESS_CONTROL_ALLOW_METHODS);
+        assert!(
+            methods.split(',').any(|m| m == method),
+            "{method}: {methods}"
+        );
+        let headers = granted(header::ACCESS_CONTROL_ALLOW_HEADERS);
+        assert!(headers.contains("authorization") && headers.contains("content-type"));
+    }
+}
