@@ -4,6 +4,8 @@
  * Nothing of it is known when the page is built: one image serves every environment.
  */
 
+import { createContext, useContext } from "react";
+
 export interface Config {
   /** Where the API is, as an origin. Empty when it shares the origin of the page. */
   apiUrl: string;
@@ -13,13 +15,23 @@ export interface Config {
   version: string;
   /** What people call this deployment. */
   projectName: string;
+  /** Where errors are reported; they stay here when it is missing. */
+  sentryDsn?: string;
 }
 
 const ADDRESS = "/config.json";
 
+export const ConfigContext = createContext<Config | null>(null);
+
+export function useConfig(): Config {
+  const config = useContext(ConfigContext);
+  if (!config) throw new Error("There is no ConfigContext above this component.");
+  return config;
+}
+
 /** Loads the config, or throws an error whose message can be shown. */
-export async function loadConfig(): Promise<Config> {
-  const response = await fetch(ADDRESS, { cache: "no-store" }).catch(() => {
+export async function loadConfig(signal?: AbortSignal): Promise<Config> {
+  const response = await fetch(ADDRESS, { cache: "no-store", signal: signal ?? null }).catch(() => {
     throw new Error(`${ADDRESS} can't be reached.`);
   });
   if (!response.ok) {
@@ -47,5 +59,6 @@ function check(values: unknown): Config {
     environment: String(given.environment),
     version: String(given.version),
     projectName: typeof given.projectName === "string" ? given.projectName : "AppStack demo",
+    ...(typeof given.sentryDsn === "string" && { sentryDsn: given.sentryDsn }),
   };
 }

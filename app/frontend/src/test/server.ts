@@ -2,11 +2,9 @@
 
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
-import type { Item, NewItem } from "../api/client";
 import type { Config } from "../config";
 
-export const API = "http://api.test";
-export const ITEMS = `${API}/api/v1/items/`;
+const API = "http://api.test";
 
 export const config: Config = {
   apiUrl: API,
@@ -15,35 +13,17 @@ export const config: Config = {
   projectName: "Shop",
 };
 
+/** The address of a part of the API. */
+export function at(path: string): string {
+  return `${API}/api/v1${path}`;
+}
+
 export const server = setupServer(
-  http.get(`${API}/api/v1/version`, () =>
+  http.get(at("/version"), () =>
     HttpResponse.json({ version: "v1.3.9", environment: "staging", project_name: "Shop" }),
   ),
+  http.get("/config.json", () => HttpResponse.json(config)),
 );
-
-export function item(id: number): Item {
-  return { id, title: `Item ${id}`, description: null, created_at: "2026-01-02T03:04:05Z" };
-}
-
-/** An API with so many items, which can be added to. */
-export function serveItems(count: number): Item[] {
-  const items = Array.from({ length: count }, (_, index) => item(count - index));
-  server.use(
-    http.get(ITEMS, ({ request }) => {
-      const query = new URL(request.url).searchParams;
-      const skip = Number(query.get("skip"));
-      const data = items.slice(skip, skip + Number(query.get("limit")));
-      return HttpResponse.json({ data, count: items.length });
-    }),
-    http.post(ITEMS, async ({ request }) => {
-      const { title, description = null } = (await request.json()) as NewItem;
-      const added = { ...item(items.length + 1), title, description };
-      items.unshift(added);
-      return HttpResponse.json(added, { status: 201 });
-    }),
-  );
-  return items;
-}
 
 /** The answer of an API that says no. */
 export function problem(status: number, detail: string, errors: Record<string, string> = {}) {

@@ -1,0 +1,4 @@
+import { PageHeading } from "../ui/PageHeading";
+export function AdminPage() {
+  return <PageHeading>AdminPage</PageHeading>;
+}

@@ -1,0 +1,4 @@
+import { PageHeading } from "../ui/PageHeading";
+export function DashboardPage() {
+  return <PageHeading>DashboardPage</PageHeading>;
+}

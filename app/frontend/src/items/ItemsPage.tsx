@@ -1,0 +1,4 @@
+import { PageHeading } from "../ui/PageHeading";
+export function ItemsPage() {
+  return <PageHeading>ItemsPage</PageHeading>;
+}

@@ -1,0 +1,38 @@
+/** The heading of a page. It names the page in the tab, and takes the focus when one navigates to it. */
+
+import { useRouter } from "@tanstack/react-router";
+import { type ReactNode, useEffect, useRef } from "react";
+import { hasMoved } from "../app/moves";
+import { useConfig } from "../config";
+import { classes } from "./classes";
+
+interface Props {
+  /** The name of the page in the tab, when it is not the heading itself. */
+  title?: string;
+  className?: string;
+  children: ReactNode;
+}
+
+export function PageHeading({ title, className, children }: Props) {
+  const { projectName } = useConfig();
+  const router = useRouter();
+  const heading = useRef<HTMLHeadingElement>(null);
+
+  // A visit begins at the top of its first page, where the links to skip and to navigate are.
+  useEffect(() => {
+    if (hasMoved(router)) heading.current?.focus();
+  }, [router]);
+
+  return (
+    <>
+      <title>{`${title ?? children} · ${projectName}`}</title>
+      <h1
+        ref={heading}
+        tabIndex={-1}
+        className={classes("text-2xl font-bold tracking-tight wrap-anywhere", className)}
+      >
+        {children}
+      </h1>
+    </>
+  );
+}
