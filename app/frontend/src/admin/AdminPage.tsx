@@ -1,4 +1,150 @@
+/** What superusers see: all users, and whether mail works. */
+
+import { getRouteApi } from "@tanstack/react-router";
+import { ShieldAlert, UserPlus, Users } from "lucide-react";
+import { useCallback, useState } from "react";
+import type { ListPart } from "../api/cache";
+import type { User } from "../api/client";
+import { useMe } from "../api/me";
+import { useUsers } from "../api/users";
+import { listSearch } from "../app/search";
+import { Button, ButtonLink } from "../ui/Button";
+import { classes } from "../ui/classes";
+import { Dialog } from "../ui/Dialog";
+import { Count, List } from "../ui/List";
+import { notify } from "../ui/Notices";
 import { PageHeading } from "../ui/PageHeading";
+import { SearchBox } from "../ui/SearchBox";
+import { State } from "../ui/State";
+import { Time } from "../ui/Time";
+import { TestMail } from "./TestMail";
+import { UserActions } from "./UserActions";
+import { AddUserForm } from "./UserForm";
+
+const route = getRouteApi("/members/admin");
+
+const COLUMNS = [
+  { label: "User" },
+  { label: "Rights", className: "hidden sm:table-cell sm:w-48" },
+  { label: "Since", className: "hidden md:table-cell md:w-36" },
+  { label: "Actions", className: "w-24 text-right" },
+];
+
 export function AdminPage() {
-  return <PageHeading>AdminPage</PageHeading>;
+  return useMe().is_superuser ? <Administration /> : <NotForYou />;
+}
+
+function NotForYou() {
+  return (
+    <div className="card">
+      <PageHeading className="sr-only">Not for you</PageHeading>
+      <State icon={ShieldAlert} title="Only superusers can see this page" isFault>
+        <p className="text-muted">Ask one of them if you need to.</p>
+        <ButtonLink to="/" className="mt-4">
+          Go to the dashboard
+        </ButtonLink>
+      </State>
+    </div>
+  );
+}
+
+function Administration() {
+  const { page = 1, search = "" } = route.useSearch();
+  const navigate = route.useNavigate();
+  const users = useUsers({ page, search });
+  const [isAdding, setAdding] = useState(false);
+
+  const show = useCallback(
+    (part: Partial<ListPart>, how?: { replace: boolean }) =>
+      void navigate({ search: listSearch(part), ...how }),
+    [navigate],
+  );
+  const find = useCallback((text: string) => show({ search: text }, { replace: true }), [show]);
+
+  return (
+    <>
+      <div className="mb-5 flex flex-wrap items-end justify-between gap-4">
+        <div className="grid gap-0.5">
+          <PageHeading>Users</PageHeading>
+          <Count query={users} one="user" many="users" />
+        </div>
+        <Button look="primary" onClick={() => setAdding(true)}>
+          <UserPlus className="size-4" aria-hidden="true" />
+          Add user
+        </Button>
+      </div>
+      <div className="mb-4">
+        <SearchBox label="Search users" value={search} onSearch={find} />
+      </div>
+      <List
+        what="users"
+        query={users}
+        part={{ page, search }}
+        onPart={show}
+        columns={COLUMNS}
+        row={(user) => <Row key={user.id} user={user} />}
+        empty={<State icon={Users} title="Nobody here" />}
+      />
+      <TestMail />
+      <Dialog title="Add user" isOpen={isAdding} onClose={() => setAdding(false)}>
+        <AddUserForm
+          onSaved={({ email }) => {
+            setAdding(false);
+            show({});
+            notify(`${email} was added.`);
+          }}
+        />
+      </Dialog>
+    </>
+  );
+}
+
+function Row({ user }: { user: User }) {
+  const isMe = useMe().id === user.id;
+  return (
+    <tr className="transition-colors hover:bg-sunken/50">
+      <th scope="row" className="px-4 py-3 font-normal">
+        <span className="flex items-center gap-2">
+          <span className="truncate font-medium" title={user.email}>
+            {user.email}
+          </span>
+          {isMe && <Tag look="bg-sunken text-muted">you</Tag>}
+        </span>
+        <span className="block truncate text-sm text-muted">{user.full_name ?? "No name"}</span>
+        <span className="mt-1.5 flex gap-1.5 empty:hidden sm:hidden">
+          <Rights user={user} />
+        </span>
+      </th>
+      <td className="hidden px-4 py-3 sm:table-cell">
+        <span className="flex flex-wrap gap-1.5">
+          <Rights user={user} />
+        </span>
+      </td>
+      <td className="hidden px-4 py-3 text-sm text-muted md:table-cell">
+        <Time at={user.created_at} />
+      </td>
+      <td className="px-3 py-2">
+        <div className="flex justify-end">
+          <UserActions user={user} />
+        </div>
+      </td>
+    </tr>
+  );
+}
+
+function Rights({ user }: { user: User }) {
+  return (
+    <>
+      {user.is_superuser && <Tag look="bg-accent-soft text-accent">Superuser</Tag>}
+      {!user.is_active && <Tag look="bg-warning-soft text-warning">Inactive</Tag>}
+    </>
+  );
+}
+
+function Tag({ look, children }: { look: string; children: string }) {
+  return (
+    <span className={classes("rounded-full px-2 py-0.5 text-xs font-semibold", look)}>
+      {children}
+    </span>
+  );
 }

@@ -12,8 +12,8 @@ export function useItems(part: ListPart) {
 }
 
 /** The newest few, and how many there are in all. */
-export function useLatestItems(limit: number) {
-  return useItemQuery({ skip: 0, limit });
+export function useLatestItems() {
+  return useItemQuery({ skip: 0, limit: 5 });
 }
 
 function useItemQuery(query: { skip: number; limit: number; search?: string }) {

@@ -1,4 +1,114 @@
+/** The list of one's items: search it, add to it, change and delete. */
+
+import { getRouteApi } from "@tanstack/react-router";
+import { ListPlus, Plus } from "lucide-react";
+import { useCallback, useState } from "react";
+import type { ListPart } from "../api/cache";
+import type { Item } from "../api/client";
+import { useItems } from "../api/items";
+import { listSearch } from "../app/search";
+import { Button } from "../ui/Button";
+import { Dialog } from "../ui/Dialog";
+import { Count, List } from "../ui/List";
+import { notify } from "../ui/Notices";
 import { PageHeading } from "../ui/PageHeading";
+import { SearchBox } from "../ui/SearchBox";
+import { State } from "../ui/State";
+import { Time } from "../ui/Time";
+import { ItemActions } from "./ItemActions";
+import { ItemForm } from "./ItemForm";
+
+const route = getRouteApi("/members/items");
+
+const COLUMNS = [
+  { label: "Title" },
+  { label: "Description", className: "hidden md:table-cell md:w-2/5" },
+  { label: "Added", className: "hidden sm:table-cell sm:w-36" },
+  { label: "Actions", className: "w-24 text-right" },
+];
+
 export function ItemsPage() {
-  return <PageHeading>ItemsPage</PageHeading>;
+  const { page = 1, search = "" } = route.useSearch();
+  const navigate = route.useNavigate();
+  const items = useItems({ page, search });
+  const [isAdding, setAdding] = useState(false);
+
+  const show = useCallback(
+    (part: Partial<ListPart>, how?: { replace: boolean }) =>
+      void navigate({ search: listSearch(part), ...how }),
+    [navigate],
+  );
+  const find = useCallback((text: string) => show({ search: text }, { replace: true }), [show]);
+
+  const addButton = (
+    <Button look="primary" onClick={() => setAdding(true)}>
+      <Plus className="size-4" aria-hidden="true" />
+      Add item
+    </Button>
+  );
+  return (
+    <>
+      <div className="mb-5 flex flex-wrap items-end justify-between gap-4">
+        <div className="grid gap-0.5">
+          <PageHeading>Items</PageHeading>
+          <Count query={items} one="item" many="items" />
+        </div>
+        {addButton}
+      </div>
+      <div className="mb-4">
+        <SearchBox label="Search items" value={search} onSearch={find} />
+      </div>
+      <List
+        what="items"
+        query={items}
+        part={{ page, search }}
+        onPart={show}
+        columns={COLUMNS}
+        row={(item) => <Row key={item.id} item={item} />}
+        empty={
+          <State icon={ListPlus} title="Nothing here yet">
+            <p className="text-muted">Add your first item, and it will show up here.</p>
+          </State>
+        }
+      />
+      <Dialog title="Add item" isOpen={isAdding} onClose={() => setAdding(false)}>
+        <ItemForm
+          onSaved={({ title }) => {
+            setAdding(false);
+            // The newest comes first, so that is where to look for it.
+            show({});
+            notify(`“${title}” was added.`);
+          }}
+        />
+      </Dialog>
+    </>
+  );
+}
+
+function Row({ item }: { item: Item }) {
+  return (
+    <tr className="transition-colors hover:bg-sunken/50">
+      <th scope="row" className="px-4 py-3 font-medium">
+        <span className="line-clamp-2 wrap-anywhere" title={item.title}>
+          {item.title}
+        </span>
+        {item.description && (
+          <span className="mt-0.5 line-clamp-2 text-sm font-normal text-muted wrap-anywhere md:hidden">
+            {item.description}
+          </span>
+        )}
+      </th>
+      <td className="hidden px-4 py-3 text-muted md:table-cell">
+        <span className="line-clamp-2 wrap-anywhere">{item.description ?? "–"}</span>
+      </td>
+      <td className="hidden px-4 py-3 text-sm text-muted sm:table-cell">
+        <Time at={item.created_at} />
+      </td>
+      <td className="px-3 py-2">
+        <div className="flex justify-end">
+          <ItemActions item={item} />
+        </div>
+      </td>
+    </tr>
+  );
 }

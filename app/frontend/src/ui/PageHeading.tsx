@@ -36,3 +36,8 @@ export function PageHeading({ title, className, children }: Props) {
     </>
   );
 }
+
+/** For when what had the focus is gone, or the page shows something else at the same address. */
+export function focusHeading() {
+  document.querySelector<HTMLElement>("h1")?.focus();
+}
