@@ -25,9 +25,9 @@ const route = getRouteApi("/members/admin");
 
 const COLUMNS = [
   { label: "User" },
-  { label: "Rights", className: "hidden sm:table-cell sm:w-48" },
+  { label: "Role", className: "hidden sm:table-cell sm:w-48" },
   { label: "Since", className: "hidden md:table-cell md:w-36" },
-  { label: "Actions", className: "w-24 text-right" },
+  { label: "Actions", isLabelHidden: true, className: "w-15" },
 ];
 
 export function AdminPage() {
@@ -37,8 +37,7 @@ export function AdminPage() {
 function NotForYou() {
   return (
     <div className="card">
-      <PageHeading className="sr-only">Not for you</PageHeading>
-      <State icon={ShieldAlert} title="Only superusers can see this page" isFault>
+      <State icon={ShieldAlert} title="Only superusers can see this page" isFault isPage>
         <p className="text-muted">Ask one of them if you need to.</p>
         <ButtonLink to="/" className="mt-4">
           Go to the dashboard
@@ -111,19 +110,19 @@ function Row({ user }: { user: User }) {
           {isMe && <Tag look="bg-sunken text-muted">you</Tag>}
         </span>
         <span className="block truncate text-sm text-muted">{user.full_name ?? "No name"}</span>
-        <span className="mt-1.5 flex gap-1.5 empty:hidden sm:hidden">
-          <Rights user={user} />
+        <span className="flex gap-1.5 sm:hidden">
+          <Role user={user} />
         </span>
       </th>
       <td className="hidden px-4 py-3 sm:table-cell">
         <span className="flex flex-wrap gap-1.5">
-          <Rights user={user} />
+          <Role user={user} />
         </span>
       </td>
       <td className="hidden px-4 py-3 text-sm text-muted md:table-cell">
         <Time at={user.created_at} />
       </td>
-      <td className="px-3 py-2">
+      <td className="py-2 pr-3">
         <div className="flex justify-end">
           <UserActions user={user} />
         </div>
@@ -132,10 +131,14 @@ function Row({ user }: { user: User }) {
   );
 }
 
-function Rights({ user }: { user: User }) {
+function Role({ user }: { user: User }) {
   return (
     <>
-      {user.is_superuser && <Tag look="bg-accent-soft text-accent">Superuser</Tag>}
+      {user.is_superuser ? (
+        <Tag look="bg-accent-soft text-accent">Superuser</Tag>
+      ) : (
+        <Tag look="bg-sunken text-muted max-sm:hidden">Member</Tag>
+      )}
       {!user.is_active && <Tag look="bg-warning-soft text-warning">Inactive</Tag>}
     </>
   );
@@ -143,7 +146,7 @@ function Rights({ user }: { user: User }) {
 
 function Tag({ look, children }: { look: string; children: string }) {
   return (
-    <span className={classes("rounded-full px-2 py-0.5 text-xs font-semibold", look)}>
+    <span className={classes("rounded-full px-2 py-0.5 text-xs font-semibold max-sm:mt-1.5", look)}>
       {children}
     </span>
   );

@@ -33,14 +33,12 @@ function Picture() {
     <div className="hidden place-items-center overflow-hidden bg-panel lg:grid">
       <svg viewBox="0 0 400 400" aria-hidden="true" className="w-full max-w-2xl">
         {LAYERS.map(({ y, opacity }) => (
-          <g key={y} transform={`translate(200 ${y})`} opacity={opacity}>
-            <path d="M0 -70 140 0 0 70 -140 0z" className="fill-panel-layer" />
-            <path d="M-140 0 0 70 140 0v14L0 84l-140-70z" className="fill-panel-edge" />
-            <path
-              d="M0 -70 140 0 0 70 -140 0z"
-              className="fill-none stroke-panel-line"
-              strokeWidth="1"
-            />
+          <g key={y} transform={`translate(200 ${y})`}>
+            <path d="M0 -70 140 0v14L0 84l-140-70V0z" className="fill-panel" />
+            <g opacity={opacity}>
+              <path d="M-140 0 0 70 140 0v14L0 84l-140-70z" className="fill-panel-edge" />
+              <path d="M0 -70 140 0 0 70 -140 0z" className="fill-panel-layer stroke-panel-line" />
+            </g>
           </g>
         ))}
       </svg>

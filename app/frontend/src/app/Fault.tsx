@@ -43,16 +43,18 @@ export function PageFault({ error }: { error: unknown }) {
 
 function Fault({ title, children }: { title: string; children: ReactNode }) {
   return (
-    <div role="alert" className="m-auto flex max-w-md flex-col items-center p-6 text-center">
+    <main className="m-auto flex max-w-md flex-col items-center p-6 text-center">
       <title>{title}</title>
       <span className="mb-4 grid size-14 place-items-center rounded-full bg-danger-soft text-danger">
         <TriangleAlert className="size-7" aria-hidden="true" strokeWidth={1.75} />
       </span>
-      <h1 className="mb-2 text-xl font-bold tracking-tight">{title}</h1>
-      <div className="text-muted">{children}</div>
+      <div role="alert">
+        <h1 className="mb-2 text-xl font-bold tracking-tight">{title}</h1>
+        <div className="text-muted">{children}</div>
+      </div>
       <Button look="primary" className="mt-6" onClick={() => window.location.reload()}>
         Reload
       </Button>
-    </div>
+    </main>
   );
 }

@@ -23,12 +23,14 @@ function Frame() {
   return (
     <MeContext value={me.data ?? null}>
       <SkipLink />
-      <header className="sticky top-0 z-20 flex h-16 items-center justify-between gap-4 border-b border-line bg-surface/95 px-4 backdrop-blur md:px-6">
-        <Brand />
-        {me.data && <AccountMenu />}
+      <header className="sticky top-0 z-20 border-b border-line bg-surface/95 backdrop-blur">
+        <div className="mx-auto flex h-16 max-w-7xl items-center justify-between gap-4 px-4 md:px-7">
+          <Brand />
+          {me.data && <AccountMenu />}
+        </div>
       </header>
       <div className="mx-auto grid w-full max-w-7xl flex-1 md:grid-cols-[14rem_minmax(0,1fr)]">
-        {me.data ? <Navigation /> : <div />}
+        {me.data ? <Navigation /> : <div className="hidden md:block" />}
         <div className="flex min-w-0 flex-col px-4 pb-20 md:px-8 md:pb-6">
           <main id="content" tabIndex={-1} className="flex-1 py-6 md:py-9">
             {me.data ? (
@@ -36,6 +38,7 @@ function Frame() {
             ) : me.isError ? (
               <div className="card">
                 <Failure
+                  isPage
                   title="Your account can't be loaded"
                   error={me.error}
                   isRetrying={me.isFetching}

@@ -6,7 +6,7 @@ import { PageHeading } from "../ui/PageHeading";
 
 export function NotFound() {
   return (
-    <div className="m-auto flex max-w-md flex-col items-center p-6 text-center">
+    <main className="m-auto flex max-w-md flex-col items-center p-6 text-center">
       <span className="mb-4 grid size-14 place-items-center rounded-full bg-accent-soft text-accent">
         <Compass className="size-7" aria-hidden="true" strokeWidth={1.75} />
       </span>
@@ -15,6 +15,6 @@ export function NotFound() {
       <ButtonLink to="/" look="primary" className="mt-6">
         Go to the dashboard
       </ButtonLink>
-    </div>
+    </main>
   );
 }

@@ -122,6 +122,8 @@ export function createSiteRouter(history?: RouterHistory) {
     defaultPendingComponent: Pending,
     defaultErrorComponent: PageFault,
     defaultNotFoundComponent: NotFound,
+    // On its own, not within the page whose address the unknown one begins with.
+    notFoundMode: "root",
     scrollRestoration: true,
   });
   watchMoves(router);

@@ -38,7 +38,11 @@ interface Loadable<T> {
 
 function shown<T>({ data, isError }: Loadable<T>, show: (data: T) => string): ReactNode {
   if (data !== undefined) return show(data);
-  return isError ? "unknown" : <Bar className="my-1.5 h-5 w-12" />;
+  return isError ? (
+    <span className="text-lg text-muted">unknown</span>
+  ) : (
+    <Bar className="my-1.5 h-5 w-12" />
+  );
 }
 
 interface FigureProps {

@@ -24,7 +24,7 @@ const COLUMNS = [
   { label: "Title" },
   { label: "Description", className: "hidden md:table-cell md:w-2/5" },
   { label: "Added", className: "hidden sm:table-cell sm:w-36" },
-  { label: "Actions", className: "w-24 text-right" },
+  { label: "Actions", isLabelHidden: true, className: "w-15" },
 ];
 
 export function ItemsPage() {
@@ -104,7 +104,7 @@ function Row({ item }: { item: Item }) {
       <td className="hidden px-4 py-3 text-sm text-muted sm:table-cell">
         <Time at={item.created_at} />
       </td>
-      <td className="px-3 py-2">
+      <td className="py-2 pr-3">
         <div className="flex justify-end">
           <ItemActions item={item} />
         </div>

@@ -34,16 +34,15 @@ export function Dialog({ title, isOpen, onClose, children }: DialogProps) {
       <Base.Portal>
         <Base.Backdrop className={BACKDROP} />
         <Base.Popup className={classes(POPUP, "sm:max-w-lg")}>
-          <div className="mb-5 flex items-center justify-between gap-4">
-            <Base.Title className={TITLE}>{title}</Base.Title>
-            <Base.Close
-              aria-label="Close"
-              className="-m-2 grid size-10 place-items-center rounded-lg text-muted hover:bg-sunken hover:text-ink"
-            >
-              <X className="size-5" aria-hidden="true" />
-            </Base.Close>
-          </div>
+          <Base.Title className={classes(TITLE, "mr-10 mb-5")}>{title}</Base.Title>
           {children}
+          {/* Last, so that the focus begins in the form. */}
+          <Base.Close
+            aria-label="Close"
+            className="absolute top-3.5 right-3.5 grid size-10 place-items-center rounded-lg text-muted hover:bg-sunken hover:text-ink sm:top-4.5 sm:right-4.5"
+          >
+            <X className="size-5" aria-hidden="true" />
+          </Base.Close>
         </Base.Popup>
       </Base.Portal>
     </Base.Root>

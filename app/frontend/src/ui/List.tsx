@@ -12,6 +12,8 @@ import { Failure, State } from "./State";
 
 interface Column {
   label: string;
+  /** The label is for those who don't see what the column holds. */
+  isLabelHidden?: boolean;
   className?: string;
 }
 
@@ -74,9 +76,9 @@ export function List<T>({ what, query, part, onPart, columns, row, empty }: Prop
       <table aria-hidden={query.isPending || undefined} className="w-full table-fixed text-left">
         <thead className="border-b border-line bg-sunken/60 text-[0.8125rem] text-muted">
           <tr>
-            {columns.map(({ label, className }) => (
+            {columns.map(({ label, isLabelHidden, className }) => (
               <th key={label} scope="col" className={classes("px-4 py-2.5 font-medium", className)}>
-                {label}
+                <span className={isLabelHidden ? "sr-only" : undefined}>{label}</span>
               </th>
             ))}
           </tr>

@@ -20,7 +20,8 @@ export function Menu({ label, trigger, triggerClass, children }: MenuProps) {
       <Base.Trigger aria-label={label} className={triggerClass}>
         {trigger}
       </Base.Trigger>
-      <Base.Portal>
+      {/* Within the page's landmark, where those who go from landmark to landmark find it. */}
+      <Base.Portal container={document.getElementById("content")}>
         <Base.Positioner align="end" sideOffset={6} className="z-40">
           <Base.Popup className="min-w-44 max-w-[calc(100vw-2rem)] origin-(--transform-origin) rounded-xl border border-line bg-surface p-1.5 shadow-raised transition duration-100 outline-none data-ending-style:scale-97 data-ending-style:opacity-0 data-starting-style:scale-97 data-starting-style:opacity-0">
             {children}

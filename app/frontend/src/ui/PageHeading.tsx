@@ -9,11 +9,12 @@ import { classes } from "./classes";
 interface Props {
   /** The name of the page in the tab, when it is not the heading itself. */
   title?: string;
+  isSmall?: boolean;
   className?: string;
   children: ReactNode;
 }
 
-export function PageHeading({ title, className, children }: Props) {
+export function PageHeading({ title, isSmall = false, className, children }: Props) {
   const { projectName } = useConfig();
   const router = useRouter();
   const heading = useRef<HTMLHeadingElement>(null);
@@ -29,7 +30,11 @@ export function PageHeading({ title, className, children }: Props) {
       <h1
         ref={heading}
         tabIndex={-1}
-        className={classes("text-2xl font-bold tracking-tight wrap-anywhere", className)}
+        className={classes(
+          "font-bold tracking-tight wrap-anywhere",
+          isSmall ? "text-lg" : "text-2xl",
+          className,
+        )}
       >
         {children}
       </h1>

@@ -41,7 +41,7 @@ export function SearchBox({ label, value, onSearch }: Props) {
         maxLength={255}
         value={text}
         onChange={(event) => setText(event.target.value)}
-        className="h-10 w-full rounded-lg border border-field/60 bg-surface pr-3 pl-9 text-base transition-colors placeholder:text-muted hover:border-field focus-visible:border-accent focus-visible:outline-offset-0 sm:text-sm"
+        className="[&::-webkit-search-cancel-button]:grayscale h-10 w-full rounded-lg border border-field bg-surface pr-3 pl-9 text-base transition-colors placeholder:text-muted hover:border-ink/60 focus-visible:border-accent focus-visible:outline-offset-0 sm:text-sm"
       />
     </search>
   );

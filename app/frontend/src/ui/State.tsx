@@ -5,16 +5,19 @@ import type { ReactNode } from "react";
 import { describe } from "../api/client";
 import { Button } from "./Button";
 import { classes } from "./classes";
+import { PageHeading } from "./PageHeading";
 
 interface Props {
   icon: LucideIcon;
   title: string;
   /** What went wrong is told in another colour than what is merely empty. */
   isFault?: boolean;
+  /** It is all that the page shows. */
+  isPage?: boolean;
   children?: ReactNode;
 }
 
-export function State({ icon: Icon, title, isFault = false, children }: Props) {
+export function State({ icon: Icon, title, isFault = false, isPage = false, children }: Props) {
   return (
     <div className="flex flex-col items-center gap-1.5 px-6 py-14 text-center">
       <span
@@ -25,7 +28,11 @@ export function State({ icon: Icon, title, isFault = false, children }: Props) {
       >
         <Icon className="size-6" aria-hidden="true" strokeWidth={1.75} />
       </span>
-      <p className="text-base font-semibold">{title}</p>
+      {isPage ? (
+        <PageHeading isSmall>{title}</PageHeading>
+      ) : (
+        <p className="text-base font-semibold">{title}</p>
+      )}
       {children}
     </div>
   );
@@ -33,16 +40,17 @@ export function State({ icon: Icon, title, isFault = false, children }: Props) {
 
 interface FailureProps {
   title: string;
+  isPage?: boolean;
   error: Error;
   isRetrying: boolean;
   onRetry: () => void;
 }
 
 /** Something could not be loaded: why, and a way to try again. */
-export function Failure({ title, error, isRetrying, onRetry }: FailureProps) {
+export function Failure({ title, isPage = false, error, isRetrying, onRetry }: FailureProps) {
   return (
     <div role="alert">
-      <State icon={TriangleAlert} title={title} isFault>
+      <State icon={TriangleAlert} title={title} isFault isPage={isPage}>
         <p className="max-w-prose text-muted">{describe(error)}</p>
         <Button className="mt-4" busy={isRetrying} onClick={onRetry}>
           Retry

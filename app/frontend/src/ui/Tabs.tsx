@@ -15,13 +15,13 @@ export function Tabs<T extends string>({ label, tabs, value, onChange }: Props<T
     <Base.Root value={value} onValueChange={onChange}>
       <Base.List
         aria-label={label}
-        className="mb-6 flex gap-1 overflow-x-auto border-b border-line [scrollbar-width:none]"
+        className="mb-6 flex sm:gap-2 overflow-x-auto border-b border-line [scrollbar-width:none]"
       >
         {tabs.map(({ value, label }) => (
           <Base.Tab
             key={value}
             value={value}
-            className="-mb-px shrink-0 rounded-t-md border-b-2 border-transparent px-3 py-2.5 text-sm font-medium text-muted transition-colors hover:text-ink focus-visible:-outline-offset-2 data-active:border-accent data-active:text-ink"
+            className="-mb-px shrink-0 rounded-t-md border-b-2 border-transparent px-2 py-2.5 text-sm font-medium text-muted transition-colors hover:text-ink focus-visible:-outline-offset-2 data-active:border-accent data-active:text-ink"
           >
             {label}
           </Base.Tab>
