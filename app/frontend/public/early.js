@@ -15,18 +15,22 @@ try {
 window.addEventListener(
   "error",
   ({ target }) => {
-    const isAsset = target instanceof HTMLScriptElement || target instanceof HTMLLinkElement;
-    const root = document.getElementById("root");
-    if (!isAsset || root?.hasChildNodes()) return;
-    const isSecondTry = performance.getEntriesByType("navigation")[0]?.type === "reload";
-    if (!isSecondTry) {
+    const isOfDocument = target instanceof Element && target.matches("script, [rel=stylesheet]");
+    if (!isOfDocument || document.getElementById("root")?.hasChildNodes()) return;
+    const [visit] = performance.getEntriesByType("navigation");
+    if (visit?.type !== "reload") {
       window.location.reload();
       return;
     }
     const message = document.createElement("p");
     message.setAttribute("role", "alert");
     message.textContent = "A part of this page is missing right now. Reload it in a moment.";
-    document.body.replaceChildren(message);
+    const reload = document.createElement("button");
+    reload.textContent = "Reload";
+    reload.onclick = () => window.location.reload();
+    document.body.replaceChildren(message, reload);
+    Object.assign(document.body.style, { padding: "20vh 1rem", font: "1rem system-ui" });
+    document.body.style.textAlign = "center";
   },
   true,
 );

@@ -110,7 +110,7 @@ function Row({ user }: { user: User }) {
           {isMe && <Tag look="bg-sunken text-muted">you</Tag>}
         </span>
         <span className="block truncate text-sm text-muted">{user.full_name ?? "No name"}</span>
-        <span className="flex gap-1.5 sm:hidden">
+        <span className="flex gap-1.5 *:mt-1.5 sm:hidden">
           <Role user={user} />
         </span>
       </th>
@@ -146,7 +146,7 @@ function Role({ user }: { user: User }) {
 
 function Tag({ look, children }: { look: string; children: string }) {
   return (
-    <span className={classes("rounded-full px-2 py-0.5 text-xs font-semibold max-sm:mt-1.5", look)}>
+    <span className={classes("rounded-full px-2 py-0.5 text-xs font-semibold", look)}>
       {children}
     </span>
   );

@@ -17,6 +17,11 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, State> {
 
   override render() {
     const { caught } = this.state;
-    return caught ? <PageFault error={caught.error} /> : this.props.children;
+    if (!caught) return this.props.children;
+    return (
+      <main className="m-auto">
+        <PageFault error={caught.error} />
+      </main>
+    );
   }
 }

@@ -7,9 +7,11 @@ import { Button } from "../ui/Button";
 /** The site can't start, since it doesn't know where its API is. */
 export function StartFault({ message }: { message: string }) {
   return (
-    <Fault title="This page can't start">
-      <p>It could not load its settings: {message}</p>
-    </Fault>
+    <main className="m-auto">
+      <Fault title="This page can't start">
+        <p>It could not load its settings: {message}</p>
+      </Fault>
+    </main>
   );
 }
 
@@ -43,7 +45,7 @@ export function PageFault({ error }: { error: unknown }) {
 
 function Fault({ title, children }: { title: string; children: ReactNode }) {
   return (
-    <main className="m-auto flex max-w-md flex-col items-center p-6 text-center">
+    <div className="m-auto flex max-w-md flex-col items-center p-6 text-center">
       <title>{title}</title>
       <span className="mb-4 grid size-14 place-items-center rounded-full bg-danger-soft text-danger">
         <TriangleAlert className="size-7" aria-hidden="true" strokeWidth={1.75} />
@@ -55,6 +57,6 @@ function Fault({ title, children }: { title: string; children: ReactNode }) {
       <Button look="primary" className="mt-6" onClick={() => window.location.reload()}>
         Reload
       </Button>
-    </main>
+    </div>
   );
 }
