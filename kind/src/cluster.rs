@@ -260,6 +260,11 @@ impl Cluster {
             "cluster {0} is up with other ports: `cargo xtask down --name {0}` first",
             self.name
         );
+        ensure!(
+            self.ports()?.mail != 0,
+            "cluster {0} was made before the mail catcher was published: `cargo xtask down --name {0}` first",
+            self.name
+        );
         Ok(())
     }
 

@@ -14,10 +14,12 @@
 //! ports and provisions volumes. If one of them ends, the node ends and its log says why. When the first process is
 //! killed, the kernel takes all the rest with it: `down` has only the cluster's folder and control groups to remove.
 //!
-//! [`machine`] says in one sentence what a machine lacks, [`progress`] shows what goes on, `lock` lets runs that meet do
-//! the same thing once, and `kind/README.md` tells what to look at when something fails.
+//! [`machine`] says in one sentence what a machine lacks, [`browser`] finds one for the stories of the pages,
+//! [`progress`] shows what goes on, `lock` lets runs that meet do the same thing once, and `kind/README.md` tells what to
+//! look at when something fails.
 
 pub mod api;
+pub mod browser;
 pub mod cluster;
 mod command;
 pub mod content;

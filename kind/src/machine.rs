@@ -161,7 +161,11 @@ fn missing_packages() -> Vec<&'static str> {
     missing
 }
 
-async fn install(packages: &[&str], progress: &Progress) -> Result<()> {
+/// Installs Debian packages.
+///
+/// # Errors
+/// When this is not root on Debian, or a package cannot be installed.
+pub(crate) async fn install(packages: &[&str], progress: &Progress) -> Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
@@ -184,7 +188,8 @@ async fn install(packages: &[&str], progress: &Progress) -> Result<()> {
     Ok(())
 }
 
-fn can_install() -> bool {
+/// Whether packages can be installed: by root on Debian or what is made of it.
+pub(crate) fn can_install() -> bool {
     geteuid().is_root() && is_there("apt-get")
 }
 
@@ -200,8 +205,15 @@ fn is_there(name: &str) -> bool {
     if name.starts_with('/') {
         return Path::new(name).exists();
     }
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&folders).any(|folder| folder.join(name).is_file())
+    on_path(name).is_some()
+}
+
+/// Where a program is on the path.
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
 }
 
 /// The program whose hidden command `node` is a native node: `xtask`, which a test finds beside its own folder.

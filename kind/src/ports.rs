@@ -23,6 +23,9 @@ pub struct Ports {
     pub frontend: u16,
     /// The backend of the demo.
     pub backend: u16,
+    /// The pages of the demo's mail catcher. A cluster from before it was published has none, but can be taken down.
+    #[serde(default)]
+    pub mail: u16,
 }
 
 /// One published port.
@@ -42,6 +45,7 @@ impl Ports {
         traefik: 8090,
         frontend: 5173,
         backend: 8000,
+        mail: 1080,
     };
 
     /// The ports of a block that begins here.
@@ -53,12 +57,13 @@ impl Ports {
             traefik: base + 2,
             frontend: base + 3,
             backend: base + 4,
+            mail: base + 5,
         }
     }
 
     /// Each port with the `NodePort` that it leads to.
     #[must_use]
-    pub const fn published(&self) -> [Published; 5] {
+    pub const fn published(&self) -> [Published; 6] {
         [
             Published {
                 host: self.https,
@@ -79,6 +84,10 @@ impl Ports {
             Published {
                 host: self.backend,
                 node: 30800,
+            },
+            Published {
+                host: self.mail,
+                node: 31080,
             },
         ]
     }

@@ -1,6 +1,8 @@
 //! Programs built from Go modules, once per user: `kind/native/<folder>/go.mod` pins a version, and what it builds is
 //! kept under a hash of everything that decides its content. Runs none of them.
 
+mod pages;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -21,6 +23,8 @@ pub struct Tool {
     pub packages: &'static [&'static str],
     /// Values that the linker puts into variables, such as the version a program prints.
     pub variables: &'static [(&'static str, &'static str)],
+    /// The module whose web pages have to be made before it is built.
+    pub pages_of: Option<&'static str>,
 }
 
 /// What a Kubernetes program says of itself.
@@ -43,6 +47,7 @@ pub const KUBERNETES: Tool = Tool {
         "k8s.io/kubernetes/cmd/kubelet",
     ],
     variables: KUBERNETES_VERSION,
+    pages_of: None,
 };
 
 /// The command line of Kubernetes; apart from the node's programs since it is wanted with Docker too.
@@ -51,6 +56,7 @@ pub const KUBECTL: Tool = Tool {
     folder: "kubernetes",
     packages: &["k8s.io/kubernetes/cmd/kubectl"],
     variables: KUBERNETES_VERSION,
+    pages_of: None,
 };
 
 /// The API server's store. Its package ends in a major version, so the program is named `server`.
@@ -66,6 +72,15 @@ pub const TRAEFIK: Tool = Tool {
         "github.com/traefik/traefik/v3/pkg/version.Version",
         "v3.6.0",
     )],
+    pages_of: None,
+};
+/// Catches the mail of local stacks and shows it.
+pub const MAILPIT: Tool = Tool {
+    name: "mailpit",
+    folder: "mailpit",
+    packages: &["github.com/axllent/mailpit"],
+    variables: &[("github.com/axllent/mailpit/config.Version", "v1.27.11")],
+    pages_of: Some("github.com/axllent/mailpit"),
 };
 /// Installs charts.
 pub const HELM: Tool = plain("helm", &["helm.sh/helm/v3/cmd/helm"]);
@@ -82,6 +97,7 @@ pub const fn plain(name: &'static str, packages: &'static [&'static str]) -> Too
         folder: name,
         packages,
         variables: &[],
+        pages_of: None,
     }
 }
 
@@ -131,8 +147,16 @@ impl Tool {
             std::fs::remove_dir_all(&unfinished)?;
         }
         std::fs::create_dir_all(&unfinished)?;
+        let copy = folder.with_extension("source");
+        let source = match self.pages_of {
+            Some(module) => {
+                pages::make(self, module, &copy).await?;
+                copy.clone()
+            }
+            None => self.source(),
+        };
         let mut go = Command::new("go");
-        go.current_dir(self.source())
+        go.current_dir(source)
             .env("CGO_ENABLED", "0")
             .env("GOWORK", "off");
         go.args([
@@ -147,6 +171,9 @@ impl Tool {
         go.arg(&unfinished).args(self.packages);
         // A failed build leaves its folder behind for the next one to sweep.
         command::output(&mut go).await?;
+        if copy.exists() {
+            std::fs::remove_dir_all(copy)?;
+        }
         std::fs::rename(&unfinished, folder)?;
         Ok(())
     }
@@ -187,6 +214,7 @@ impl Tool {
         content::add_folder(&mut hash, &self.source())?;
         hash.update(self.linker_flags());
         hash.update(self.packages.join(" "));
+        hash.update(self.pages_of.unwrap_or_default());
         hash.update(std::env::consts::ARCH);
         Ok(content::short(hash))
     }
@@ -199,7 +227,7 @@ mod tests {
     #[test]
     fn each_tool_has_its_own_key() {
         let tools = [
-            KUBERNETES, KUBECTL, ETCD, COREDNS, TRAEFIK, HELM, KIND, PAUSE,
+            KUBERNETES, KUBECTL, ETCD, COREDNS, TRAEFIK, HELM, KIND, PAUSE, MAILPIT,
         ];
         let mut keys: Vec<String> = tools.iter().map(|tool| tool.key().unwrap()).collect();
         keys.sort();

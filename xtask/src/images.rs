@@ -32,10 +32,11 @@ impl Images {
 /// Builds everything that the demo runs and loads it. Gives the key of the operator's image, which changes with its
 /// content.
 pub(crate) async fn provide(cluster: &Cluster, progress: &Progress) -> Result<String> {
-    let (programs, (), ()) = tokio::try_join!(
+    let (programs, (), (), ()) = tokio::try_join!(
         programs(progress),
         pages(progress),
-        cluster.provide(standin::POSTGRES_TAG, progress)
+        cluster.provide(standin::POSTGRES_TAG, progress),
+        cluster.provide(standin::MAILPIT_TAG, progress)
     )?;
     let images = images(&programs)?;
     for image in &images {
@@ -114,7 +115,8 @@ async fn pages(progress: &Progress) -> Result<()> {
     let folder = folders::in_repository("app/frontend");
     // Beside the pages and not among them, since all of those are published.
     let record = folder.join("node_modules/.pages");
-    let sources = content::key_of(&folder, &["node_modules", "dist", "test-results"])?;
+    let no_part = ["node_modules", "dist", "e2e", "playwright.config.ts"];
+    let sources = content::key_of(&folder, &no_part)?;
     let known = std::fs::read_to_string(&record).unwrap_or_default();
     if known == sources && folder.join("dist/index.html").exists() {
         return Ok(());

@@ -11,7 +11,7 @@ use crate::Named;
 pub(crate) struct Up {
     #[command(flatten)]
     cluster: Named,
-    /// The first of five ports on 127.0.0.1 to publish, instead of the usual ones
+    /// The first of six ports on 127.0.0.1 to publish, instead of the usual ones
     #[arg(long)]
     port_base: Option<u16>,
 }

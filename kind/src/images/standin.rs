@@ -20,20 +20,41 @@ pub const POSTGRES_TAG: &str = "docker.io/library/postgres:18";
 /// What the frontend is built on.
 pub const NGINX_TAG: &str = "docker.io/nginxinc/nginx-unprivileged:1.29";
 
-/// The images of the cluster itself: name, folder of the Dockerfile, program.
-const PROGRAMS: [(&str, &str, Tool); 3] = [
-    (PAUSE_TAG, "pause", tools::PAUSE),
-    (
-        "registry.k8s.io/coredns/coredns:v1.13.1",
-        "coredns",
-        tools::COREDNS,
-    ),
-    (
-        "docker.io/library/traefik:v3.6.0",
-        "traefik",
-        tools::TRAEFIK,
-    ),
+/// The mail catcher, as `manifests/local-mail.yaml` runs it.
+pub const MAILPIT_TAG: &str = "docker.io/axllent/mailpit:v1.27.11";
+
+/// An image that holds one program.
+#[derive(Debug)]
+struct Program {
+    tag: &'static str,
+    folder: &'static str,
+    tool: Tool,
+}
+
+/// The images of the cluster itself.
+const OF_THE_NODE: [Program; 3] = [
+    Program {
+        tag: PAUSE_TAG,
+        folder: "pause",
+        tool: tools::PAUSE,
+    },
+    Program {
+        tag: "registry.k8s.io/coredns/coredns:v1.13.1",
+        folder: "coredns",
+        tool: tools::COREDNS,
+    },
+    Program {
+        tag: "docker.io/library/traefik:v3.6.0",
+        folder: "traefik",
+        tool: tools::TRAEFIK,
+    },
 ];
+
+const MAILPIT: Program = Program {
+    tag: MAILPIT_TAG,
+    folder: "mailpit",
+    tool: tools::MAILPIT,
+};
 
 /// The Debian release that base images are made of, and what all of them leave out.
 const SUITE: &str = "bookworm";
@@ -81,10 +102,8 @@ const BASES: [Base; 2] = [
 /// When a program or an image cannot be built.
 pub async fn of_the_node(progress: &Progress) -> Result<Vec<Built>> {
     let mut built = Vec::new();
-    for (tag, folder, tool) in PROGRAMS {
-        let context = tool.build(progress).await?;
-        let image = Image::new(tag, dockerfile(folder), context).of_content(tool.key()?);
-        built.push(buildah::build(&image, progress).await?);
+    for program in OF_THE_NODE {
+        built.push(program.build(progress).await?);
     }
     Ok(built)
 }
@@ -94,6 +113,9 @@ pub async fn of_the_node(progress: &Progress) -> Result<Vec<Built>> {
 /// # Errors
 /// When it cannot be built.
 pub async fn of_name(tag: &str, progress: &Progress) -> Result<Option<Built>> {
+    if tag == MAILPIT.tag {
+        return MAILPIT.build(progress).await.map(Some);
+    }
     let Some(base) = base(tag) else {
         return Ok(None);
     };
@@ -125,6 +147,15 @@ fn base(tag: &str) -> Option<&'static Base> {
 
 fn dockerfile(folder: &str) -> PathBuf {
     folders::in_kind("images").join(folder).join("Dockerfile")
+}
+
+impl Program {
+    async fn build(&self, progress: &Progress) -> Result<Built> {
+        let context = self.tool.build(progress).await?;
+        let image =
+            Image::new(self.tag, dockerfile(self.folder), context).of_content(self.tool.key()?);
+        buildah::build(&image, progress).await
+    }
 }
 
 impl Base {

@@ -120,7 +120,7 @@ async fn a_second_up_changes_nothing(cluster: &Cluster) -> Result<()> {
 
 async fn every_published_port_answers(cluster: &Cluster) -> Result<()> {
     let ports = cluster.ports()?;
-    // The other two belong to Services that the demo brings.
+    // The others belong to Services that the demo brings.
     for port in [ports.https, ports.http, ports.traefik] {
         let answer = tokio::net::TcpStream::connect(("127.0.0.1", port)).await;
         answer.with_context(|| format!("nothing listens on port {port}"))?;
