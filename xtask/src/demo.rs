@@ -1,21 +1,22 @@
 //! `cargo xtask demo`: from nothing to a web application over HTTPS on a local cluster, proved by using it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+mod proof;
+
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use appstack_operator::api::{AppStack, AppStackStatus, ConditionType};
 use clap::Args;
-use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use local_cluster::{Cluster, Options, Progress, folders};
-use serde_json::{Value, json};
 
 use crate::{Named, images, install};
 
 /// Where the demo lives.
 const NAMESPACE: &str = "shop";
 const STACK: &str = "shop";
+/// Who may do everything in it, as `kind/stack-local.yaml` says.
+const SUPERUSER: &str = "admin@example.com";
 /// How long the stack may take to become ready: several times what it takes on two cores.
 const DEADLINE: Duration = Duration::from_mins(5);
 /// How often the stack is looked at while it rolls out.
@@ -37,7 +38,7 @@ impl Demo {
         install::operator(&cluster, &operator, &progress).await?;
         apply(&cluster, &progress).await?;
         let status = ready(&cluster, &progress).await?;
-        prove(&cluster, &status, &progress).await?;
+        proof::prove(&cluster, &status, &progress).await?;
         tell(&cluster, &status, &progress)
     }
 }
@@ -54,7 +55,11 @@ async fn apply(cluster: &Cluster, progress: &Progress) -> Result<()> {
         Ok(())
     };
     kubectl(&["create", "namespace", NAMESPACE]).await?;
-    for file in ["manifests/local-ports.yaml", "stack-local.yaml"] {
+    for file in [
+        "manifests/local-ports.yaml",
+        "manifests/local-mail.yaml",
+        "stack-local.yaml",
+    ] {
         let file = folders::in_kind(file).display().to_string();
         kubectl(&["apply", "--namespace", NAMESPACE, "--filename", &file]).await?;
     }
@@ -110,78 +115,6 @@ fn condition(status: &AppStackStatus, type_: ConditionType) -> Option<&str> {
     Some(found.status.as_str())
 }
 
-/// Writes a row and reads it through the public address, with the certificate checked.
-async fn prove(cluster: &Cluster, status: &AppStackStatus, progress: &Progress) -> Result<()> {
-    let part = progress.part("write and read a row over HTTPS");
-    let urls = status.urls.clone().context("the stack has no address")?;
-    let client = client(cluster).await?;
-    let items = format!("{}/api/v1/items/", urls.api);
-    let title = format!("Made by the demo at {}", std::process::id());
-    // The ingress controller learns of a new route a moment after it was made.
-    let site = answered(|| client.get(&urls.dashboard).send()).await?;
-    ensure!(
-        site.contains("<div id=\"root\">"),
-        "{} does not serve the site",
-        urls.dashboard
-    );
-    let config: Value = client
-        .get(format!("{}/config.json", urls.dashboard))
-        .send()
-        .await?
-        .json()
-        .await?;
-    ensure!(
-        config["apiUrl"] == json!(urls.api),
-        "/config.json names another API: {config}"
-    );
-    answered(|| client.post(&items).json(&json!({"title": title})).send()).await?;
-    let listed = answered(|| client.get(&items).send()).await?;
-    ensure!(
-        listed.contains(&title),
-        "the row that was written is not there: {listed}"
-    );
-    part.done(&items);
-    Ok(())
-}
-
-/// A client that trusts the stack's own authority, and finds its host names on this machine.
-async fn client(cluster: &Cluster) -> Result<reqwest::Client> {
-    let secrets: Api<Secret> = Api::namespaced(cluster.client().await?, NAMESPACE);
-    let secret = secrets
-        .get("shop-edge-ca")
-        .await
-        .context("the stack has no certificate authority")?;
-    let authority = secret
-        .data
-        .and_then(|mut it| it.remove("tls.crt"))
-        .context("shop-edge-ca holds no certificate")?;
-    let port = cluster.https_port()?;
-    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    Ok(reqwest::Client::builder()
-        .tls_certs_only([reqwest::Certificate::from_pem(&authority.0)?])
-        .no_proxy()
-        .resolve("dashboard.localhost", here)
-        .resolve("api.localhost", here)
-        .timeout(Duration::from_secs(5))
-        .build()?)
-}
-
-/// The text of a good answer; a bad one is asked for again for a while.
-async fn answered<F>(ask: impl Fn() -> F) -> Result<String>
-where
-    F: Future<Output = reqwest::Result<reqwest::Response>>,
-{
-    let started = Instant::now();
-    loop {
-        let answer = async { ask().await?.error_for_status()?.text().await }.await;
-        match answer {
-            Ok(text) => return Ok(text),
-            Err(error) if started.elapsed() > Duration::from_secs(20) => return Err(error.into()),
-            Err(_) => tokio::time::sleep(LOOK).await,
-        }
-    }
-}
-
 fn tell(cluster: &Cluster, status: &AppStackStatus, progress: &Progress) -> Result<()> {
     let urls = status.urls.clone().unwrap_or_default();
     let ports = cluster.ports()?;
@@ -198,8 +131,12 @@ Ready after {}. It goes on running:
   site                 {}
   API                  {}
   its documentation    {}
+  its mail             http://localhost:{}
   without TLS          http://localhost:{} and http://localhost:{}
   Traefik              http://localhost:{}/api/overview
+
+Log in as {SUPERUSER}, with the password that was generated:
+  kubectl -n {NAMESPACE} get secret shop-generated -o jsonpath='{{.data.FIRST_SUPERUSER_PASSWORD}}' | base64 -d
 
 The certificate is self-signed: the browser asks once, or import the authority:
   kubectl -n {NAMESPACE} get secret shop-edge-ca -o jsonpath='{{.data.ca\\.crt}}' | base64 -d > ca.crt
@@ -210,6 +147,7 @@ Remove it:     cargo xtask down{named}",
         urls.dashboard,
         urls.api,
         urls.docs,
+        ports.mail,
         ports.frontend,
         ports.backend,
         ports.traefik,

@@ -1,0 +1,164 @@
+//! Proves that the demo works by using it as the superuser does: in a browser, or where there is none by the API. Either
+//! way over HTTPS, with the certificate checked. Never says the password.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use appstack_operator::api::{AppStackStatus, Urls};
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use local_cluster::{Cluster, Progress, browser, folders};
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::{LOOK, NAMESPACE, SUPERUSER};
+use crate::images;
+
+/// Makes sure that everything answers, and that the superuser can log in, add an item and see it.
+pub(super) async fn prove(
+    cluster: &Cluster,
+    status: &AppStackStatus,
+    progress: &Progress,
+) -> Result<()> {
+    let urls = status.urls.clone().context("the stack has no address")?;
+    let client = client(cluster).await?;
+    everything_answers(cluster, &urls, &client).await?;
+    let password = secret(cluster, "shop-generated", "FIRST_SUPERUSER_PASSWORD").await?;
+    if let Some(browser) = browser::find() {
+        images::dependencies(progress).await?;
+        let part = progress.part("log in and add an item in a browser");
+        let picture = in_browser(cluster, &urls, &browser, &password).await?;
+        part.done(&picture);
+    } else {
+        progress
+            .say("there is no browser here (`chromium` or `google-chrome`), so the API has to do");
+        let part = progress.part("log in and add an item over HTTPS");
+        by_api(&urls, &client, &password).await?;
+        part.done(&urls.api);
+    }
+    Ok(())
+}
+
+/// The ingress controller learns of a new route a moment after it was made.
+async fn everything_answers(cluster: &Cluster, urls: &Urls, client: &Client) -> Result<()> {
+    let site = answered(|| client.get(&urls.dashboard).send()).await?;
+    ensure!(
+        site.contains("<div id=\"root\">"),
+        "{} does not serve the site",
+        urls.dashboard
+    );
+    let config = format!("{}/config.json", urls.dashboard);
+    let config: Value = serde_json::from_str(&answered(|| client.get(&config).send()).await?)?;
+    ensure!(
+        config["apiUrl"] == json!(urls.api),
+        "/config.json names another API: {config}"
+    );
+    let version = format!("{}/api/v1/version", urls.api);
+    answered(|| client.get(&version).send()).await?;
+    let mail = format!("http://127.0.0.1:{}/readyz", cluster.ports()?.mail);
+    answered(|| client.get(&mail).send()).await?;
+    Ok(())
+}
+
+/// Tells the browser's story of the demo, and gives the picture that it took.
+async fn in_browser(
+    cluster: &Cluster,
+    urls: &Urls,
+    browser: &Path,
+    password: &str,
+) -> Result<String> {
+    let results = folders::in_repository("target/demo");
+    std::fs::create_dir_all(&results)?;
+    let certificate = results.join("certificate.pem");
+    std::fs::write(
+        &certificate,
+        secret(cluster, "shop-edge-tls", "tls.crt").await?,
+    )?;
+    let mut playwright = Command::new("npx");
+    playwright
+        .current_dir(folders::in_repository("app/frontend"))
+        .args(["playwright", "test", "--project", "demo"])
+        .env("SITE_URL", &urls.dashboard)
+        .env("API_URL", &urls.api)
+        .env("CERTIFICATE", &certificate)
+        .env("SUPERUSER", SUPERUSER)
+        .env("SUPERUSER_PASSWORD", password)
+        .env("CHROMIUM", browser)
+        .env("RESULTS", &results);
+    let output = playwright.output().await.context("npx is missing")?;
+    // What is typed into a field is part of what a failure says.
+    let said = String::from_utf8_lossy(&output.stdout).replace(password, "(password)");
+    ensure!(
+        output.status.success(),
+        "the demo does not work in a browser; traces are in {}:\n{said}",
+        results.display()
+    );
+    Ok(results.join("items.png").display().to_string())
+}
+
+async fn by_api(urls: &Urls, client: &Client, password: &str) -> Result<()> {
+    let login = format!("{}/api/v1/login/access-token", urls.api);
+    let form = [("username", SUPERUSER), ("password", password)];
+    let token = answered(|| client.post(&login).form(&form).send()).await?;
+    let token: Value = serde_json::from_str(&token)?;
+    let token = token["access_token"]
+        .as_str()
+        .context("the login gave no token")?;
+    let items = format!("{}/api/v1/items/", urls.api);
+    let title = format!("Made by the demo at {}", std::process::id());
+    let item = json!({"title": title});
+    answered(|| client.post(&items).bearer_auth(token).json(&item).send()).await?;
+    let listed = answered(|| client.get(&items).bearer_auth(token).send()).await?;
+    ensure!(
+        listed.contains(&title),
+        "the item that was added is not in the list"
+    );
+    Ok(())
+}
+
+/// A client that trusts the stack's own authority, and finds its host names on this machine.
+async fn client(cluster: &Cluster) -> Result<Client> {
+    let authority = secret(cluster, "shop-edge-ca", "tls.crt").await?;
+    let port = cluster.https_port()?;
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    Ok(Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(authority.as_bytes())?])
+        .no_proxy()
+        .resolve("dashboard.localhost", here)
+        .resolve("api.localhost", here)
+        .timeout(Duration::from_secs(5))
+        .build()?)
+}
+
+/// A text value of a Secret of the demo.
+async fn secret(cluster: &Cluster, name: &str, key: &str) -> Result<String> {
+    let secrets: Api<Secret> = Api::namespaced(cluster.client().await?, NAMESPACE);
+    let secret = secrets
+        .get(name)
+        .await
+        .with_context(|| format!("the stack has no Secret {name}"))?;
+    let value = secret
+        .data
+        .and_then(|mut it| it.remove(key))
+        .with_context(|| format!("{name} has no {key}"))?;
+    Ok(String::from_utf8(value.0)?)
+}
+
+/// The text of a good answer; a bad one is asked for again for a while.
+async fn answered<F>(ask: impl Fn() -> F) -> Result<String>
+where
+    F: Future<Output = reqwest::Result<reqwest::Response>>,
+{
+    let started = Instant::now();
+    loop {
+        let answer = async { ask().await?.error_for_status()?.text().await }.await;
+        match answer {
+            Ok(text) => return Ok(text),
+            Err(error) if started.elapsed() > Duration::from_secs(20) => return Err(error.into()),
+            Err(_) => tokio::time::sleep(LOOK).await,
+        }
+    }
+}
