@@ -122,10 +122,19 @@ async fn fast(count: &mut Count) -> Result<()> {
 
 async fn web(count: &mut Count) -> Result<()> {
     images::dependencies(&Progress::new()).await?;
-    let mut npm = Command::new("npm");
-    npm.current_dir(folders::in_repository("app/frontend"))
-        .args(["run", "check"]);
-    counted(&mut npm, count).await
+    let in_pages = |program: &str, words: &[&str]| {
+        let mut command = Command::new(program);
+        command
+            .current_dir(folders::in_repository("app/frontend"))
+            .args(words);
+        command
+    };
+    plain(&mut in_pages(
+        "npx",
+        &["tsc", "--noEmit", "--project", "e2e"],
+    ))
+    .await?;
+    counted(&mut in_pages("npm", &["run", "check"]), count).await
 }
 
 /// How many stories there are.

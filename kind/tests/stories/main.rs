@@ -16,6 +16,7 @@
 )]
 
 mod bad_specs;
+mod browser;
 mod changed_secret;
 mod database_down;
 mod deletion;

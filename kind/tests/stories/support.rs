@@ -33,7 +33,7 @@ const AT_ONCE: usize = 3;
 /// The cluster that the stories are told on.
 const CLUSTER: &str = "APPSTACK_CLUSTER";
 
-/// Stories read, those that disturb the operator write: they must be alone.
+/// Stories read, those that disturb the operator or the machine write: they must be alone.
 static OPERATOR: RwLock<()> = RwLock::new(());
 
 /// Tells a story that leaves the operator in peace.
@@ -44,7 +44,7 @@ pub(crate) fn story(name: &str, body: impl AsyncFnOnce(&World)) {
     tell(&cluster, name, body);
 }
 
-/// Tells a story that disturbs the operator, alone.
+/// Tells a story that disturbs the operator or takes the whole machine, alone.
 pub(crate) fn disturbing_story(name: &str, body: impl AsyncFnOnce(&World)) {
     let Some(cluster) = cluster(name) else { return };
     let _alone = OPERATOR.write().unwrap_or_else(PoisonError::into_inner);
