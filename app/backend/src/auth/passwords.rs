@@ -70,12 +70,10 @@ impl Passwords {
         password: SecretString,
         hash: Option<String>,
     ) -> Result<Outcome, Error> {
-        let nobody = self.nobody.clone();
-        self.run(move || match hash {
-            Some(hash) => verify(&password, &hash),
-            None => verify(&password, &nobody).map(|_| Outcome::Wrong),
-        })
-        .await
+        let (is_there, nobody) = (hash.is_some(), self.nobody.clone());
+        let outcome = self.run(move || verify(&password, hash.as_deref().unwrap_or(&nobody)));
+        let outcome = outcome.await?;
+        Ok(if is_there { outcome } else { Outcome::Wrong })
     }
 
     async fn run<T: Send + 'static>(
@@ -164,6 +162,29 @@ mod tests {
         }
         let broken = passwords.verify("right".into(), Some("right".into())).await;
         assert!(matches!(broken, Err(Error::Internal(_))));
+    }
+
+    #[tokio::test]
+    async fn who_is_not_there_costs_the_same_work() {
+        let passwords = Passwords::new(1).unwrap();
+        let hash = PasswordHash::new(&passwords.nobody).unwrap();
+        assert!(is_current(&hash).unwrap());
+        // That hash is what is worked on: a broken one breaks it, and even its password is wrong.
+        let nobody = "broken".into();
+        let broken = Passwords {
+            nobody,
+            ..passwords
+        };
+        let outcome = broken.verify("any".into(), None).await;
+        assert!(matches!(outcome, Err(Error::Internal(_))));
+        let nobody = hash_of("known").into();
+        let known = Passwords { nobody, ..broken };
+        let outcome = known.verify("known".into(), None).await;
+        assert_eq!(outcome.unwrap(), Outcome::Wrong);
+    }
+
+    fn hash_of(password: &str) -> String {
+        hash(&password.into()).unwrap()
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use backend::database;
 use futures::future::join_all;
 use serde_json::json;
-use sqlx::ConnectOptions;
+use sqlx::{ConnectOptions, PgPool, PgTransaction};
 use tokio::time::timeout;
 
 use crate::{
@@ -52,6 +52,48 @@ async fn a_seed_makes_the_first_superuser_once_even_when_two_run_at_once() {
     assert_eq!(me["is_superuser"], true);
     let items = root.get(ITEMS).await.expect(StatusCode::OK);
     assert_eq!(each(&items, "title"), [json!("Welcome to Shop")]);
+}
+
+/// By a transaction that is as far as another seed may be.
+#[tokio::test]
+async fn a_seed_gives_way_to_one_that_was_faster() {
+    let app = App::start().await;
+    let mut faster = app.db.begin().await.unwrap();
+    sqlx::query(
+        "insert into users (id, email, password_hash) values (gen_random_uuid(), $1, 'first')",
+    )
+    .bind(ROOT)
+    .execute(&mut *faster)
+    .await
+    .unwrap();
+    let mut conn = app.db.acquire().await.unwrap();
+    let seed = database::seed(&mut conn, &app.state.config);
+    let (made, ()) = tokio::join!(seed, commit_when_one_waits(faster, &app.db));
+    assert!(!made.unwrap());
+    let users: Vec<(String, bool)> =
+        sqlx::query_as("select password_hash, is_superuser from users")
+            .fetch_all(&app.db)
+            .await
+            .unwrap();
+    assert_eq!(users, [("first".to_owned(), false)]);
+}
+
+/// Commits when a statement of another connection waits for it.
+async fn commit_when_one_waits(transaction: PgTransaction<'_>, db: &PgPool) {
+    let waiting = "select exists (select from pg_stat_activity
+                   where datname = current_database() and wait_event_type = 'Lock')";
+    let waits = async {
+        while !sqlx::query_scalar::<_, bool>(waiting)
+            .fetch_one(db)
+            .await
+            .unwrap()
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = timeout(Duration::from_secs(20), waits).await;
+    waited.expect("no statement waits for the transaction");
+    transaction.commit().await.unwrap();
 }
 
 #[tokio::test]
@@ -115,20 +157,7 @@ async fn who_is_deleted_while_adding_an_item_is_logged_out() {
     let mut deletion = app.db.begin().await.unwrap();
     let delete = sqlx::query("delete from users");
     delete.execute(&mut *deletion).await.unwrap();
-    let waits = async {
-        let waiting = "select exists (select from pg_stat_activity
-                       where datname = current_database() and wait_event_type = 'Lock')";
-        while !sqlx::query_scalar::<_, bool>(waiting)
-            .fetch_one(&app.db)
-            .await
-            .unwrap()
-        {
-            tokio::task::yield_now().await;
-        }
-        deletion.commit().await.unwrap();
-    };
-    let waits = timeout(Duration::from_secs(20), waits);
-    let (answer, waited) = tokio::join!(ada.post(ITEMS, json!({"title": "late"})), waits);
-    waited.expect("the statement does not wait for the deletion");
+    let late = ada.post(ITEMS, json!({"title": "late"}));
+    let (answer, ()) = tokio::join!(late, commit_when_one_waits(deletion, &app.db));
     answer.problem(StatusCode::UNAUTHORIZED);
 }

@@ -56,10 +56,10 @@ async fn a_refusal_does_not_tell_what_was_wrong() {
     );
 }
 
-/// By structure: who is not there goes through the same queue of the same work as who is. When it is full,
-/// some of either are turned away.
+/// By structure: whether there is such a user or not, a guess goes through the same queue. When it is full,
+/// some of either are turned away. That the work is the same is tested where it is done.
 #[tokio::test]
-async fn a_guess_costs_the_same_work_whether_there_is_such_a_user_or_not() {
+async fn too_many_guesses_are_turned_away_whether_there_is_such_a_user_or_not() {
     let app = App::start().await;
     app.user("ada").await;
     for email in ["ada@example.com", "nobody@example.com"] {
