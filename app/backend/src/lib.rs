@@ -2,7 +2,8 @@
 //!
 //! `cli` reads the command and the `config`, and `serve` answers requests until it is told to stop.
 //! `openapi` joins the `routes` with their description, and `http` adds what every request shares. A route
-//! file holds a `router()` beside its handlers; what a handler needs comes from `state`. Whatever goes
+//! file holds a `router()` beside its handlers; what a handler needs comes from `state`. `auth` knows who
+//! calls, `rules` what fields may hold, and `user` what more than one route does with users. Whatever goes
 //! wrong becomes a `problem`, the only shape of error that leaves the program. `database` opens the
 //! pool, migrates and seeds.
 //!
