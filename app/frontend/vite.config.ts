@@ -19,6 +19,8 @@ export default defineConfig({
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: "src/test/setup.ts",
     restoreMocks: true,
+    // A busy machine takes its time.
+    testTimeout: 20_000,
     unstubGlobals: true,
   },
 });

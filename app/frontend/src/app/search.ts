@@ -1,34 +1,42 @@
-/** What the addresses of pages may say after the question mark; anything else is left out. */
+/**
+ * What the addresses of pages may say after the question mark. Each function names all of its keys, also those that are
+ * undefined: the router takes what it is not told of as it stands in the address.
+ */
 
 import type { ListPart } from "../api/cache";
 
 type Given = Record<string, unknown>;
+type Said<T> = { [Key in keyof T]?: T[Key] | undefined };
 
 /** `?page=2&search=milk`; what is as usual is not said. */
-export function listSearch(given: Given): Partial<ListPart> {
+export function listSearch(given: Given): Said<ListPart> {
   const page = Number(given.page);
-  const search = textOf(given.search);
-  return { ...(Number.isSafeInteger(page) && page > 1 && { page }), ...(search && { search }) };
+  return {
+    page: Number.isSafeInteger(page) && page > 1 ? page : undefined,
+    search: textOf(given.search),
+  };
 }
 
 export const TABS = ["profile", "password", "appearance", "account"] as const;
 export type Tab = (typeof TABS)[number];
 
-export function settingsSearch(given: Given): { tab?: Tab } {
-  const tab = TABS.find((tab) => tab === given.tab);
-  return tab ? { tab } : {};
+export function settingsSearch(given: Given): Said<{ tab: Tab }> {
+  return { tab: TABS.find((tab) => tab === given.tab) };
 }
 
-export interface LoginSearch {
+interface Login {
   /** Where to go after. */
-  from?: string;
+  from: string;
   /** The password was just set anew. */
-  reset?: true;
+  reset: true;
 }
 
-export function loginSearch(given: Given): LoginSearch {
+export function loginSearch(given: Given): Said<Login> {
   const from = textOf(given.from);
-  return { ...(isOurs(from) && { from }), ...(given.reset === true && { reset: true }) };
+  return {
+    from: from && isOurs(from) ? from : undefined,
+    reset: given.reset === true || undefined,
+  };
 }
 
 /** Whether this is a place of this site: an address such as `//evil.test` would lead away from it. */
@@ -37,6 +45,7 @@ function isOurs(address: string): boolean {
 }
 
 /** The router reads `?search=12` as a number. */
-function textOf(value: unknown): string {
-  return typeof value === "string" || typeof value === "number" ? String(value) : "";
+function textOf(value: unknown): string | undefined {
+  const text = typeof value === "string" || typeof value === "number" ? String(value) : "";
+  return text || undefined;
 }
