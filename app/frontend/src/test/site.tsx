@@ -37,13 +37,15 @@ export function inAnotherTab(key: string, newValue: string | null) {
 /** Counts reloads, since the tests have no browser that could do one. */
 export function watchReloads() {
   const reload = vi.fn();
-  const location = new Proxy(window.location, {
-    get(target, name) {
+  const { location } = window;
+  // Not a proxy of the location itself, whose methods nobody may replace.
+  const stub = new Proxy({} as Location, {
+    get(_, name) {
       if (name === "reload") return reload;
-      const value = Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
+      const value = Reflect.get(location, name, location);
+      return typeof value === "function" ? value.bind(location) : value;
     },
   });
-  vi.stubGlobal("location", location);
+  vi.stubGlobal("location", stub);
   return reload;
 }
