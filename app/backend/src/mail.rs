@@ -6,7 +6,7 @@
 pub mod letters;
 mod smtp;
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt::Display, future::ready, sync::Arc, time::Duration};
 
 use lettre::Message;
 use prometheus_client::metrics::{counter::Counter, family::Family};
@@ -86,6 +86,15 @@ impl Mailer {
     /// Sends the letter in the background: returns at once, tries again when that can help, and logs a
     /// letter that was given up.
     pub fn send(&self, letter: Letter) {
+        self.send_made(ready(Ok::<_, Infallible>(Some(letter))));
+    }
+
+    /// The same for a letter that is yet to be made, if at all: that happens in the background too, and the
+    /// end of the program waits for it.
+    pub fn send_made<E: Display>(
+        &self,
+        making: impl Future<Output = Result<Option<Letter>, E>> + Send + 'static,
+    ) {
         if self.0.under_way.len() >= UNDER_WAY_MAX {
             self.0.count("failed");
             tracing::error!("a letter was not sent: too many are under way");
@@ -93,6 +102,11 @@ impl Mailer {
         }
         let inner = Arc::clone(&self.0);
         self.0.under_way.spawn(async move {
+            let letter = match making.await {
+                Ok(Some(letter)) => letter,
+                Ok(None) => return,
+                Err(error) => return tracing::error!(%error, "a letter was not made"),
+            };
             if let Err(error) = inner.insist(&letter).await {
                 tracing::error!(%error, "a letter was not sent");
             }

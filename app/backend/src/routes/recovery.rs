@@ -12,7 +12,7 @@ use super::message::Message;
 use crate::{
     auth::Purpose,
     extract::Json,
-    mail::letters,
+    mail::{Letter, letters},
     openapi::problems::{OnBody, OnDatabase},
     problem::Error,
     rules::{self, Fields},
@@ -37,7 +37,7 @@ pub struct RecoverPassword {
 
 /// Mails a link to set a new password
 ///
-/// The answer is the same whether there is such a user or not.
+/// The answer is the same whether there is such a user or not. One account gets one letter a minute.
 #[utoipa::path(
     post,
     path = "/password-recovery/",
@@ -53,26 +53,31 @@ async fn recover(
     let mut fields = Fields::default();
     let email = fields.take("email", rules::email(&lost.email));
     fields.done()?;
-    let account =
-        sqlx::query_as("select id, token_version from users where email = $1 and is_active")
-            .bind(&email)
-            .fetch_optional(&state.db)
-            .await?;
-    if let Some((user, version)) = account {
+    let user = sqlx::query_scalar("select id from users where email = $1 and is_active")
+        .bind(&email)
+        .fetch_optional(&state.db)
+        .await?;
+    if let Some(user) = user {
         // Beside the answer, which comes as soon as for an address that nobody has.
-        tokio::spawn(async move { mail_link(&state, user, version, &email) });
+        let mailer = state.mailer.clone();
+        mailer.send_made(async move { letter(&state, user, &email).await });
     }
     let message = "If there is an account for that address, a link is on its way.";
     Ok((StatusCode::ACCEPTED, Json(message.into())))
 }
 
-fn mail_link(state: &AppState, user: Uuid, version: i64, email: &str) {
-    match state.tokens.issue(Purpose::Reset, user, version) {
-        Ok(token) => state
-            .mailer
-            .send(letters::reset_password(&state.config, email, &token)),
-        Err(error) => tracing::error!(%error, "no link was made"),
-    }
+/// The letter with the link. A minute has to pass between two to one account: others can ask for them too.
+async fn letter(state: &AppState, user: Uuid, email: &str) -> Result<Option<Letter>, Error> {
+    let version = sqlx::query_scalar(
+        "update users set link_mailed_at = now()
+         where id = $1 and is_active and link_mailed_at > now() - interval '1 minute' is not true
+         returning token_version",
+    );
+    let Some(version) = version.bind(user).fetch_optional(&state.db).await? else {
+        return Ok(None);
+    };
+    let token = state.tokens.issue(Purpose::Reset, user, version)?;
+    Ok(Some(letters::reset_password(&state.config, email, &token)))
 }
 
 /// The token of the link, and the new password.
