@@ -69,7 +69,7 @@ export interface paths {
         put?: never;
         /**
          * Mails a link to set a new password
-         * @description The answer is the same whether there is such a user or not.
+         * @description The answer is the same whether there is such a user or not. One account gets one letter a minute.
          */
         post: operations["recover_password"];
         delete?: never;
