@@ -241,3 +241,27 @@ async fn a_page_may_send_a_token_and_use_every_method() {
         assert!(headers.contains("authorization") && headers.contains("content-type"));
     }
 }
+
+#[tokio::test]
+async fn a_long_answer_is_compressed_for_who_takes_it() {
+    let long = async || axum::Json(vec!["the same again"; 500]);
+    let app = app(Router::new()
+        .route("/long", get(long))
+        .route("/short", get(async || axum::Json("short"))));
+    let length = async |path: &str, encoding: &'static str| {
+        let request = Request::get(path).header(header::ACCEPT_ENCODING, encoding);
+        let response = app
+            .clone()
+            .oneshot(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap();
+        let encoded = response.headers().contains_key(header::CONTENT_ENCODING);
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (encoded, body.len())
+    };
+    let (encoded, plain) = length("/long", "identity").await;
+    assert!(!encoded);
+    let (encoded, packed) = length("/long", "gzip").await;
+    assert!(encoded && packed * 10 < plain, "{packed} of {plain}");
+    assert_eq!(length("/short", "gzip").await, (false, 7));
+}

@@ -114,3 +114,55 @@ fn is_token(word: &str) -> bool {
         && word.bytes().any(|b| b.is_ascii_alphabetic())
         && Uuid::try_parse(word).is_err()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lets_somebody_in_or_names_a_person_is_taken_out() {
+        for (text, scrubbed) in [
+            (
+                "no user <me@example.com>, sorry",
+                "no user <[address]>, sorry",
+            ),
+            (
+                "Key (email)=(me@example.com) exists",
+                "Key (email)=([address]) exists",
+            ),
+            (
+                "see https://page.example/reset-password#token=eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
+                "see https://page.example/reset-password#token=[token]",
+            ),
+            ("Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "Bearer [token]"),
+            (
+                "postgresql://me:secret@db:5432/app failed",
+                "[address] failed",
+            ),
+        ] {
+            assert_eq!(scrubbed_text(text), scrubbed);
+        }
+    }
+
+    #[test]
+    fn what_helps_to_find_the_fault_stays() {
+        for text in [
+            "called `Option::unwrap()` on a `None` value",
+            "index out of bounds: the len is 3 but the index is 99",
+            "app/backend/src/routes/items.rs:157:48",
+            "row 01932b1c-7a7e-7cc3-98c4-dc0c0c07398f is gone",
+            "relation \"a_rather_long_name_of_a_relation\" does not exist",
+        ] {
+            assert_eq!(scrubbed_text(text), text);
+        }
+    }
+
+    #[test]
+    fn fields_are_scrubbed_at_any_depth() {
+        let mut value =
+            serde_json::json!({"a": ["me@example.com", 7], "b": {"c": "me@example.com"}});
+        scrub(&mut value);
+        let scrubbed = serde_json::json!({"a": ["[address]", 7], "b": {"c": "[address]"}});
+        assert_eq!(value, scrubbed);
+    }
+}
