@@ -10,11 +10,13 @@ use std::{convert::Infallible, fmt::Display, future::ready, sync::Arc, time::Dur
 
 use lettre::Message;
 use prometheus_client::metrics::{counter::Counter, family::Family};
+use sentry::{Hub, SentryFutureExt};
 use tokio::{
     sync::Semaphore,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 pub use letters::Letter;
 pub use smtp::Error;
@@ -101,7 +103,7 @@ impl Mailer {
             return;
         }
         let inner = Arc::clone(&self.0);
-        self.0.under_way.spawn(async move {
+        let sending = async move {
             let letter = match making.await {
                 Ok(Some(letter)) => letter,
                 Ok(None) => return,
@@ -110,7 +112,11 @@ impl Mailer {
             if let Err(error) = inner.insist(&letter).await {
                 tracing::error!(%error, "a letter was not sent");
             }
-        });
+        };
+        // What is logged and reported of it carries the id of the request that it is for.
+        let reports = Hub::new_from_top(Hub::current());
+        let sending = sending.in_current_span().bind_hub(reports);
+        self.0.under_way.spawn(sending);
     }
 
     /// Sends the letter and waits until the mail server has taken it. Tries once, and at once: somebody

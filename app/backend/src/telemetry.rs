@@ -2,7 +2,10 @@
 
 mod reports;
 
-use std::panic;
+use std::{
+    io::{self, IsTerminal},
+    panic,
+};
 
 use sentry::{ClientInitGuard, integrations::tracing::ErrorLayer};
 use tracing_subscriber::{
@@ -20,7 +23,7 @@ pub struct Telemetry {
 /// Sends the log to standard output, in the format that the settings ask for. What is logged as an error
 /// is reported as well, where the settings name a place; a panic is logged as an error.
 pub fn init(config: &Config) -> Telemetry {
-    let lines = fmt::layer();
+    let lines = fmt::layer().with_ansi(io::stdout().is_terminal());
     let lines = match config.log_format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines
