@@ -71,13 +71,15 @@ fn start(command: Command) -> anyhow::Result<()> {
         return print(&openapi::document()?);
     }
     let config = Config::from_env()?;
-    let _telemetry = telemetry::init(&config);
-    tokio::runtime::Builder::new_multi_thread()
+    let telemetry = telemetry::init(&config);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.workers)
         .enable_all()
         .build()
-        .context("cannot start the runtime")?
+        .context("cannot start the runtime")?;
+    runtime
         .block_on(execute(command, config))
+        .inspect_err(|error| telemetry.report(&explain(error)))
 }
 
 async fn execute(command: Command, config: Config) -> anyhow::Result<()> {

@@ -159,4 +159,4 @@ fn email_address(text: &str) -> Option<Address> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

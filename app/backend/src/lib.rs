@@ -5,7 +5,8 @@
 //! file holds a `router()` beside its handlers; what a handler needs comes from `state`. `auth` knows who
 //! calls, `rules` what fields may hold, and `user` what more than one route does with users. Whatever goes
 //! wrong becomes a `problem`, the only shape of error that leaves the program. `database` opens the
-//! pool, migrates and seeds.
+//! pool, migrates and seeds; `mail` writes and sends letters; `metrics` counts, and `telemetry` logs and
+//! reports what goes wrong.
 //!
 //! Three commands change nothing about each other: `migrate` and `seed` run to their end and tell by
 //! their exit code, `serve` starts with or without a database.

@@ -7,7 +7,7 @@ use std::{
     panic,
 };
 
-use sentry::{ClientInitGuard, integrations::tracing::ErrorLayer};
+use sentry::{ClientInitGuard, Level, integrations::tracing::ErrorLayer};
 use tracing_subscriber::{
     EnvFilter, Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt,
 };
@@ -18,6 +18,13 @@ use crate::config::{Config, LogFormat};
 #[must_use = "reports of faults are lost without it"]
 pub struct Telemetry {
     _reports: Option<ClientInitGuard>,
+}
+
+impl Telemetry {
+    /// Reports what ended the program before its time. The log has other words for it.
+    pub fn report(&self, failure: &str) {
+        sentry::capture_message(failure, Level::Fatal);
+    }
 }
 
 /// Sends the log to standard output, in the format that the settings ask for. What is logged as an error

@@ -5,17 +5,15 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     reason = "a helper that fails here fails its test; clippy knows only the tests themselves"
 )]
 
-use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
-    process::Command,
-    sync::mpsc,
-    thread,
-    time::Duration,
-};
+#[path = "support/tracker.rs"]
+mod tracker;
+
+use std::process::Command;
 
 use axum::{
     Router,
@@ -26,8 +24,8 @@ use axum::{
 use backend::{config::Config, http, problem, telemetry};
 use serde_json::Value;
 use tower::ServiceExt;
+use tracker::{Report, Tracker};
 
-const DEADLINE: Duration = Duration::from_secs(20);
 const DSN: &str = "APPSTACK_TEST_DSN";
 
 /// What must not leave: some of it is in the texts of the errors, some in the requests.
@@ -42,49 +40,12 @@ const SECRETS: [&str; 5] = [
 const MESSAGE: &str = "no luck with me@example.com and \
                        https://example.com/reset-password#token=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.c2lnbmF0dXJl";
 
-/// Takes envelopes and gives back their bodies.
-fn tracker() -> (String, mpsc::Receiver<String>) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let dsn = format!("http://k3y@{}/42", listener.local_addr().unwrap());
-    let (take, taken) = mpsc::channel();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let take = take.clone();
-            thread::spawn(move || take_envelopes(stream.unwrap(), &take));
-        }
-    });
-    (dsn, taken)
-}
-
-fn take_envelopes(stream: TcpStream, take: &mpsc::Sender<String>) {
-    let mut stream = BufReader::new(stream);
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if stream.read_line(&mut head).unwrap() == 0 {
-                return;
-            }
-        }
-        assert!(head.starts_with("POST /api/42/envelope/"), "{head}");
-        let head = head.to_lowercase();
-        assert!(head.contains("sentry_key=k3y"), "{head}");
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        let mut body = vec![0; length.unwrap().parse().unwrap()];
-        stream.read_exact(&mut body).unwrap();
-        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
-        stream.get_mut().write_all(answer).unwrap();
-        take.send(String::from_utf8(body).unwrap()).unwrap();
-    }
-}
-
 #[test]
 fn what_goes_wrong_is_logged_once_and_reported_without_what_people_typed() {
-    let (dsn, envelopes) = tracker();
+    let tracker = Tracker::start();
     let service = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "service", "--ignored", "--nocapture"])
-        .env(DSN, dsn)
+        .env(DSN, &tracker.dsn)
         .output()
         .unwrap();
     let [stdout, stderr] = [service.stdout, service.stderr].map(|b| String::from_utf8(b).unwrap());
@@ -119,12 +80,7 @@ fn what_goes_wrong_is_logged_once_and_reported_without_what_people_typed() {
 
     // The reports.
     for (id, message) in [("the-panic", "panicked"), ("the-error", "internal error")] {
-        let envelope = envelopes.recv_timeout(DEADLINE).expect("no report came");
-        let event = envelope
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .find(|item| item["message"].is_string())
-            .unwrap_or_else(|| panic!("no event in {envelope}"));
+        let Report { event, envelope } = tracker.report();
         assert_eq!(event["message"], message, "{envelope}");
         assert_eq!(event["release"], "v1.2.3");
         assert_eq!(event["environment"], "staging");

@@ -26,6 +26,11 @@ const MAIL: [(&str, &str); 6] = [
 
 const DSN: &str = "https://k3y@sentry.example.com/42";
 
+/// Good settings with changes, for the tests of other modules.
+pub(crate) fn config(changes: &[(&str, &str)]) -> Config {
+    read(changes).unwrap()
+}
+
 fn read(changes: &[(&str, &str)]) -> Result<Config, String> {
     let find = |name: &str, pairs: &[(&str, &str)]| {
         pairs

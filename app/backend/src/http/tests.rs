@@ -15,22 +15,10 @@ use tower::ServiceExt;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
-
-fn config() -> Config {
-    Config::read(|name| {
-        let value = match name {
-            "ENVIRONMENT" => "local",
-            "FIRST_SUPERUSER" => "admin@example.com",
-            "POSTGRES_SERVER" | "POSTGRES_DB" | "POSTGRES_USER" => "none",
-            _ => return None,
-        };
-        Some(value.to_owned())
-    })
-    .unwrap()
-}
+use crate::config::tests::config;
 
 fn app(routes: Router) -> Router {
-    shared(routes, &config())
+    shared(routes, &config(&[]))
 }
 
 async fn get_of(app: &Router, path: &str) -> Response {
@@ -218,8 +206,7 @@ async fn a_body_that_does_not_come_is_the_fault_of_the_client() {
 
 #[tokio::test]
 async fn a_page_may_send_a_token_and_use_every_method() {
-    let mut config = config();
-    config.cors_origins = vec![HeaderValue::from_static("https://page.example")];
+    let config = config(&[("BACKEND_CORS_ORIGINS", "https://page.example")]);
     let app = shared(Router::new().route("/", get(|| async {})), &config);
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
         let preflight = Request::options("/")

@@ -18,6 +18,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
+use crate::config::tests::config;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -139,23 +140,13 @@ async fn converse(
 
 impl Server {
     fn config(&self, settings: &[(&str, &str)]) -> Config {
-        let port = self.port.to_string();
-        let mut config = Config::read(|name| {
-            let given = settings.iter().find(|(key, _)| *key == name);
-            let value = match name {
-                "ENVIRONMENT" => "local",
-                "PROJECT_NAME" => "Bärs Laden",
-                "FRONTEND_HOST" => "https://dashboard.example.com",
-                "FIRST_SUPERUSER" => "admin@example.com",
-                "SMTP_HOST" => "localhost",
-                "SMTP_PORT" => &port,
-                "EMAILS_FROM_EMAIL" => "noreply@example.com",
-                "POSTGRES_SERVER" | "POSTGRES_DB" | "POSTGRES_USER" => "none",
-                _ => given?.1,
-            };
-            Some(value.to_owned())
-        })
-        .unwrap();
+        let ours = [
+            ("PROJECT_NAME", "Bärs Laden"),
+            ("SMTP_HOST", "localhost"),
+            ("SMTP_PORT", &self.port.to_string()),
+            ("EMAILS_FROM_EMAIL", "noreply@example.com"),
+        ];
+        let mut config = config(&[&ours, settings].concat());
         config.authorities = Some(vec![self.authority.clone()]);
         config
     }

@@ -8,22 +8,14 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tower::ServiceExt;
 
 use super::*;
+use crate::config::tests::config;
 
 fn metrics() -> Metrics {
-    let config = Config::read(|name| {
-        let value = match name {
-            "ENVIRONMENT" => "local",
-            "APP_VERSION" => "v1.2.3",
-            "FIRST_SUPERUSER" => "admin@example.com",
-            "POSTGRES_SERVER" | "POSTGRES_DB" | "POSTGRES_USER" => "none",
-            _ => return None,
-        };
-        Some(value.to_owned())
-    });
+    let config = config(&[("APP_VERSION", "v1.2.3")]);
     let db = PgPoolOptions::new().connect_lazy_with(PgConnectOptions::new_without_pgpass());
     let letters = Outcomes::default();
     letters.get_or_create(&[("outcome", "sent")]).inc();
-    Metrics::new(&config.unwrap(), db, letters)
+    Metrics::new(&config, db, letters)
 }
 
 async fn send(app: &Router, method: &str, path: &str) -> Response {

@@ -2,7 +2,8 @@
 
 use crate::{
     postgres,
-    program::{ADMIN, program, run},
+    program::{ADMIN, assert_no_secret, program, run},
+    tracker::{Report, Tracker},
 };
 
 #[tokio::test]
@@ -42,6 +43,23 @@ async fn a_seed_before_the_migration_fails_and_says_why() {
     assert_eq!(status.code(), Some(1));
     assert!(stderr.starts_with("error: cannot seed: "), "{stderr}");
     assert!(!stderr.contains(ADMIN), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_command_that_fails_is_reported() {
+    let tracker = Tracker::start();
+    let database = postgres::database().await;
+    let mut command = program(&database);
+    let (status, _, stderr) = run(command.arg("seed").env("SENTRY_DSN", &tracker.dsn));
+    assert_eq!(status.code(), Some(1));
+    let Report { event, envelope } = tracker.report();
+    let message = event["message"].as_str().unwrap();
+    assert!(stderr.contains(message), "{message} is not in {stderr}");
+    assert_eq!(
+        (&event["level"], &event["release"]),
+        (&"fatal".into(), &"v1.2.3".into())
+    );
+    assert_no_secret(&envelope);
 }
 
 #[tokio::test]

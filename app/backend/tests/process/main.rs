@@ -16,3 +16,5 @@ mod service;
 mod postgres;
 #[path = "../support/smtp.rs"]
 mod smtp;
+#[path = "../support/tracker.rs"]
+mod tracker;
