@@ -1,4 +1,4 @@
-//! A panic and an error, from the request to the log and to the error tracker.
+//! Requests in the log; a panic and an error also at the error tracker.
 //!
 //! What is tried is global to a process: the log, the hook for panics, the client of Sentry. So the test
 //! runs this program once more, as the service, and reads what that one wrote.
@@ -41,7 +41,7 @@ const MESSAGE: &str = "no luck with me@example.com and \
                        https://example.com/reset-password#token=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.c2lnbmF0dXJl";
 
 #[test]
-fn what_goes_wrong_is_logged_once_and_reported_without_what_people_typed() {
+fn what_goes_wrong_is_logged_once_and_reported_and_nothing_says_what_people_typed() {
     let tracker = Tracker::start();
     let service = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "service", "--ignored", "--nocapture"])
@@ -51,25 +51,12 @@ fn what_goes_wrong_is_logged_once_and_reported_without_what_people_typed() {
     let [stdout, stderr] = [service.stdout, service.stderr].map(|b| String::from_utf8(b).unwrap());
     assert!(service.status.success(), "{stdout}\n{stderr}");
 
-    // The log: each once, with the request, and nothing beside it.
     let lines: Vec<Value> = stdout
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect();
-    let errors: Vec<_> = lines
-        .iter()
-        .filter(|line| line["level"] == "ERROR")
-        .collect();
-    assert_eq!(errors.len(), 2, "{stdout}");
-    assert_eq!(errors[0]["message"], "panicked");
-    assert!(
-        errors[0]["place"].as_str().unwrap().contains("reports.rs:"),
-        "{stdout}"
-    );
-    assert_eq!(errors[1]["message"], "internal error");
-    for (line, id) in errors.iter().zip(["the-panic", "the-error"]) {
-        assert_eq!(line["span"]["id"], id, "{stdout}");
-    }
+    assert_requests(&lines);
+    assert_faults(&lines);
     assert!(!stderr.contains("panicked"), "{stderr}");
     for secret in &SECRETS[2..] {
         assert!(
@@ -77,8 +64,53 @@ fn what_goes_wrong_is_logged_once_and_reported_without_what_people_typed() {
             "{secret}: {stdout}"
         );
     }
+    assert_reports(&tracker);
+}
 
-    // The reports.
+/// Each is there with its route.
+fn assert_requests(lines: &[Value]) {
+    let answered: Vec<_> = lines
+        .iter()
+        .filter(|line| line["message"] == "answered")
+        .map(|line| {
+            let span = &line["span"];
+            let words =
+                ["id", "method", "route", "path"].map(|field| span[field].as_str().unwrap());
+            (line["status"].as_u64().unwrap(), words)
+        })
+        .collect();
+    assert_eq!(
+        answered,
+        [
+            (200, ["the-user", "POST", "/users/{id}", "/users/7"]),
+            (500, ["the-panic", "POST", "/panic", "/panic"]),
+            (500, ["the-error", "POST", "/error", "/error"]),
+        ]
+    );
+}
+
+/// Each is there once, with its request.
+fn assert_faults(lines: &[Value]) {
+    let errors: Vec<_> = lines
+        .iter()
+        .filter(|line| line["level"] == "ERROR")
+        .collect();
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert_eq!(errors[0]["message"], "panicked");
+    assert!(
+        errors[0]["place"]
+            .as_str()
+            .unwrap()
+            .contains("telemetry.rs:"),
+        "{errors:?}"
+    );
+    assert_eq!(errors[1]["message"], "internal error");
+    for (line, id) in errors.iter().zip(["the-panic", "the-error"]) {
+        assert_eq!(line["span"]["id"], id);
+    }
+}
+
+fn assert_reports(tracker: &Tracker) {
     for (id, message) in [("the-panic", "panicked"), ("the-error", "internal error")] {
         let Report { event, envelope } = tracker.report();
         assert_eq!(event["message"], message, "{envelope}");
@@ -101,10 +133,12 @@ fn what_goes_wrong_is_logged_once_and_reported_without_what_people_typed() {
 #[ignore = "the service of the test above, which starts it"]
 async fn service() {
     let Ok(dsn) = std::env::var(DSN) else { return };
+    println!(); // what the test runner has begun is no part of the log
     let config = config(&dsn);
     let _telemetry = telemetry::init(&config);
     let app = http::shared(
         Router::new()
+            .route("/users/{id}", post(async |_: String| {}))
             .route(
                 "/panic",
                 post(async |_: String| -> () { panic!("{MESSAGE}") }),
@@ -112,14 +146,20 @@ async fn service() {
             .route("/error", post(async |_: String| broken())),
         &config,
     );
-    for (path, id) in [("/panic", "the-panic"), ("/error", "the-error")] {
+    for (path, id, status) in [
+        ("/users/7", "the-user", StatusCode::OK),
+        ("/panic", "the-panic", StatusCode::INTERNAL_SERVER_ERROR),
+        ("/error", "the-error", StatusCode::INTERNAL_SERVER_ERROR),
+    ] {
         let request = Request::post(format!("{path}?q=hidden-in-the-query"))
             .header("authorization", "Bearer hidden-in-a-header")
             .header("x-request-id", id)
             .body(Body::from("hidden-in-the-body"));
         let response = app.clone().oneshot(request.unwrap()).await.unwrap();
-        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(response.headers()["content-type"], problem::MEDIA_TYPE);
+        assert_eq!(response.status(), status);
+        let is_problem = response.headers().get("content-type");
+        let is_problem = is_problem.is_some_and(|value| value == problem::MEDIA_TYPE);
+        assert_eq!(is_problem, status.is_server_error());
     }
 }
 
