@@ -55,9 +55,12 @@ const REQUEST_ID_MAX: usize = 128;
 const DATA_CSP: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// The service with all its layers.
-pub fn service(state: AppState) -> Router {
+///
+/// # Errors
+/// When its description can't be written as JSON.
+pub fn service(state: AppState) -> serde_json::Result<Router> {
     let config = Arc::clone(&state.config);
-    shared(openapi::router().with_state(state), &config)
+    Ok(shared(openapi::router()?.with_state(state), &config))
 }
 
 /// Routes with what all of them share.

@@ -1,6 +1,6 @@
 //! The routes with their description: the `OpenAPI` document, and the pages to try it on.
 
-use axum::{Router, http::header, routing::get};
+use axum::{Router, body::Bytes, http::header, routing::get};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme},
@@ -55,11 +55,13 @@ impl Modify for Login {
     }
 }
 
-/// All routes, the document that describes them, and its pages.
-pub(crate) fn router() -> Router<AppState> {
+/// All routes, the document that describes them, and its pages. The document is written once: it is long.
+pub(crate) fn router() -> serde_json::Result<Router<AppState>> {
     let (routes, document) = described().split_for_parts();
-    let document = get(move || async move { axum::Json(document) });
-    routes.route(OPENAPI_PATH, document).merge(docs())
+    let text = Bytes::from(document.to_json()?);
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    let document = get(move || async move { (json, text) });
+    Ok(routes.route(OPENAPI_PATH, document).merge(docs()))
 }
 
 /// The description of the API, as the text of an `OpenAPI` document.

@@ -55,7 +55,7 @@ pub async fn run(config: Config, listen: Listen) -> anyhow::Result<()> {
         metrics = metrics_address.transpose()?.map(tracing::field::display),
         "ready for requests"
     );
-    let app = metrics.observe(http::service(state));
+    let app = metrics.observe(http::service(state)?);
 
     let limits = Limits {
         connections: CONNECTIONS_MAX,

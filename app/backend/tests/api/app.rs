@@ -74,7 +74,7 @@ impl App {
         logs::collect();
         let state = AppState::new(config, db.clone()).unwrap();
         Self {
-            router: http::service(state.clone()),
+            router: http::service(state.clone()).unwrap(),
             db,
             state,
         }
