@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use local_cluster::images::dockerfile;
 use local_cluster::{Image, Progress, browser, folders};
 use serde_json::Value;
 use tokio::process::Command;
@@ -80,9 +81,13 @@ async fn later_pages(world: &World, progress: &Progress) -> String {
         "the pages do not build: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    std::fs::copy(pages.join("nginx.conf"), context.join("nginx.conf")).unwrap();
+    let dockerfile = pages.join("Dockerfile");
+    let copied = dockerfile::copied(&std::fs::read_to_string(&dockerfile).unwrap());
+    for file in copied.iter().filter(|it| *it != "dist/") {
+        std::fs::copy(pages.join(file), context.join(file)).unwrap();
+    }
     let tag = format!("{FRONTEND}:next");
-    let image = Image::new(&tag, pages.join("Dockerfile"), context);
+    let image = Image::new(&tag, dockerfile, context);
     let image = world.cluster.build(&image, progress).await.unwrap();
     world.cluster.load(&image).await.unwrap();
     tag
