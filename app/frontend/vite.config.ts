@@ -8,7 +8,7 @@ import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  plugins: [react(), tailwindcss(), fontLicense(), precompress("dist")],
+  plugins: [react(), tailwindcss(), fontLicense(), precompress()],
   build: {
     // The content security policy of nginx.conf allows no data: URLs but for images.
     assetsInlineLimit: 0,
@@ -38,11 +38,15 @@ function fontLicense(): Plugin {
 }
 
 /** Puts a smaller copy beside each file of text, which nginx sends to browsers that take it. */
-function precompress(folder: string): Plugin {
+function precompress(): Plugin {
+  let folder = "";
   const smaller = (text: Buffer) => promisify(gzip)(text, { level: constants.Z_BEST_COMPRESSION });
   return {
     name: "precompress",
     apply: "build",
+    configResolved({ build }) {
+      folder = build.outDir;
+    },
     async closeBundle() {
       for (const name of await readdir(folder, { recursive: true })) {
         if (!/\.(css|html|js|svg)$/.test(name)) continue;

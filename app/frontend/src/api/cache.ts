@@ -9,6 +9,15 @@ export function createCache(): QueryClient {
   });
 }
 
+/** What the site says of itself, whoever is logged in. */
+export const SITE_KEY = ["site"];
+
+/** Forgets what was read for somebody. */
+export function forgetPerson(cache: QueryClient) {
+  cache.getMutationCache().clear();
+  cache.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== SITE_KEY[0] });
+}
+
 /** Once: a request that was wrong stays wrong, and people would rather read what happened than wait. */
 function shouldRetry(failures: number, error: Error): boolean {
   const isWrong = error instanceof ApiError && error.status < 500;

@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import { useState } from "react";
+import { SITE_KEY } from "../api/cache";
 import { loadConfig, useConfig } from "../config";
 import { Button } from "../ui/Button";
 
@@ -12,7 +13,7 @@ export function NewVersion() {
   const loaded = useConfig();
   const [declined, setDeclined] = useState(loaded.version);
   const served = useQuery({
-    queryKey: ["config"],
+    queryKey: SITE_KEY,
     queryFn: ({ signal }) => loadConfig(signal),
     initialData: loaded,
     staleTime: EACH_MINUTE,

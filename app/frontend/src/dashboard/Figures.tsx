@@ -53,7 +53,7 @@ interface FigureProps {
 
 function Figure({ label, state, children }: FigureProps) {
   return (
-    <div className="card px-5 py-4">
+    <div className="card px-5 py-4 last:odd:col-span-2 lg:last:odd:col-span-1">
       <dt className="flex items-center gap-2 text-sm text-muted">
         {label}
         {state && (

@@ -3,6 +3,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import type { AnyRouter } from "@tanstack/react-router";
 import { useEffect } from "react";
+import { forgetPerson } from "../api/cache";
 import { onTokenChange } from "./token";
 
 export function useSession(router: AnyRouter, cache: QueryClient) {
@@ -10,7 +11,7 @@ export function useSession(router: AnyRouter, cache: QueryClient) {
     () =>
       onTokenChange((change) => {
         if (change === "renewed") return;
-        cache.clear();
+        forgetPerson(cache);
         // Who chose to leave does not want to come back to the same place; the guard would offer that.
         if (change === "left") void router.navigate({ to: "/login", search: {} });
         else void router.invalidate();
