@@ -126,7 +126,9 @@ async fn web(count: &mut Count) -> Result<()> {
         let mut command = Command::new(program);
         command
             .current_dir(folders::in_repository("app/frontend"))
-            .args(words);
+            .args(words)
+            // Colours would hide the summary from the count.
+            .env("NO_COLOR", "1");
         command
     };
     plain(&mut in_pages(
