@@ -11,6 +11,7 @@ use axum::{
 };
 use sentry::{Hub, SentryFutureExt};
 use tokio::sync::Semaphore;
+use tower::ServiceBuilder;
 use tower_http::{
     CompressionLevel,
     catch_panic::CatchPanicLayer,
@@ -63,32 +64,34 @@ pub fn service(state: AppState) -> serde_json::Result<Router> {
     Ok(shared(openapi::router()?.with_state(state), &config))
 }
 
-/// Routes with what all of them share.
+/// Routes with what all of them share. Joined into one layer, since a router puts each that it is given into
+/// a box of its own.
 pub fn shared(routes: Router, config: &Config) -> Router {
     let places = config.workers.saturating_mul(IN_FLIGHT_PER_WORKER);
     let places = Arc::new(Semaphore::new(places));
-    routes
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        // From here on upwards: each layer wraps those above it.
-        .layer(RequestBodyDeadlineLayer::new(BODY_WITHIN))
-        .layer(CatchPanicLayer::custom(panicked))
+    // Each wraps those below it.
+    let layers = ServiceBuilder::new()
+        .layer(map_request(drop_strange_id))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(from_fn(log))
+        .layer(cors(&config.cors_origins))
+        .layer(header_if_missing(header::REFERRER_POLICY, "no-referrer"))
+        .layer(header_if_missing(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(header_if_missing(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header_if_missing(header::CACHE_CONTROL, "no-store"))
+        .layer(header_if_missing(header::CONTENT_SECURITY_POLICY, DATA_CSP))
+        .layer(compression())
+        .layer(from_fn(problems))
+        .layer(from_fn_with_state(places, admit))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             REQUEST_TIMEOUT,
         ))
-        .layer(from_fn_with_state(places, admit))
-        .layer(from_fn(problems))
-        .layer(compression())
-        .layer(header_if_missing(header::CONTENT_SECURITY_POLICY, DATA_CSP))
-        .layer(header_if_missing(header::CACHE_CONTROL, "no-store"))
-        .layer(header_if_missing(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(header_if_missing(header::X_FRAME_OPTIONS, "DENY"))
-        .layer(header_if_missing(header::REFERRER_POLICY, "no-referrer"))
-        .layer(cors(&config.cors_origins))
-        .layer(from_fn(log))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-        .layer(map_request(drop_strange_id))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(RequestBodyDeadlineLayer::new(BODY_WITHIN))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    routes.layer(layers)
 }
 
 fn cors(origins: &[HeaderValue]) -> CorsLayer {
