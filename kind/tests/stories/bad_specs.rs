@@ -302,8 +302,14 @@ fn well_known_values_are_tolerated_in_local_with_a_warning() {
                 })
             })
             .await;
-        let stack = world.stack("shop").await;
-        assert_eq!(condition(&stack, "Accepted").unwrap().status, "True");
+        // The status is written after the Event.
+        world
+            .until("the stack is accepted", SOON, async || {
+                let stack = world.stack("shop").await;
+                let accepted = condition(&stack, "Accepted")?;
+                (accepted.status == "True").then_some(())
+            })
+            .await;
     });
 }
 
