@@ -74,7 +74,8 @@ pub fn email(value: &str) -> Result<String, Rule> {
     let address: Result<Address, _> = email.parse();
     // An IP address instead of a domain would let anyone make the mail server call inner machines.
     let fits = |address: Address| !address.domain().starts_with('[');
-    if email.chars().count() <= EMAIL_MAX && !email.contains('\0') && address.is_ok_and(fits) {
+    let length = value.chars().count().max(email.chars().count());
+    if length <= EMAIL_MAX && !email.contains('\0') && address.is_ok_and(fits) {
         Ok(email)
     } else {
         Err(EMAIL_RULE)
@@ -107,10 +108,9 @@ pub fn password(value: &SecretString) -> Result<(), Rule> {
 /// # Errors
 /// With the broken rule.
 pub fn full_name(value: Option<String>) -> Result<Option<String>, Rule> {
-    let name = value.map(|name| name.trim().to_owned());
-    name.filter(|name| !name.is_empty())
-        .map(|name| text(name, 1..=FULL_NAME_MAX, FULL_NAME_RULE))
-        .transpose()
+    let name = value.map(|name| text(name, 0..=FULL_NAME_MAX, FULL_NAME_RULE));
+    let name = name.transpose()?.map(|name| name.trim().to_owned());
+    Ok(name.filter(|name| !name.is_empty()))
 }
 
 #[cfg(test)]

@@ -32,9 +32,9 @@ pub fn router() -> OpenApiRouter<AppState> {
 pub struct SignUp {
     #[schema(format = Email, max_length = 254)]
     email: String,
-    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128, pattern = r"^[^\u0000]*$")]
     password: SecretString,
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, pattern = r"^[^\u0000]*$")]
     full_name: Option<String>,
 }
 
@@ -156,7 +156,7 @@ async fn delete(
 pub struct PasswordChange {
     #[schema(value_type = String, format = Password)]
     current_password: SecretString,
-    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128, pattern = r"^[^\u0000]*$")]
     new_password: SecretString,
 }
 

@@ -31,7 +31,7 @@ pub struct Query {
     limit: i64,
     /// Return only what holds this text somewhere, in upper or lower case
     #[serde(default)]
-    #[param(max_length = 255, default = "", required = false, value_type = String)]
+    #[param(max_length = 255, pattern = r"^[^\u0000]*$", default = "", required = false, value_type = String)]
     search: String,
 }
 

@@ -86,7 +86,7 @@ async fn letter(state: &AppState, user: Uuid, email: &str) -> Result<Option<Lett
 pub struct ResetPassword {
     #[schema(value_type = String)]
     token: SecretString,
-    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128, pattern = r"^[^\u0000]*$")]
     new_password: SecretString,
 }
 

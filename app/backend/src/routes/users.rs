@@ -79,9 +79,9 @@ async fn list(
 pub struct NewUser {
     #[schema(format = Email, max_length = 254)]
     email: String,
-    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128, pattern = r"^[^\u0000]*$")]
     password: SecretString,
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, pattern = r"^[^\u0000]*$")]
     full_name: Option<String>,
     /// True when left out.
     #[serde(default = "yes")]
@@ -166,7 +166,7 @@ pub struct UserChange {
     email: Option<String>,
     /// Voids the user's tokens.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, format = Password, min_length = 8, max_length = 128)]
+    #[schema(value_type = String, required = false, format = Password, min_length = 8, max_length = 128, pattern = r"^[^\u0000]*$")]
     password: Option<SecretString>,
     /// Null takes the name away.
     #[serde(default, deserialize_with = "present")]

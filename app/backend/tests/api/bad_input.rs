@@ -31,6 +31,7 @@ async fn a_body_that_cannot_be_read_is_a_problem() {
         (&"[".repeat(1000), JSON, StatusCode::UNPROCESSABLE_ENTITY),
         ("{}", JSON, StatusCode::UNPROCESSABLE_ENTITY),
         ("[]", JSON, StatusCode::UNPROCESSABLE_ENTITY),
+        (r#"["a", null]"#, JSON, StatusCode::UNPROCESSABLE_ENTITY),
         ("null", JSON, StatusCode::UNPROCESSABLE_ENTITY),
         (r#"{"title": 7}"#, JSON, StatusCode::UNPROCESSABLE_ENTITY),
         (r#"{"title": null}"#, JSON, StatusCode::UNPROCESSABLE_ENTITY),
