@@ -1,0 +1,157 @@
+//! Schemathesis, which makes requests from the description of an API and judges the answers.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    iter::Sum,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde::Deserialize;
+
+use crate::program::{ADMIN, PASSWORD};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz");
+
+/// It and all that it needs.
+const REQUIREMENTS: &str = include_str!("requirements.txt");
+
+const MISSING: &str = "python3 with pip is needed (Debian: apt install python3-pip)";
+
+/// What it says of a run.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Report {
+    /// By operation, as `GET /path`, and by phase.
+    pub(crate) valid_rates: BTreeMap<String, BTreeMap<String, Rate>>,
+    pub(crate) auth: Auth,
+    pub(crate) phases: BTreeMap<String, Phase>,
+}
+
+/// What became of the requests that follow the description.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub(crate) struct Rate {
+    pub(crate) accepted: u64,
+    /// Not found.
+    pub(crate) unreachable: u64,
+    pub(crate) conflicts: u64,
+    pub(crate) rejected: u64,
+}
+
+impl Sum for Rate {
+    fn sum<I: Iterator<Item = Self>>(rates: I) -> Self {
+        rates.fold(Self::default(), |sum, rate| Self {
+            accepted: sum.accepted + rate.accepted,
+            unreachable: sum.unreachable + rate.unreachable,
+            conflicts: sum.conflicts + rate.conflicts,
+            rejected: sum.rejected + rate.rejected,
+        })
+    }
+}
+
+/// Whether it had to log in again, and whether that failed.
+#[derive(Debug, PartialEq, Deserialize)]
+pub(crate) struct Auth {
+    pub(crate) reauth_count: u64,
+    pub(crate) reauth_broke: bool,
+}
+
+/// A part of the run.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Phase {
+    pub(crate) status: String,
+}
+
+/// Tests the API on this port. Fails with what it prints when it finds a fault.
+pub(crate) fn run(port: u16, superuser: &str, folder: &Path) -> Report {
+    let report = folder.join("report.json");
+    let output = Command::new("python3")
+        .args([
+            "-m",
+            "schemathesis.cli",
+            "--config-file",
+            "schemathesis.toml",
+            "run",
+            "--no-color",
+        ])
+        .args(["--report", "json,ndjson", "--report-json-path"])
+        .arg(&report)
+        .arg("--report-ndjson-path")
+        .arg(folder.join("events.ndjson"))
+        .arg(format!("http://127.0.0.1:{port}/api/v1/openapi.json"))
+        .current_dir(FOLDER)
+        .env("PYTHONPATH", installed())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("HYPOTHESIS_STORAGE_DIRECTORY", folder.join("hypothesis"))
+        .env("FIRST_SUPERUSER", ADMIN)
+        .env("FIRST_SUPERUSER_PASSWORD", PASSWORD)
+        .env("SUPERUSER_ID", superuser)
+        .output()
+        .expect(MISSING);
+    let printed = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    assert!(output.status.success(), "{}", printed.join("\n"));
+    serde_json::from_slice(&fs::read(&report).unwrap()).unwrap()
+}
+
+/// The folder with the tool, in the user's cache. Other versions, also of Python, get another one.
+fn installed() -> PathBuf {
+    let tag = python(&["-c", "import sys; print(sys.implementation.cache_tag)"]);
+    let mut version = DefaultHasher::new();
+    (REQUIREMENTS, tag).hash(&mut version);
+    let folder = cache().join(format!("{:016x}", version.finish()));
+    if folder.exists() {
+        return folder;
+    }
+    // Unpacked beside it and renamed: two runs at once don't see each other's half.
+    let part = folder.with_extension(format!("part-{}", std::process::id()));
+    let requirements = format!("{FOLDER}/requirements.txt");
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+    ];
+    let what = [
+        "--requirement",
+        &requirements,
+        "--target",
+        part.to_str().unwrap(),
+    ];
+    python(&[&pip[..], &what].concat());
+    if let Err(error) = fs::rename(&part, &folder) {
+        assert!(folder.exists(), "cannot keep {}: {error}", folder.display());
+        fs::remove_dir_all(&part).unwrap(); // another run was faster
+    }
+    folder
+}
+
+/// What Python writes.
+fn python(arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new("python3").args(arguments).output();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = output.expect(MISSING);
+    assert!(
+        status.success(),
+        "{MISSING}:\n{}",
+        String::from_utf8_lossy(&stderr)
+    );
+    stdout
+}
+
+fn cache() -> PathBuf {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(home);
+    let cache = cache
+        .expect("neither XDG_CACHE_HOME nor HOME is set")
+        .join("appstack/fuzz");
+    fs::create_dir_all(&cache).unwrap();
+    cache
+}
