@@ -3,6 +3,7 @@
 It reads the tables of the backend, accepts the backend's tokens and answers with the same JSON. It is
 written the way the documentation of these libraries teaches, with everything on that makes it fast
 and that a deployment would have: uvloop, httptools, psycopg's C code, a pool, prepared statements.
+`peer_async.py` is the same without threads.
 """
 
 import os
@@ -17,6 +18,7 @@ from fastapi.security import OAuth2PasswordBearer
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import URL, Column, DateTime
 from sqlmodel import Field, Session, SQLModel, col, create_engine, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 PREFIX = "/api/v1"
 SECRET_KEY = os.environ["SECRET_KEY"]
@@ -24,18 +26,17 @@ SECRET_KEY = os.environ["SECRET_KEY"]
 # As many connections for each worker as the backend has: `CONNECTIONS_PER_WORKER` of its database.rs.
 CONNECTIONS_PER_WORKER = 5
 
-engine = create_engine(
-    URL.create(
-        "postgresql+psycopg",
-        host=os.environ["POSTGRES_SERVER"],
-        port=int(os.environ["POSTGRES_PORT"]),
-        database=os.environ["POSTGRES_DB"],
-        username=os.environ["POSTGRES_USER"],
-        password=os.environ["POSTGRES_PASSWORD"],
-    ),
-    pool_size=CONNECTIONS_PER_WORKER,
-    max_overflow=0,
+DATABASE = URL.create(
+    "postgresql+psycopg",
+    host=os.environ["POSTGRES_SERVER"],
+    port=int(os.environ["POSTGRES_PORT"]),
+    database=os.environ["POSTGRES_DB"],
+    username=os.environ["POSTGRES_USER"],
+    password=os.environ["POSTGRES_PASSWORD"],
 )
+POOL = {"pool_size": CONNECTIONS_PER_WORKER, "max_overflow": 0}
+
+engine = create_engine(DATABASE, **POOL)
 
 
 # === Tables and shapes ===
@@ -89,6 +90,7 @@ class Claims(BaseModel):
 # === What the route depends on ===
 
 bearer = OAuth2PasswordBearer(tokenUrl=f"{PREFIX}/login/access-token")
+TokenDep = Annotated[str, Depends(bearer)]
 
 
 def open_session() -> Iterator[Session]:
@@ -97,18 +99,26 @@ def open_session() -> Iterator[Session]:
 
 
 SessionDep = Annotated[Session, Depends(open_session)]
-TokenDep = Annotated[str, Depends(bearer)]
 
 
-def current_user(session: SessionDep, token: TokenDep) -> User:
+def read_token(token: str) -> Claims:
     try:
         payload = jwt.decode(token, SECRET_KEY, algorithms=["HS256"])
         claims = Claims.model_validate(payload)
     except (jwt.InvalidTokenError, ValidationError):
         raise unauthorized() from None
-    user = session.get(User, claims.sub)
-    current = user and user.is_active and user.token_version == claims.ver
-    if not current or claims.purpose != "access":
+    if claims.purpose != "access":
+        raise unauthorized()
+    return claims
+
+
+def current_user(session: SessionDep, token: TokenDep) -> User:
+    claims = read_token(token)
+    return admit(session.get(User, claims.sub), claims)
+
+
+def admit(user: User | None, claims: Claims) -> User:
+    if user is None or not user.is_active or user.token_version != claims.ver:
         raise unauthorized()
     return user
 
@@ -122,26 +132,30 @@ def unauthorized() -> HTTPException:
 
 
 CurrentUser = Annotated[User, Depends(current_user)]
+Skip = Annotated[int, Query(ge=0)]
+Limit = Annotated[int, Query(ge=1, le=100)]
 
 
 # === The route ===
 
-items = APIRouter(prefix="/items", tags=["items"])
+items = APIRouter(prefix=f"{PREFIX}/items", tags=["items"])
 
 
 @items.get("/", response_model=ItemsPublic)
-def read_items(
-    session: SessionDep,
-    user: CurrentUser,
-    skip: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-) -> ItemsPublic:
-    own = col(Item.owner_id) == user.id
-    count = session.exec(select(func.count()).select_from(Item).where(own)).one()
-    newest_first = select(Item).where(own).order_by(col(Item.id).desc()).offset(skip).limit(limit)
-    data = session.exec(newest_first).all()
+def read_items(session: SessionDep, user: CurrentUser, skip: Skip = 0, limit: Limit = 20) -> ItemsPublic:
+    count = session.exec(count_of(user)).one()
+    data = session.exec(page_of(user, skip, limit)).all()
     return ItemsPublic(data=data, count=count)
 
 
+def count_of(user: User) -> SelectOfScalar[int]:
+    return select(func.count()).select_from(Item).where(col(Item.owner_id) == user.id)
+
+
+def page_of(user: User, skip: int, limit: int) -> SelectOfScalar[Item]:
+    own = select(Item).where(col(Item.owner_id) == user.id)
+    return own.order_by(col(Item.id).desc()).offset(skip).limit(limit)
+
+
 app = FastAPI(title="The opponent")
-app.include_router(items, prefix=PREFIX)
+app.include_router(items)

@@ -41,7 +41,7 @@ class Server:
             **SETTINGS,
             **database.settings,
         }
-        self.log = database.folder / f"{self.name}.log"
+        self.log = database.folder / f"{type(self).__name__}.log"
 
     def command(self) -> list[str]:
         raise NotImplementedError
@@ -112,12 +112,20 @@ class Ours(Server):
 class Peer(Server):
     """FastAPI on uvicorn."""
 
-    name = "peer"
+    name = "FastAPI + SQLModel"
+    module = "peer"
 
     def command(self) -> list[str]:
         self.environment["PYTHONPATH"] = str(packages.peer())
-        uvicorn = [sys.executable, "-B", "-m", "uvicorn", "peer:app", "--port", str(self.port)]
+        uvicorn = [sys.executable, "-B", "-m", "uvicorn", f"{self.module}:app", "--port", str(self.port)]
         return [*uvicorn, "--workers", str(self.workers), "--loop", "uvloop", "--http", "httptools"]
+
+
+class AsyncPeer(Peer):
+    """The same without threads."""
+
+    name = "the same, async"
+    module = "peer_async"
 
 
 def build() -> Path:
