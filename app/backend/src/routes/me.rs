@@ -51,18 +51,8 @@ async fn sign_up(
     State(state): State<AppState>,
     Json(new): Json<SignUp>,
 ) -> Result<(StatusCode, Json<User>), Error> {
-    let mut fields = Fields::default();
-    let email = fields.take("email", rules::email(&new.email));
-    let full_name = fields.take("full_name", rules::full_name(new.full_name));
-    fields.take("password", rules::password(&new.password));
-    fields.done()?;
-    let user = Creation {
-        email,
-        password_hash: state.passwords.hash(new.password).await?,
-        full_name,
-        is_active: true,
-        is_superuser: false,
-    };
+    let passwords = &state.passwords;
+    let user = Creation::checked(&new.email, new.password, new.full_name, passwords).await?;
     Ok((StatusCode::CREATED, Json(user.insert(&state.db).await?)))
 }
 

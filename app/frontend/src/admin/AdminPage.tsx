@@ -2,19 +2,15 @@
 
 import { getRouteApi } from "@tanstack/react-router";
 import { ShieldAlert, UserPlus, Users } from "lucide-react";
-import { useCallback, useState } from "react";
+import { useCallback } from "react";
 import type { ListPart } from "../api/cache";
 import type { User } from "../api/client";
 import { useMe } from "../api/me";
 import { useUsers } from "../api/users";
 import { listSearch } from "../app/search";
-import { Button, ButtonLink } from "../ui/Button";
+import { ButtonLink } from "../ui/Button";
 import { classes } from "../ui/classes";
-import { Dialog } from "../ui/Dialog";
-import { Count, List } from "../ui/List";
-import { notify } from "../ui/Notices";
-import { PageHeading } from "../ui/PageHeading";
-import { SearchBox } from "../ui/SearchBox";
+import { ListPage } from "../ui/ListPage";
 import { State } from "../ui/State";
 import { Time } from "../ui/Time";
 import { TestMail } from "./TestMail";
@@ -51,49 +47,27 @@ function Administration() {
   const { page = 1, search = "" } = route.useSearch();
   const navigate = route.useNavigate();
   const users = useUsers({ page, search });
-  const [isAdding, setAdding] = useState(false);
-
   const show = useCallback(
     (part: Partial<ListPart>, how?: { replace: boolean }) =>
       void navigate({ search: listSearch(part), ...how }),
     [navigate],
   );
-  const find = useCallback((text: string) => show({ search: text }, { replace: true }), [show]);
-
   return (
     <>
-      <div className="mb-5 flex flex-wrap items-end justify-between gap-4">
-        <div className="grid gap-0.5">
-          <PageHeading>Users</PageHeading>
-          <Count query={users} one="user" many="users" />
-        </div>
-        <Button look="primary" onClick={() => setAdding(true)}>
-          <UserPlus className="size-4" aria-hidden="true" />
-          Add user
-        </Button>
-      </div>
-      <div className="mb-4">
-        <SearchBox label="Search users" value={search} onSearch={find} />
-      </div>
-      <List
+      <ListPage
+        heading="Users"
         what="users"
+        one="user"
+        addIcon={UserPlus}
         query={users}
         part={{ page, search }}
         onPart={show}
         columns={COLUMNS}
         row={(user) => <Row key={user.id} user={user} />}
         empty={<State icon={Users} title="Nobody here" />}
+        form={(onAdded) => <AddUserForm onSaved={({ email }) => onAdded(`${email} was added.`)} />}
       />
       <TestMail />
-      <Dialog title="Add user" isOpen={isAdding} onClose={() => setAdding(false)}>
-        <AddUserForm
-          onSaved={({ email }) => {
-            setAdding(false);
-            show({});
-            notify(`${email} was added.`);
-          }}
-        />
-      </Dialog>
     </>
   );
 }

@@ -2,17 +2,12 @@
 
 import { getRouteApi } from "@tanstack/react-router";
 import { ListPlus, Plus } from "lucide-react";
-import { useCallback, useState } from "react";
+import { useCallback } from "react";
 import type { ListPart } from "../api/cache";
 import type { Item } from "../api/client";
 import { useItems } from "../api/items";
 import { listSearch } from "../app/search";
-import { Button } from "../ui/Button";
-import { Dialog } from "../ui/Dialog";
-import { Count, List } from "../ui/List";
-import { notify } from "../ui/Notices";
-import { PageHeading } from "../ui/PageHeading";
-import { SearchBox } from "../ui/SearchBox";
+import { ListPage } from "../ui/ListPage";
 import { State } from "../ui/State";
 import { Time } from "../ui/Time";
 import { ItemActions } from "./ItemActions";
@@ -31,57 +26,29 @@ export function ItemsPage() {
   const { page = 1, search = "" } = route.useSearch();
   const navigate = route.useNavigate();
   const items = useItems({ page, search });
-  const [isAdding, setAdding] = useState(false);
-
   const show = useCallback(
     (part: Partial<ListPart>, how?: { replace: boolean }) =>
       void navigate({ search: listSearch(part), ...how }),
     [navigate],
   );
-  const find = useCallback((text: string) => show({ search: text }, { replace: true }), [show]);
-
-  const addButton = (
-    <Button look="primary" onClick={() => setAdding(true)}>
-      <Plus className="size-4" aria-hidden="true" />
-      Add item
-    </Button>
-  );
   return (
-    <>
-      <div className="mb-5 flex flex-wrap items-end justify-between gap-4">
-        <div className="grid gap-0.5">
-          <PageHeading>Items</PageHeading>
-          <Count query={items} one="item" many="items" />
-        </div>
-        {addButton}
-      </div>
-      <div className="mb-4">
-        <SearchBox label="Search items" value={search} onSearch={find} />
-      </div>
-      <List
-        what="items"
-        query={items}
-        part={{ page, search }}
-        onPart={show}
-        columns={COLUMNS}
-        row={(item) => <Row key={item.id} item={item} />}
-        empty={
-          <State icon={ListPlus} title="Nothing here yet">
-            <p className="text-muted">Add your first item, and it will show up here.</p>
-          </State>
-        }
-      />
-      <Dialog title="Add item" isOpen={isAdding} onClose={() => setAdding(false)}>
-        <ItemForm
-          onSaved={({ title }) => {
-            setAdding(false);
-            // The newest comes first, so that is where to look for it.
-            show({});
-            notify(`“${title}” was added.`);
-          }}
-        />
-      </Dialog>
-    </>
+    <ListPage
+      heading="Items"
+      what="items"
+      one="item"
+      addIcon={Plus}
+      query={items}
+      part={{ page, search }}
+      onPart={show}
+      columns={COLUMNS}
+      row={(item) => <Row key={item.id} item={item} />}
+      empty={
+        <State icon={ListPlus} title="Nothing here yet">
+          <p className="text-muted">Add your first item, and it will show up here.</p>
+        </State>
+      }
+      form={(onAdded) => <ItemForm onSaved={({ title }) => onAdded(`“${title}” was added.`)} />}
+    />
   );
 }
 

@@ -17,7 +17,7 @@ interface Column {
   className?: string;
 }
 
-interface Props<T> {
+export interface ListProps<T> {
   /** What is listed, in the plural. */
   what: string;
   query: UseQueryResult<{ data: T[]; count: number }>;
@@ -29,7 +29,7 @@ interface Props<T> {
   empty: ReactNode;
 }
 
-export function List<T>({ what, query, part, onPart, columns, row, empty }: Props<T>) {
+export function List<T>({ what, query, part, onPart, columns, row, empty }: ListProps<T>) {
   const { page, search } = part;
   const count = query.data?.count ?? 0;
   const isBeyond = count > 0 && page > lastPage(count);

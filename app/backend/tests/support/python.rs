@@ -1,0 +1,52 @@
+//! Packages from PyPI for the tests, in folders of their own below the user's cache. Touches no other installation.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+const MISSING: &str = "python3 with pip is needed (Debian: apt install python3-pip)";
+
+/// The folder with this name below that of `kind`, filled with packages when it is missing: `what` is what pip is
+/// to install.
+pub(crate) fn packages(kind: &str, name: &str, what: &[&str]) -> PathBuf {
+    let folder = cache().join(kind).join(name);
+    if !folder.exists() {
+        install(&folder, what);
+    }
+    folder
+}
+
+/// Unpacks into a folder beside it and renames: two test runs at once don't see each other's half.
+fn install(folder: &Path, what: &[&str]) {
+    let part = folder.with_extension(format!("part-{}", std::process::id()));
+    fs::create_dir_all(folder.parent().unwrap()).unwrap();
+    let pip = ["-m", "pip", "install", "--quiet", "--no-deps"];
+    let output = Command::new("python3")
+        .args(pip)
+        .args(["--only-binary=:all:", "--target"])
+        .arg(&part)
+        .args(what)
+        .output()
+        .expect(MISSING);
+    assert!(
+        output.status.success(),
+        "{MISSING}:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    if let Err(error) = fs::rename(&part, folder) {
+        assert!(folder.exists(), "cannot keep {}: {error}", folder.display());
+        fs::remove_dir_all(&part).unwrap(); // another run was faster
+    }
+}
+
+fn cache() -> PathBuf {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(home);
+    cache
+        .expect("neither XDG_CACHE_HOME nor HOME is set")
+        .join("appstack")
+}
