@@ -6,13 +6,13 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     iter::Sum,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
 use serde::Deserialize;
 
 use crate::{
-    postgres::python::packages,
+    postgres::python::{self, MISSING, packages},
     program::{ADMIN, PASSWORD},
 };
 
@@ -20,8 +20,6 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz");
 
 /// It and all that it needs.
 const REQUIREMENTS: &str = include_str!("requirements.txt");
-
-const MISSING: &str = "python3 with pip is needed (Debian: apt install python3-pip)";
 
 /// What it says of a run.
 #[derive(Debug, Deserialize)]
@@ -99,7 +97,7 @@ pub(crate) fn run(port: u16, superuser: &str, folder: &Path) -> Report {
 
 /// The folder with the tool, in the user's cache. Other versions, also of Python, get another one.
 fn installed() -> PathBuf {
-    let tag = python(&["-c", "import sys; print(sys.implementation.cache_tag)"]);
+    let tag = python::run(&["-c", "import sys; print(sys.implementation.cache_tag)"]);
     let mut version = DefaultHasher::new();
     (REQUIREMENTS, tag).hash(&mut version);
     let requirements = format!("{FOLDER}/requirements.txt");
@@ -108,20 +106,4 @@ fn installed() -> PathBuf {
         &format!("{:016x}", version.finish()),
         &["--requirement", &requirements],
     )
-}
-
-/// What Python writes.
-fn python(arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new("python3").args(arguments).output();
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = output.expect(MISSING);
-    assert!(
-        status.success(),
-        "{MISSING}:\n{}",
-        String::from_utf8_lossy(&stderr)
-    );
-    stdout
 }

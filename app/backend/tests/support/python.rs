@@ -3,10 +3,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
 
-const MISSING: &str = "python3 with pip is needed (Debian: apt install python3-pip)";
+/// What is said when there is no Python.
+pub(crate) const MISSING: &str = "python3 with pip is needed (Debian: apt install python3-pip)";
 
 /// The folder with this name below that of `kind`, filled with packages when it is missing: `what` is what pip is
 /// to install.
@@ -23,22 +24,28 @@ fn install(folder: &Path, what: &[&str]) {
     let part = folder.with_extension(format!("part-{}", std::process::id()));
     fs::create_dir_all(folder.parent().unwrap()).unwrap();
     let pip = ["-m", "pip", "install", "--quiet", "--no-deps"];
-    let output = Command::new("python3")
-        .args(pip)
-        .args(["--only-binary=:all:", "--target"])
-        .arg(&part)
-        .args(what)
-        .output()
-        .expect(MISSING);
-    assert!(
-        output.status.success(),
-        "{MISSING}:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let into = ["--only-binary=:all:", "--target", part.to_str().unwrap()];
+    run(&[&pip[..], &into, what].concat());
     if let Err(error) = fs::rename(&part, folder) {
         assert!(folder.exists(), "cannot keep {}: {error}", folder.display());
         fs::remove_dir_all(&part).unwrap(); // another run was faster
     }
+}
+
+/// What Python writes.
+pub(crate) fn run(arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new("python3").args(arguments).output();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = output.expect(MISSING);
+    assert!(
+        status.success(),
+        "{MISSING}:\n{}",
+        String::from_utf8_lossy(&stderr)
+    );
+    stdout
 }
 
 fn cache() -> PathBuf {
