@@ -2,12 +2,10 @@
 
 import { getRouteApi } from "@tanstack/react-router";
 import { ShieldAlert, UserPlus, Users } from "lucide-react";
-import { useCallback } from "react";
-import type { ListPart } from "../api/cache";
 import type { User } from "../api/client";
 import { useMe } from "../api/me";
 import { useUsers } from "../api/users";
-import { listSearch } from "../app/search";
+import { useListPart } from "../app/listPart";
 import { ButtonLink } from "../ui/Button";
 import { classes } from "../ui/classes";
 import { ListPage } from "../ui/ListPage";
@@ -44,14 +42,8 @@ function NotForYou() {
 }
 
 function Administration() {
-  const { page = 1, search = "" } = route.useSearch();
-  const navigate = route.useNavigate();
-  const users = useUsers({ page, search });
-  const show = useCallback(
-    (part: Partial<ListPart>, how?: { replace: boolean }) =>
-      void navigate({ search: listSearch(part), ...how }),
-    [navigate],
-  );
+  const { part, show } = useListPart(route.useSearch(), route.useNavigate());
+  const users = useUsers(part);
   return (
     <>
       <ListPage
@@ -60,7 +52,7 @@ function Administration() {
         one="user"
         addIcon={UserPlus}
         query={users}
-        part={{ page, search }}
+        part={part}
         onPart={show}
         columns={COLUMNS}
         row={(user) => <Row key={user.id} user={user} />}

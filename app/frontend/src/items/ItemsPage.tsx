@@ -2,11 +2,9 @@
 
 import { getRouteApi } from "@tanstack/react-router";
 import { ListPlus, Plus } from "lucide-react";
-import { useCallback } from "react";
-import type { ListPart } from "../api/cache";
 import type { Item } from "../api/client";
 import { useItems } from "../api/items";
-import { listSearch } from "../app/search";
+import { useListPart } from "../app/listPart";
 import { ListPage } from "../ui/ListPage";
 import { State } from "../ui/State";
 import { Time } from "../ui/Time";
@@ -23,14 +21,8 @@ const COLUMNS = [
 ];
 
 export function ItemsPage() {
-  const { page = 1, search = "" } = route.useSearch();
-  const navigate = route.useNavigate();
-  const items = useItems({ page, search });
-  const show = useCallback(
-    (part: Partial<ListPart>, how?: { replace: boolean }) =>
-      void navigate({ search: listSearch(part), ...how }),
-    [navigate],
-  );
+  const { part, show } = useListPart(route.useSearch(), route.useNavigate());
+  const items = useItems(part);
   return (
     <ListPage
       heading="Items"
@@ -38,7 +30,7 @@ export function ItemsPage() {
       one="item"
       addIcon={Plus}
       query={items}
-      part={{ page, search }}
+      part={part}
       onPart={show}
       columns={COLUMNS}
       row={(item) => <Row key={item.id} item={item} />}
