@@ -21,12 +21,16 @@ pub mod label {
     pub const STACK: &str = "appstack.dev/stack";
     /// The part of the stack: `database`, `migration`, `backend`, `frontend`, `edge`. Part of every selector.
     pub const COMPONENT: &str = "app.kubernetes.io/component";
+    /// On pods that serve: the hash of their template. Part of the selectors, so that requests go to one revision alone.
+    pub const REVISION: &str = "appstack.dev/revision";
     /// Who made the object; always [`super::MANAGER`].
     pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 }
 
 /// Annotation keys on children.
 pub mod annotation {
+    /// On an AppStack: any value. A release that failed is tried once more when it changes.
+    pub const RETRY: &str = "appstack.dev/retry";
     /// On a pod template: the hash of the Secret values that the pods read, so that a changed value rolls them.
     pub const SECRETS_HASH: &str = "appstack.dev/secrets-hash";
     /// On a Job: the hash of all that its pod reads. A failed Job runs again when it changes.

@@ -79,6 +79,10 @@ pub struct ClusterFlags {
     /// The port at which clients reach the ingress controller's HTTP.
     #[arg(long, env = "APPSTACK_PUBLIC_HTTP_PORT", default_value_t = 80)]
     pub public_http_port: u16,
+    /// The host at which the operator reaches the ingress controller, at the ports 443 and 80, for the public check of
+    /// releases. Default: the host names of the stacks, as for everybody.
+    #[arg(long, env = "APPSTACK_EDGE_HOST")]
+    pub edge_host: Option<String>,
     /// The image of PostgreSQL, without a tag.
     #[arg(
         long,
@@ -93,6 +97,7 @@ impl From<ClusterFlags> for ClusterSettings {
         Self {
             public_https_port: flags.public_https_port,
             public_http_port: flags.public_http_port,
+            edge_host: flags.edge_host,
             postgres_image: flags.postgres_image,
         }
     }

@@ -9,6 +9,7 @@ use kube::Client;
 
 use crate::reconcile::check::ClusterSettings;
 use crate::reconcile::ledger::Ledger;
+use crate::reconcile::tries::Memory;
 use crate::runtime::admin::Progress;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::metrics::Metrics;
@@ -30,6 +31,8 @@ pub struct Context {
     pub queue: Queue,
     /// What this process has done.
     pub ledger: Ledger,
+    /// How releases fared that are asked through their public address.
+    pub tries: Memory,
     /// What the operator is told about the cluster.
     pub settings: ClusterSettings,
     /// Whether Traefik's own kinds are served here.

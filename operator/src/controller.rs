@@ -22,11 +22,11 @@ use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{AppStack, MANAGER, label};
+use crate::api::{AppStack, AppStackSpec, MANAGER, label};
 use crate::context::Context;
 use crate::error::{Class, Error};
 use crate::reconcile::desired::Middleware;
-use crate::reconcile::inputs::referenced_secrets;
+use crate::reconcile::inputs::{referenced_config_maps, referenced_secrets};
 use crate::reconcile::{error_policy, reconcile};
 
 /// Reconciles the AppStacks of one namespace, or of all, until `stop` is cancelled.
@@ -85,7 +85,6 @@ fn watch_children(
         })
         .watches(scope.meta::<Job>(), ours.clone(), |it| stack_of(&it))
         .watches(scope.meta::<Service>(), ours.clone(), |it| stack_of(&it))
-        .watches(scope.meta::<ConfigMap>(), ours.clone(), |it| stack_of(&it))
         .watches(scope.meta::<ServiceAccount>(), ours.clone(), |it| {
             stack_of(&it)
         })
@@ -111,16 +110,26 @@ fn watch_references(
     store: &Store<AppStack>,
 ) -> Controller<AppStack> {
     let by_secret = store.clone();
+    let by_config_map = store.clone();
     let all = store.clone();
     controller
         .watches(
             scope.meta::<Secret>(),
             watcher::Config::default(),
             move |secret| {
-                let own = stack_of(&secret);
-                own.into_iter()
-                    .chain(referrers(&by_secret, &secret))
-                    .collect::<Vec<_>>()
+                let refers =
+                    |spec: &AppStackSpec, name: &str| referenced_secrets(spec).any(|it| it == name);
+                woken_by(&by_secret, &secret, refers)
+            },
+        )
+        .watches(
+            scope.meta::<ConfigMap>(),
+            watcher::Config::default(),
+            move |map| {
+                let refers = |spec: &AppStackSpec, name: &str| {
+                    referenced_config_maps(spec).any(|(it, _)| it == name)
+                };
+                woken_by(&by_config_map, &map, refers)
             },
         )
         .watches(
@@ -148,19 +157,20 @@ fn stack_of<K: Resource>(child: &PartialObjectMeta<K>) -> Option<ObjectRef<AppSt
     Some(ObjectRef::new(stack).within(&child.namespace()?))
 }
 
-/// The stacks whose specs refer to a Secret.
-fn referrers(
+/// The stack that an object belongs to, and those whose specs refer to it.
+fn woken_by<K: Resource>(
     store: &Store<AppStack>,
-    secret: &PartialObjectMeta<Secret>,
+    object: &PartialObjectMeta<K>,
+    refers: impl Fn(&AppStackSpec, &str) -> bool,
 ) -> Vec<ObjectRef<AppStack>> {
-    let name = secret.name_any();
-    store
+    let name = object.name_any();
+    let referrers = store
         .state()
-        .iter()
-        .filter(|it| it.namespace() == secret.namespace())
-        .filter(|it| referenced_secrets(&it.spec).any(|referred| referred == name))
-        .map(|it| ObjectRef::from_obj(it.as_ref()))
-        .collect()
+        .into_iter()
+        .filter(|it| it.namespace() == object.namespace())
+        .filter(|it| refers(&it.spec, &name))
+        .map(|it| ObjectRef::from_obj(it.as_ref()));
+    stack_of(object).into_iter().chain(referrers).collect()
 }
 
 fn tell(
@@ -176,6 +186,7 @@ fn tell(
             let key = format!("{}/{}", stack.namespace.unwrap_or_default(), stack.name);
             ctx.metrics.stack_gone(&key);
             ctx.ledger.forget(&key);
+            ctx.tries.forget(&key);
             ctx.backoff.reset(&key);
         }
         Err(controller::Error::ReconcilerFailed(error, stack))

@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod certificate;
 pub mod check;
+pub mod course;
 pub mod desired;
 pub mod events;
 pub mod gates;
@@ -17,7 +18,9 @@ pub mod request;
 pub mod rollout;
 pub mod stack;
 pub mod status;
+pub mod tries;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,14 +29,15 @@ use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 
 use self::apply::Writer;
-use self::gates::Gate;
+use self::course::{Course, Serving};
+use self::gates::{Gate, Trial};
 use self::inputs::Inputs;
 use self::observe::Observer;
-use self::record::Record;
-use self::rollout::Serving;
+use self::record::{Failure, Record};
+use self::rollout::{Beside, Plan, Rollout, Visits};
 use self::stack::Stack;
 use self::status::{Outcome, Progress};
-use crate::api::{AppStack, AppStackStatus, ReleaseStatus, Urls};
+use crate::api::{AppStack, AppStackStatus, OnFailure, StageName, Urls};
 use crate::context::Context;
 use crate::error::{Class, Error, Result};
 
@@ -72,7 +76,7 @@ pub async fn reconcile(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<Action> 
     report(&app, &ctx, &status).await;
     let outcome = outcome?;
     ctx.backoff.reset(&key(&app));
-    Ok(next_look(&outcome))
+    Ok(next_look(&outcome, now))
 }
 
 /// What to do after an error.
@@ -104,52 +108,111 @@ async fn roll_out(
         return Ok(Outcome::Suspended);
     }
     let inputs = gather::inputs(&ctx.client, app, ctx.traefik_kinds, now).await?;
-    let serving = serving(app, &inputs, ctx);
-    let stack = match check::stack(app, &inputs, &ctx.settings) {
-        Ok(stack) => stack,
+    let serving = course::serving(app, &inputs, &ctx.settings);
+    let course = match course::plot(app, &inputs, &ctx.settings, &serving) {
+        Ok(course) => course,
         Err(invalid) => {
-            rollout::heal(writer, &serving).await?;
+            if let Serving::Release(served) = &serving {
+                rollout::heal(writer, &served.desired).await?;
+            }
             return Err(Error::Invalid(invalid));
         }
     };
-    warn(app, ctx, &stack, &inputs).await;
-    let target = desired::build(&stack);
-    let observer = Observer {
-        client: &ctx.client,
-        namespace: &stack.namespace,
-        secrets: &stack.secrets.values,
-    };
-    let rollout = rollout::run(writer, &observer, &target, &serving).await?;
+    warn(app, ctx, &course.asked, &inputs).await;
+    let rollout = work(app, ctx, writer, &course, &serving, &inputs, now).await?;
+    let failed = give_up(app, writer, &course, &serving, &rollout).await?;
     let verified = if rollout.is_shut() {
         None
     } else {
-        verify(app, writer, &inputs, &stack).await?
+        verify(app, writer, &inputs, &course.target).await?
     };
-    Ok(Outcome::RolledOut(Box::new(Progress {
-        rollout,
-        release: release_status(&stack, verified),
-        urls: urls(&stack),
-    })))
+    Ok(Outcome::RolledOut(Box::new(progress(
+        rollout, course, &inputs, verified, failed,
+    ))))
 }
 
-/// The objects of the release that serves.
-fn serving(app: &AppStack, inputs: &Inputs, ctx: &Context) -> Serving {
-    let Some(record) = release::serving(&inputs.records) else {
-        return Serving::Nothing;
+/// Rolls the target of a course out, as far as its gates let it.
+async fn work(
+    app: &AppStack,
+    ctx: &Context,
+    writer: &Writer<'_>,
+    course: &Course,
+    serving: &Serving,
+    inputs: &Inputs,
+    now: Timestamp,
+) -> Result<Rollout> {
+    let target = desired::build(&course.target, course.direction);
+    let mut hidden = course.target.secrets.hidden.clone();
+    hidden.extend(course.asked.secrets.hidden.iter().cloned());
+    let observer = Observer {
+        client: &ctx.client,
+        namespace: &course.target.namespace,
+        secrets: &hidden,
+        edge_host: ctx.settings.edge_host.as_deref(),
     };
-    let mut app = app.clone();
-    app.spec = record.spec.clone();
-    match check::stack(&app, &inputs.of_serving(), &ctx.settings) {
-        Ok(mut stack) => {
-            // Changed secret values are part of the new release; pods of this one are not rolled for them.
-            stack.secrets.hash.clone_from(&record.secrets_hash);
-            Serving::Release(desired::build(&stack))
-        }
-        Err(_) => Serving::Unknown,
+    let beside = match serving {
+        Serving::Nothing => Beside::Nothing,
+        // What failed may be all that still answers, until the serving release has turned out to be whole.
+        Serving::Release(_) if course.failure.is_some() => Beside::Everything,
+        Serving::Release(served) => Beside::Release(&served.desired),
+        Serving::Unknown => Beside::Everything,
+    };
+    let plan = Plan {
+        trial: course.is_trial(serving).then_some(Trial {
+            soak: course.target.rollout.soak,
+            now,
+        }),
+        unproven: course.is_unproven(inputs),
+        visits: Visits {
+            memory: &ctx.tries,
+            stack: key(app),
+            now,
+        },
+        retained: retained(&course.target, inputs),
+        target: &target,
+        beside,
+    };
+    rollout::run(writer, &observer, &plan).await
+}
+
+/// What kept releases need, so that they can be restored.
+fn retained(stack: &Stack, inputs: &Inputs) -> BTreeSet<(&'static str, String)> {
+    let releases = inputs.records.releases.iter();
+    releases
+        .map(|it| ("Secret", stack.names.values(&it.values).into()))
+        .collect()
+}
+
+/// Writes down that a release failed, if it is one that is to be given up for the one that serves. The next look goes back.
+async fn give_up(
+    app: &AppStack,
+    writer: &Writer<'_>,
+    course: &Course,
+    serving: &Serving,
+    rollout: &Rollout,
+) -> Result<bool> {
+    let Some((stage, Gate::Failed { reason, message })) = rollout.blocking() else {
+        return Ok(false);
+    };
+    // Nothing of a release runs before its migration is done, so that there is nothing to go back from.
+    let runs = stage > StageName::Migration;
+    let asked = course.target.rollout.on_failure == OnFailure::Rollback;
+    if !(runs && asked && course.is_trial(serving) && matches!(serving, Serving::Release(_))) {
+        return Ok(false);
     }
+    let failure = Failure {
+        release: course.target.release.clone(),
+        attempt: release::attempt(app),
+        stage: stage.as_str().into(),
+        reason: reason.as_str().into(),
+        message: message.clone(),
+    };
+    writer.record(&Record::Failure(failure), 1).await?;
+    Ok(true)
 }
 
-/// Writes down that every gate was open for a release, and forgets the oldest ones. Returns since when it is so.
+/// Writes down that every gate was open for a release, and forgets what is too old. Returns since when it is so, if it
+/// was not known before.
 async fn verify(
     app: &AppStack,
     writer: &Writer<'_>,
@@ -157,20 +220,61 @@ async fn verify(
     stack: &Stack,
 ) -> Result<Option<Timestamp>> {
     let latest = release::serving(&inputs.records);
-    if let Some(latest) = latest.filter(|it| it.hash == stack.release) {
-        return Ok(latest.verified_at);
+    if latest.is_some_and(|it| it.hash == stack.release) {
+        return Ok(None);
     }
     let record = Record::Release {
         hash: stack.release.clone(),
-        spec: Box::new(app.spec.clone()),
-        secrets_hash: stack.secrets.hash.clone(),
+        spec: Box::new(stack.spec.clone()),
+        values: stack.secrets.hash.clone(),
+        migration: stack.migration.as_ref().map(|it| it.hash.clone()),
     };
     let revision = latest.map_or(1, |it| it.revision + 1);
     let recorded = writer.record(&record, revision).await?;
-    for hash in release::forgotten(&inputs.records) {
-        writer.forget_release(hash).await?;
+    for old in release::forgotten(&app.spec, &inputs.records) {
+        writer.forget(&stack.names.release(&old.hash)).await?;
+    }
+    for failure in &inputs.records.failures {
+        let name = stack.names.failure(&failure.release, &failure.attempt);
+        writer.forget(&name).await?;
     }
     Ok(recorded)
+}
+
+fn progress(
+    rollout: Rollout,
+    course: Course,
+    inputs: &Inputs,
+    verified: Option<Timestamp>,
+    failed: bool,
+) -> Progress {
+    let names = &course.target.names;
+    let records = &inputs.records;
+    let kept = |it| release::kept_summary(names, it);
+    let (serving, previous) = match verified {
+        Some(_) => (
+            Some(release::summary(&course.target, verified)),
+            release::serving(records).map(kept),
+        ),
+        None => (
+            release::serving(records).map(kept),
+            release::previous(records).map(kept),
+        ),
+    };
+    let asked_before = records
+        .releases
+        .iter()
+        .find(|it| it.hash == course.asked.release)
+        .and_then(|it| it.verified_at);
+    Progress {
+        asked: release::summary(&course.asked, verified.or(asked_before)),
+        urls: urls(&course.target),
+        failure: course.failure,
+        rollout,
+        serving,
+        previous,
+        failed,
+    }
 }
 
 async fn warn(app: &AppStack, ctx: &Context, stack: &Stack, inputs: &Inputs) {
@@ -206,25 +310,23 @@ async fn publish(app: &AppStack, ctx: &Context, event: &k8s_controller::events::
     }
 }
 
-fn next_look(outcome: &Outcome) -> Action {
+fn next_look(outcome: &Outcome, now: Timestamp) -> Action {
     match outcome {
         Outcome::Suspended => Action::await_change(),
+        Outcome::RolledOut(progress) if progress.failed => Action::requeue(Duration::ZERO),
         Outcome::RolledOut(progress) => match progress.rollout.blocking() {
-            Some((_, Gate::Waiting { .. })) => Action::requeue(WAITING),
+            Some((_, Gate::Waiting { until, .. })) => Action::requeue(wait(*until, now)),
+            // Nothing wakes us when the way from outside is mended.
+            Some((StageName::Edge, Gate::Failed { .. })) => Action::requeue(WAITING),
             _ => Action::requeue(AT_REST),
         },
     }
 }
 
-fn release_status(stack: &Stack, verified: Option<Timestamp>) -> ReleaseStatus {
-    ReleaseStatus {
-        name: stack.names.release(&stack.release).into(),
-        version: stack.version.clone(),
-        backend_image: stack.backend.image.clone(),
-        frontend_image: stack.frontend.as_ref().map(|it| it.image.clone()),
-        migration: stack.migration.as_ref().map(|it| it.hash.clone()),
-        verified_at: verified.map(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time),
-    }
+/// Until a gate opens by itself, or until the next look if that is sooner.
+fn wait(until: Option<Timestamp>, now: Timestamp) -> Duration {
+    let left = until.and_then(|it| Duration::try_from(it.duration_since(now)).ok());
+    left.unwrap_or(WAITING).min(WAITING)
 }
 
 fn urls(stack: &Stack) -> Urls {

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::AppStack;
 use crate::reconcile::check::{self, ClusterSettings};
-use crate::reconcile::desired;
+use crate::reconcile::desired::{self, Direction};
 use crate::reconcile::inputs::Inputs;
 
 /// The CustomResourceDefinition as YAML.
@@ -46,7 +46,7 @@ pub fn manifests(text: &str, settings: &ClusterSettings) -> Result<String> {
         let inputs = Inputs::offline(&app);
         let stack = check::stack(&app, &inputs, settings)
             .with_context(|| format!("AppStack {name} is not acceptable"))?;
-        for object in desired::build(&stack).objects() {
+        for object in desired::build(&stack, Direction::Forward).objects() {
             manifests.push_str("---\n");
             manifests.push_str(&serde_saphyr::to_string(&canonical(object)?)?);
         }

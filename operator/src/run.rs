@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::controller;
 use crate::reconcile::desired::Middleware;
 use crate::reconcile::ledger::Ledger;
+use crate::reconcile::tries::Memory;
 use crate::runtime::admin::{self, Progress};
 use crate::runtime::backoff::Backoff;
 use crate::runtime::leader::{self, Election, Outcome, Timings};
@@ -130,6 +131,7 @@ async fn context(
         backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
         queue: Queue::new(settings.concurrency, metrics.clone()),
         ledger: Ledger::default(),
+        tries: Memory::default(),
         settings: settings.cluster.clone().into(),
         client,
         metrics,

@@ -213,7 +213,7 @@ fn paths(value: &Value) -> BTreeSet<String> {
 }
 
 /// Changes of `spec` that the rules refuse, and what the messages say. At least one for each rule.
-const REFUSED: [(&str, &str); 25] = [
+const REFUSED: [(&str, &str); 28] = [
     ("{backend: {image: a/b}}", "version: needed"),
     ("{backend: {image: 'host:5000/a/b'}}", "version: needed"),
     ("{frontend: {image: a/c}}", "version: needed"),
@@ -283,6 +283,15 @@ const REFUSED: [(&str, &str); 25] = [
     (
         "{rollout: {progressDeadline: 5s}}",
         "progressDeadline: a duration between",
+    ),
+    ("{rollout: {soak: 25h}}", "soak: a duration of at most"),
+    (
+        "{rollout: {publicCheck: {path: health}}}",
+        "publicCheck.path: starts with /",
+    ),
+    (
+        "{rollout: {publicCheck: {timeout: 2h}}}",
+        "publicCheck.timeout: a duration between",
     ),
 ];
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use appstack_operator::api::AppStack;
 use appstack_operator::reconcile::check::{self, ClusterSettings};
-use appstack_operator::reconcile::desired::{self, Object};
+use appstack_operator::reconcile::desired::{self, Direction, Object};
 use appstack_operator::reconcile::inputs::Inputs;
 use appstack_operator::render;
 use serde_json::{Value, json};
@@ -34,6 +34,8 @@ const CASES: [(&str, &str); 10] = [
 
 /// The length of a DNS label, which names and label values share.
 const MAX_LABEL: usize = 63;
+/// The label that tells the pods of one revision from those of another.
+const REVISION: &str = "appstack.dev/revision";
 
 fn operator() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -188,33 +190,68 @@ fn a_stateful_set_takes_no_data_with_it() -> Result<()> {
 }
 
 #[test]
-fn selectors_never_say_more_than_stack_and_component() -> Result<()> {
-    let exactly = |object: &Value, selector: &Value| {
+fn selectors_say_stack_and_component_and_for_pods_that_serve_the_revision() -> Result<()> {
+    let exactly = |object: &Value, selector: &Value, revision: &Value| {
         let labels = &object["metadata"]["labels"];
         let keys = ["appstack.dev/stack", "app.kubernetes.io/component"];
-        let wanted: BTreeMap<_, _> = keys.into_iter().map(|key| (key, &labels[key])).collect();
+        let mut wanted: BTreeMap<_, _> = keys.into_iter().map(|key| (key, &labels[key])).collect();
+        if !revision.is_null() {
+            wanted.insert(REVISION, revision);
+        }
         ensure!(*selector == json!(wanted), "it selects {selector}");
         Ok(())
     };
     for_each_object(|_, object| {
         let spec = &object["spec"];
+        let labels = &spec["selector"]["matchLabels"];
         match kind(object) {
-            "Service" => exactly(object, &spec["selector"]),
-            "Deployment" | "StatefulSet" | "PodDisruptionBudget" => {
+            // A Service turns to another revision, so that its selector changes with each.
+            "Service" => exactly(object, &spec["selector"], &spec["selector"][REVISION]),
+            "Deployment" => {
+                let revision = &labels[REVISION];
+                let name = text(&object["metadata"]["name"]);
                 ensure!(
-                    spec["selector"]["matchExpressions"].is_null(),
-                    "it has expressions"
+                    name.ends_with(&format!("-{}", text(revision))),
+                    "its revision is {revision}"
                 );
-                exactly(object, &spec["selector"]["matchLabels"])
+                exactly(object, labels, revision)
             }
+            "StatefulSet" | "PodDisruptionBudget" => exactly(object, labels, &Value::Null),
             // Kubernetes makes the selector of a Job.
             "Job" => {
                 ensure!(spec["selector"].is_null(), "a Job with a selector");
                 Ok(())
             }
             _ => Ok(()),
-        }
+        }?;
+        let expressions = &spec["selector"]["matchExpressions"];
+        ensure!(
+            expressions.is_null() || kind(object) == "NetworkPolicy",
+            "it has expressions"
+        );
+        Ok(())
     })
+}
+
+#[test]
+fn requests_go_to_the_pods_of_the_release() -> Result<()> {
+    for (case, _) in CASES {
+        let all = objects(case)?;
+        let revisions = |wanted: &str, selector: &str| -> BTreeMap<String, String> {
+            let those = all.iter().filter(|it| kind(it) == wanted);
+            those
+                .filter_map(|it| {
+                    let part = text(&it["metadata"]["labels"]["app.kubernetes.io/component"]);
+                    let revision = it.pointer(selector)?.get(REVISION)?;
+                    Some((part.to_owned(), text(revision).to_owned()))
+                })
+                .collect()
+        };
+        let pods = revisions("Deployment", "/spec/template/metadata/labels");
+        assert!(!pods.is_empty(), "{case}");
+        assert_eq!(revisions("Service", "/spec/selector"), pods, "{case}");
+    }
+    Ok(())
 }
 
 #[test]
@@ -339,7 +376,7 @@ fn two_pods_or_more_have_a_disruption_budget_and_one_has_none() -> Result<()> {
         let named = |wanted: &str, which: &dyn Fn(&Value) -> bool| -> BTreeSet<String> {
             let those = all.iter().filter(|it| kind(it) == wanted && which(it));
             those
-                .map(|it| text(&it["metadata"]["name"]).to_owned())
+                .map(|it| text(&it["metadata"]["labels"]["app.kubernetes.io/component"]).to_owned())
                 .collect()
         };
         let many = |it: &Value| it["spec"]["replicas"].as_i64() >= Some(2);
@@ -452,7 +489,10 @@ fn objects_with_hidden_values(spec: &Value) -> Result<Vec<Object>> {
         ("certificate".to_owned(), hidden(&["tls.crt", "tls.key"])),
     ]);
     let stack = check::stack(&app, &inputs, &ClusterSettings::default())?;
-    Ok(desired::build(&stack).objects().cloned().collect())
+    Ok(desired::build(&stack, Direction::Forward)
+        .objects()
+        .cloned()
+        .collect())
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! `cargo xtask bench`: measures what the documentation promises, on the local cluster of the demo, and prints a table.
 
+mod releases;
+mod visitors;
+
 use std::collections::HashMap;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -32,6 +35,9 @@ pub(crate) struct Bench {
     /// How many roll-outs are measured
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Measure releases under load instead: 20 good ones, 10 bad ones and 10 ways back
+    #[arg(long)]
+    releases: bool,
 }
 
 impl Bench {
@@ -43,6 +49,9 @@ impl Bench {
         );
         let client = cluster.client().await?;
         let progress = Progress::new();
+        if self.releases {
+            return releases::measure(&cluster, &progress).await;
+        }
         let mut rounds = Vec::new();
         for round in 1..=self.rounds {
             let part = progress.part(format!("roll-out {round} of {}", self.rounds));

@@ -27,6 +27,8 @@ pub(crate) async fn operator(cluster: &Cluster, image: &str, progress: &Progress
         ])
         .args(["--set", &format!("edge.publicHttpsPort={}", ports.https)])
         .args(["--set", &format!("edge.publicHttpPort={}", ports.http)])
+        // Below localhost a pod would find itself.
+        .args(["--set", "edge.host=traefik.traefik.svc"])
         .args([
             "--set-string",
             &format!("podAnnotations.image-content={image}"),

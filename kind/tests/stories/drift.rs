@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt as _;
@@ -148,8 +148,10 @@ fn what_others_add_to_a_child_survives() {
         world.ready("shop").await;
         let found = services.get("shop-backend").await.unwrap();
         assert_eq!(found.labels()["team"], "payments");
-        let backend = world.api::<Deployment>().get("shop-backend").await.unwrap();
-        assert!(json!(backend).to_string().contains("\"NEW\""));
+        let backend = world.deployments("shop", "backend").await;
+        assert!(json!(backend[0]).to_string().contains("\"NEW\""));
+        let affinity = found.spec.unwrap().session_affinity;
+        assert_eq!(affinity.as_deref(), Some("ClientIP"));
     });
 }
 

@@ -17,8 +17,8 @@ fn each_stage_waits_for_the_one_before() {
                 let backend_pods = world.pods("shop", "backend").await;
                 let frontend_pods = world.pods("shop", "frontend").await;
                 let ingresses = world.list::<Ingress>("appstack.dev/stack=shop").await;
-                let frontend_serves = is_available(world, "shop-frontend").await;
-                let backend_serves = is_available(world, "shop-backend").await;
+                let frontend_serves = is_available(world, "frontend").await;
+                let backend_serves = is_available(world, "backend").await;
                 let migrated = is_migrated(world).await;
 
                 let pods = names(&backend_pods);
@@ -98,8 +98,8 @@ async fn is_migrated(world: &World) -> bool {
         .any(|it| phase(it).as_deref() == Some("Succeeded"))
 }
 
-async fn is_available(world: &World, name: &str) -> bool {
-    let found = world.api::<Deployment>().get_opt(name).await.unwrap();
-    let status = found.and_then(|it| it.status).unwrap_or_default();
-    status.available_replicas.unwrap_or_default() > 0
+async fn is_available(world: &World, component: &str) -> bool {
+    let found = world.deployments("shop", component).await;
+    let available = |it: &Deployment| it.status.as_ref()?.available_replicas;
+    found.iter().filter_map(available).sum::<i32>() > 0
 }

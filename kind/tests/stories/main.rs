@@ -31,6 +31,7 @@ mod quiet;
 mod redirect;
 mod release;
 mod restart;
+mod rollback;
 mod suspend;
 
 mod support;

@@ -16,7 +16,7 @@ use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::Pod;
 
 pub(crate) use children::{Child, KINDS};
-pub(crate) use stacks::{API, Document, NOWHERE, SCRIPTED, SHOP, parse};
+pub(crate) use stacks::{API, Document, FATED, NOWHERE, SCRIPTED, SHOP, parse};
 pub(crate) use visitor::Visitor;
 pub(crate) use world::{World, condition, release, uid};
 

@@ -34,8 +34,9 @@ fn a_suspended_stack_is_not_changed() {
                         .get_opt("shop-backend")
                         .await
                         .unwrap();
-                    let backend = world.api::<Deployment>().get("shop-backend").await.unwrap();
-                    service.is_none() && backend.spec.unwrap().replicas == Some(1)
+                    let backend = world.deployments("shop", "backend").await;
+                    let replicas = |it: &Deployment| it.spec.as_ref()?.replicas;
+                    service.is_none() && backend.iter().map(replicas).eq([Some(1)])
                 },
             )
             .await;

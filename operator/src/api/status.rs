@@ -24,9 +24,18 @@ pub struct AppStackStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<String>,
 
-    /// The release that is being rolled out or serves.
+    /// The release that serves: the last one whose gates were all open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseStatus>,
+
+    /// The release that is asked for, by the spec or by `rollout.pin`. It is the one that serves, or on its way, or
+    /// has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<ReleaseStatus>,
+
+    /// The release that served before the one that serves now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<ReleaseStatus>,
 
     /// Where the stack is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -135,6 +144,8 @@ pub enum ConditionType {
     Ready,
     /// Work is going on (abnormal-true, as kstatus reads it).
     Reconciling,
+    /// The release that is asked for failed, and the one before it was restored.
+    RolledBack,
     /// Nothing more will happen without a change (abnormal-true, as kstatus reads it).
     Stalled,
 }
@@ -152,6 +163,7 @@ impl ConditionType {
             Self::MigrationReady => "MigrationReady",
             Self::Ready => "Ready",
             Self::Reconciling => "Reconciling",
+            Self::RolledBack => "RolledBack",
             Self::Stalled => "Stalled",
         }
     }
@@ -176,6 +188,10 @@ pub enum Reason {
     RollingOut,
     /// A stage failed; it needs a change.
     StageFailed,
+    /// The release that is asked for failed, and the one before it serves again.
+    RolledBack,
+    /// The release that is asked for failed, and the one before it is on its way back.
+    RollingBack,
     /// The stage is as the spec says.
     Available,
     /// The stage does not exist in this stack.
@@ -196,6 +212,8 @@ pub enum Reason {
     ContainerConfigInvalid,
     /// The container ends again and again.
     ContainerCrashing,
+    /// The pods of a new release are ready, and get no requests before they have been so for `rollout.soak`.
+    Soaking,
     /// No node takes the pod.
     Unschedulable,
     /// Pods could not be made at all, for example for a quota.
@@ -210,6 +228,12 @@ pub enum Reason {
     JobFailed,
     /// The Job ran longer than it may.
     JobDeadlineExceeded,
+    /// The release is asked through its public address, and has not answered well yet.
+    PublicCheckPending,
+    /// The application answered badly at its public address.
+    PublicCheckFailed,
+    /// The way to the public address did not work in time.
+    PublicCheckUnreachable,
 }
 
 impl Reason {
@@ -225,6 +249,8 @@ impl Reason {
             Self::RolledOut => "RolledOut",
             Self::RollingOut => "RollingOut",
             Self::StageFailed => "StageFailed",
+            Self::RolledBack => "RolledBack",
+            Self::RollingBack => "RollingBack",
             Self::Available => "Available",
             Self::NotNeeded => "NotNeeded",
             Self::WaitingForEarlierStage => "WaitingForEarlierStage",
@@ -235,6 +261,7 @@ impl Reason {
             Self::ImageRunsAsRoot => "ImageRunsAsRoot",
             Self::ContainerConfigInvalid => "ContainerConfigInvalid",
             Self::ContainerCrashing => "ContainerCrashing",
+            Self::Soaking => "Soaking",
             Self::Unschedulable => "Unschedulable",
             Self::PodsRefused => "PodsRefused",
             Self::ProgressDeadlineExceeded => "ProgressDeadlineExceeded",
@@ -242,6 +269,9 @@ impl Reason {
             Self::JobRetrying => "JobRetrying",
             Self::JobFailed => "JobFailed",
             Self::JobDeadlineExceeded => "JobDeadlineExceeded",
+            Self::PublicCheckPending => "PublicCheckPending",
+            Self::PublicCheckFailed => "PublicCheckFailed",
+            Self::PublicCheckUnreachable => "PublicCheckUnreachable",
         }
     }
 }

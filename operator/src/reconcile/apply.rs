@@ -19,9 +19,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::desired::{Desired, Middleware, Object, Stage};
+use super::desired::{Desired, Middleware, Object};
 use super::ledger::Ledger;
-use super::names::Names;
+use super::names::{ChildName, Names};
 use super::record::{self, Record};
 use super::request::send;
 use crate::api::{AppStack, AppStackStatus, MANAGER, STATUS_MANAGER, annotation, label};
@@ -66,13 +66,13 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Applies the objects of a stage, in their order.
+    /// Applies objects, in their order.
     ///
     /// # Errors
     /// At the first object that the API server refuses; the later ones are not applied then.
-    pub async fn stage(&self, stage: &Stage) -> Result<Vec<Applied>> {
-        let mut applied = Vec::with_capacity(stage.objects.len());
-        for object in &stage.objects {
+    pub async fn apply(&self, objects: impl IntoIterator<Item = &Object>) -> Result<Vec<Applied>> {
+        let mut applied = Vec::new();
+        for object in objects {
             applied.push(Applied(self.object(object).await?));
         }
         Ok(applied)
@@ -197,15 +197,20 @@ impl<'a> Writer<'a> {
         labelled && controller.is_none_or(|it| Some(&it.uid) == self.app.metadata.uid.as_ref())
     }
 
-    /// Deletes the stack's objects that are in none of `wanted`. Does nothing when the same were pruned before.
+    /// Deletes the stack's objects that are neither in one of `wanted` nor, by kind and name, among the `retained`. Does
+    /// nothing when the same were pruned before.
     ///
     /// # Errors
     /// If the API server refuses a list or a deletion.
-    pub async fn prune(&self, wanted: &[&Desired]) -> Result<()> {
+    pub async fn prune(
+        &self,
+        wanted: &[&Desired],
+        retained: &BTreeSet<(&'static str, String)>,
+    ) -> Result<()> {
+        let wanted = wanted.iter().flat_map(|it| it.objects());
         let keep: BTreeSet<(&'static str, String)> = wanted
-            .iter()
-            .flat_map(|it| it.objects())
             .map(|object| (object.kind(), object.name()))
+            .chain(retained.iter().cloned())
             .collect();
         let stack = self.stack();
         if self.ledger.is_pruned(&stack, &keep) {
@@ -282,13 +287,13 @@ impl<'a> Writer<'a> {
         Ok(kept.metadata.creation_timestamp.map(|time| time.0))
     }
 
-    /// Removes the record of a release that is too old to be remembered.
+    /// Removes a record.
     ///
     /// # Errors
     /// If the API server refuses it.
-    pub async fn forget_release(&self, hash: &str) -> Result<()> {
-        let name = Names::of(&self.app.name_any()).release(hash);
-        self.delete::<ControllerRevision>(name.as_str(), None).await
+    pub async fn forget(&self, record: &ChildName) -> Result<()> {
+        self.delete::<ControllerRevision>(record.as_str(), None)
+            .await
     }
 
     /// Writes the status, unless it is what the API server has already: a write would wake us again.

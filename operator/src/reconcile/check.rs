@@ -5,7 +5,8 @@
 
 mod database;
 mod edge;
-mod image;
+mod env;
+pub(super) mod image;
 mod overlay;
 mod secrets;
 
@@ -19,9 +20,10 @@ use super::inputs::Inputs;
 use super::names::Names;
 use super::release;
 use super::stack::{
-    Backend, Command, Email, Frontend, IngressController, Migration, Seed, Stack, Tls,
+    Backend, Command, Edge, Email, Frontend, IngressController, Migration, PublicCheck,
+    RolloutRules, Seed, Stack, Tls,
 };
-use crate::api::{AppStack, AppStackSpec, DeletionPolicy, EmailTls, Environment};
+use crate::api::{self, AppStack, AppStackSpec, DeletionPolicy, EmailTls, Environment};
 use crate::error::Invalid;
 
 pub use edge::hosts;
@@ -33,6 +35,9 @@ pub struct ClusterSettings {
     pub public_https_port: u16,
     /// The port at which clients reach the ingress controller's HTTP.
     pub public_http_port: u16,
+    /// The host at which the operator reaches the ingress controller, at the ports 443 and 80; `None` if it is reached by
+    /// the host names of the stacks, as by everybody.
+    pub edge_host: Option<String>,
     /// The image of PostgreSQL without its tag.
     pub postgres_image: String,
 }
@@ -42,6 +47,7 @@ impl Default for ClusterSettings {
         Self {
             public_https_port: 443,
             public_http_port: 80,
+            edge_host: None,
             postgres_image: "docker.io/library/postgres".into(),
         }
     }
@@ -75,6 +81,7 @@ pub fn stack(
         project_name: spec.project_name.clone().unwrap_or_else(|| app.name_any()),
         superuser: superuser(spec),
         release: release::hash(spec, &secrets.hash),
+        spec: release::lasting(spec),
         volume: inputs.volume.clone(),
         migration: migration(spec, &backend.image, &database.connection, inputs),
         seed: seed(spec, inputs),
@@ -83,7 +90,7 @@ pub fn stack(
             Environment::Local => DeletionPolicy::Delete,
             Environment::Staging | Environment::Production => DeletionPolicy::Retain,
         }),
-        progress_deadline: progress_deadline(spec),
+        rollout: rollout(spec, &edge),
         names,
         secrets,
         database,
@@ -117,17 +124,14 @@ fn backend(spec: &AppStackSpec, faults: &mut Faults) -> Backend {
     Backend {
         image: image::with_tag(&backend.image, spec.version.as_deref()),
         port: backend.port.unwrap_or(8000),
-        health_path: backend
-            .health_path
-            .clone()
-            .unwrap_or_else(|| "/api/v1/utils/health-check/".into()),
+        health_path: health_path(spec),
         workers: backend.workers.unwrap_or(match spec.environment {
             Environment::Local => 1,
             Environment::Staging => 2,
             Environment::Production => 4,
         }),
         replicas: backend.replicas.unwrap_or(replicas(spec.environment)),
-        env: unique_env(&backend.env, faults),
+        env: env::unique(&backend.env, faults),
         resources: backend
             .resources
             .clone()
@@ -213,25 +217,38 @@ fn superuser(spec: &AppStackSpec) -> String {
     }
 }
 
-fn progress_deadline(spec: &AppStackSpec) -> Duration {
-    let deadline = spec.rollout.as_ref().and_then(|it| it.progress_deadline);
-    deadline.map_or(Duration::from_mins(10), Into::into)
+fn rollout(spec: &AppStackSpec, edge: &Edge) -> RolloutRules {
+    let asked = spec.rollout.clone().unwrap_or_default();
+    RolloutRules {
+        progress_deadline: asked
+            .progress_deadline
+            .map_or(Duration::from_mins(10), Into::into),
+        soak: asked.soak.map_or(
+            match spec.environment {
+                Environment::Local => Duration::from_secs(2),
+                Environment::Staging | Environment::Production => Duration::from_secs(30),
+            },
+            Into::into,
+        ),
+        on_failure: asked.on_failure.unwrap_or_default(),
+        public_check: asked.public_check.map(|it| public_check(spec, edge, it)),
+    }
 }
 
-/// Server-side apply keeps the variables by name, so a name that comes twice would be refused there.
-fn unique_env(
-    env: &[k8s_openapi::api::core::v1::EnvVar],
-    faults: &mut Faults,
-) -> Vec<k8s_openapi::api::core::v1::EnvVar> {
-    for (index, var) in env.iter().enumerate() {
-        if env[..index].iter().any(|earlier| earlier.name == var.name) {
-            faults.add(
-                &format!("backend.env[{index}].name"),
-                format!("{} is there twice; remove one", var.name),
-            );
-        }
+fn public_check(spec: &AppStackSpec, edge: &Edge, asked: api::PublicCheck) -> PublicCheck {
+    let path = asked.path.unwrap_or_else(|| health_path(spec));
+    let site = edge.dashboard_host.as_ref();
+    PublicCheck {
+        api: format!("{}{path}", edge.api_url()),
+        site: site.map(|_| format!("{}/", edge.dashboard_url())),
+        certificate: edge.certificate().map(str::to_owned),
+        timeout: asked.timeout.map_or(Duration::from_mins(1), Into::into),
     }
-    env.to_vec()
+}
+
+fn health_path(spec: &AppStackSpec) -> String {
+    let asked = spec.backend.health_path.clone();
+    asked.unwrap_or_else(|| "/api/v1/utils/health-check/".into())
 }
 
 fn replicas(environment: Environment) -> i32 {

@@ -12,6 +12,9 @@ mod migration;
 mod network;
 mod pod;
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
@@ -45,15 +48,63 @@ pub struct Stage {
     pub name: StageName,
     /// The objects, in the order in which they are applied.
     pub objects: Vec<Object>,
+    /// How a release that is not known to be good is asked as visitors ask it, once all else is well.
+    pub check: Option<Check>,
+    /// What is applied once the gate is open: it turns requests to the new pods.
+    pub opens: Vec<Object>,
     /// What is written down when the gate opens.
     pub record: Option<Record>,
 }
 
+/// What is asked before a gate opens, as visitors ask it.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// The addresses, all of which must answer well.
+    pub urls: Vec<String>,
+    /// Who is asked.
+    pub asked: Asked,
+    /// How long the way there may be in trouble.
+    pub timeout: Duration,
+}
+
+/// Who is asked for the addresses of a check.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// Each of the new pods itself, before any visitor comes to it.
+    Pods {
+        /// Their labels.
+        selector: BTreeMap<String, String>,
+        /// The port that they listen on.
+        port: i32,
+    },
+    /// The ingress controller.
+    Edge {
+        /// The PEM of the certificate that must be served; `None` for plain HTTP.
+        certificate: Option<String>,
+    },
+}
+
+/// Which way a release is rolled out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// To a new release: the backend goes first, since a new site may ask for what only it has.
+    Forward,
+    /// To a kept one: the site goes first, since the backend that it leaves can do all that it may ask for.
+    Back,
+}
+
 impl Stage {
+    /// Every object, in the order in which it is applied.
+    pub fn all(&self) -> impl Iterator<Item = &Object> {
+        self.objects.iter().chain(&self.opens)
+    }
+
     fn new(name: StageName, objects: Vec<Object>) -> Self {
         Self {
             name,
             objects,
+            check: None,
+            opens: Vec::new(),
             record: None,
         }
     }
@@ -135,20 +186,19 @@ pub struct Headers {
 
 /// The objects of a stack.
 #[must_use]
-pub fn build(stack: &Stack) -> Desired {
+pub fn build(stack: &Stack, direction: Direction) -> Desired {
     let mut stages = vec![Stage::new(
         StageName::Database,
         shared(stack).chain(database::objects(stack)).collect(),
     )];
     stages.extend(migration::stages(stack));
-    stages.push(Stage::new(StageName::Backend, backend::objects(stack)));
-    stages.extend(
-        stack
-            .frontend
-            .as_ref()
-            .map(|it| Stage::new(StageName::Frontend, frontend::objects(stack, it))),
-    );
-    stages.push(Stage::new(StageName::Edge, edge::objects(stack)));
+    let backend = Some(backend::stage(stack));
+    let frontend = stack.frontend.as_ref().map(|it| frontend::stage(stack, it));
+    stages.extend(match direction {
+        Direction::Forward => backend.into_iter().chain(frontend),
+        Direction::Back => frontend.into_iter().chain(backend),
+    });
+    stages.push(edge::stage(stack));
     Desired {
         release: stack.release.clone(),
         stages,
@@ -158,12 +208,14 @@ pub fn build(stack: &Stack) -> Desired {
 impl Desired {
     /// Every object, in the order in which it is applied.
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
-        self.stages.iter().flat_map(|it| &it.objects)
+        self.stages.iter().flat_map(Stage::all)
     }
 
-    /// The objects of a stage.
-    pub fn stage(&self, name: StageName) -> impl Iterator<Item = &Stage> {
-        self.stages.iter().filter(move |it| it.name == name)
+    /// Whether an object of this kind and name is in it.
+    #[must_use]
+    pub fn has(&self, object: &Object) -> bool {
+        self.objects()
+            .any(|it| it.kind() == object.kind() && it.name() == object.name())
     }
 }
 
@@ -223,7 +275,19 @@ fn shared(stack: &Stack) -> impl Iterator<Item = Object> {
         Object::ServiceAccount(Box::new(account)),
         Object::Secret(Box::new(database::generated_secrets(stack))),
         Object::Secret(Box::new(database::connection(stack))),
+        Object::Secret(Box::new(values(stack))),
     ]
     .into_iter()
     .chain(network::policies(stack))
+}
+
+/// Everything that pods of the backend image read. Its name says its content, so nobody is to change it.
+fn values(stack: &Stack) -> Secret {
+    let name = stack.names.values(&stack.secrets.hash);
+    Secret {
+        metadata: meta::object(stack, &name, meta::Component::Backend),
+        data: Some(pod::bytes(&stack.secrets.values)),
+        immutable: Some(true),
+        ..Secret::default()
+    }
 }

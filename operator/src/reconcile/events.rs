@@ -7,10 +7,11 @@ use k8s_controller::events::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::EventType;
 
-use crate::api::{AppStackStatus, Reason, StageName};
+use crate::api::{AppStackStatus, ConditionType, Reason, StageName};
 
 /// Reasons for which a condition is False while all goes well.
-const PROGRESS: [Reason; 6] = [
+const PROGRESS: [Reason; 7] = [
+    Reason::Soaking,
     Reason::WaitingForEarlierStage,
     Reason::SpecNotSeenYet,
     Reason::ReplicasOutdated,
@@ -19,7 +20,7 @@ const PROGRESS: [Reason; 6] = [
     Reason::RollingOut,
 ];
 /// What we tell of: the spec, the stages and the whole. Reconciling and Stalled say the same once more.
-const TOLD: [&str; 2] = ["Accepted", "Ready"];
+const TOLD: [&str; 3] = ["Accepted", "Ready", "RolledBack"];
 
 /// The Events of a change from one status to the next.
 #[must_use]
@@ -85,7 +86,8 @@ fn is_told(condition: &Condition) -> bool {
 }
 
 fn event(condition: &Condition) -> Option<Event> {
-    let good = condition.status == "True";
+    let holds = condition.status == "True";
+    let good = holds && condition.type_ != ConditionType::RolledBack.as_str();
     let progress = PROGRESS.iter().any(|it| it.as_str() == condition.reason);
     let unneeded = [Reason::NotNeeded, Reason::Valid]
         .iter()
@@ -99,7 +101,7 @@ fn event(condition: &Condition) -> Option<Event> {
         } else {
             EventType::Warning
         },
-        reason: if good {
+        reason: if holds {
             condition.type_.clone()
         } else {
             condition.reason.clone()
@@ -145,6 +147,18 @@ mod tests {
             (events[0].type_, events[0].reason.as_str()),
             (EventType::Warning, "JobFailed")
         );
+    }
+
+    #[test]
+    fn a_rollback_makes_a_warning_and_its_end_makes_nothing() {
+        let none = status("RolledBack", "False", Reason::NotNeeded, 1);
+        let back = status("RolledBack", "True", Reason::ContainerCrashing, 1);
+        let events = of_change(Some(&none), &back);
+        assert_eq!(
+            (events[0].type_, events[0].reason.as_str()),
+            (EventType::Warning, "RolledBack")
+        );
+        assert_eq!(of_change(Some(&back), &none), []);
     }
 
     #[test]

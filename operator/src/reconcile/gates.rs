@@ -2,7 +2,12 @@
 //!
 //! Invariant: pure. A gate is judged from what was observed, and from nothing else.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use super::observe::{Cause, JobRun, JobState, Observed, Trouble, Workload};
+use super::tries::Verdict;
 use crate::api::Reason;
 
 /// Whether the next stage may go.
@@ -16,6 +21,8 @@ pub enum Gate {
         reason: Reason,
         /// The same for people.
         message: String,
+        /// When it opens by itself, where that is known.
+        until: Option<Timestamp>,
     },
     /// Not without a change.
     Failed {
@@ -26,10 +33,25 @@ pub enum Gate {
     },
 }
 
+/// What new pods must stand beside being available.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// How long they must have been ready.
+    pub soak: Duration,
+    /// The time of now.
+    pub now: Timestamp,
+}
+
+/// How often a container of a new release may end: programs that start before what they need is there end once or twice.
+const ENDS: i32 = 2;
+
 /// The gate of a stage: the worst of what was observed of it.
 #[must_use]
-pub fn judge(observed: &[Observed]) -> Gate {
-    observed.iter().map(judge_one).fold(Gate::Open, Gate::worst)
+pub fn judge(observed: &[Observed], trial: Option<&Trial>) -> Gate {
+    observed
+        .iter()
+        .map(|it| judge_one(it, trial))
+        .fold(Gate::Open, Gate::worst)
 }
 
 impl Gate {
@@ -50,11 +72,26 @@ impl Gate {
     }
 }
 
-fn judge_one(observed: &Observed) -> Gate {
+/// The gate of a release that is asked through its public address; `due` is when the next try is.
+#[must_use]
+pub fn of_check(verdict: Verdict, due: Timestamp) -> Gate {
+    match verdict {
+        Verdict::Passed => Gate::Open,
+        Verdict::Again { why } => Gate::Waiting {
+            reason: Reason::PublicCheckPending,
+            message: format!("the public address does not answer well yet: {why}"),
+            until: Some(due),
+        },
+        Verdict::Failed { reason, message } => Gate::Failed { reason, message },
+    }
+}
+
+fn judge_one(observed: &Observed, trial: Option<&Trial>) -> Gate {
     match observed {
-        Observed::Workload(workload) => WORKLOAD_CHECKS
-            .iter()
-            .find_map(|check| check(workload))
+        Observed::Workload(workload) => trial
+            .and_then(|_| ends_too_often(workload))
+            .or_else(|| WORKLOAD_CHECKS.iter().find_map(|check| check(workload)))
+            .or_else(|| soaking(workload, trial?))
             .unwrap_or(Gate::Open),
         Observed::Job(run) => judge_job(run),
         Observed::Nothing => Gate::Open,
@@ -132,6 +169,28 @@ fn replicas_unavailable(workload: &Workload) -> Option<Gate> {
     })
 }
 
+fn ends_too_often(workload: &Workload) -> Option<Gate> {
+    let why = match &workload.trouble {
+        Some(trouble) => describe(trouble),
+        None => format!("a container ended {} times", workload.ends),
+    };
+    (workload.ends > ENDS).then_some(Gate::Failed {
+        reason: Reason::ContainerCrashing,
+        message: why,
+    })
+}
+
+fn soaking(workload: &Workload, trial: &Trial) -> Option<Gate> {
+    let until = workload.ready_since?.saturating_add(trial.soak).ok()?;
+    (trial.now < until).then(|| Gate::Waiting {
+        reason: Reason::Soaking,
+        message: format!(
+            "the new pods are ready, and must stay so until {until} before requests go to them"
+        ),
+        until: Some(until),
+    })
+}
+
 fn judge_job(run: &JobRun) -> Gate {
     let log = run
         .log
@@ -194,6 +253,7 @@ fn waiting(reason: Reason, message: impl Into<String>) -> Gate {
     Gate::Waiting {
         reason,
         message: message.into(),
+        until: None,
     }
 }
 
@@ -214,7 +274,7 @@ mod tests {
     }
 
     fn check(workload: Workload, expected: Option<Reason>) {
-        let found = match judge(&[Observed::Workload(workload)]) {
+        let found = match judge(&[Observed::Workload(workload)], None) {
             Gate::Open => None,
             Gate::Waiting { reason, .. } | Gate::Failed { reason, .. } => Some(reason),
         };
@@ -224,6 +284,43 @@ mod tests {
     #[test]
     fn a_complete_workload_opens_the_gate() {
         check(complete(), None);
+    }
+
+    #[test]
+    fn new_pods_must_stay_ready_for_the_soak_and_old_ones_need_not() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let workload = || {
+            let workload = Workload {
+                ready_since: Some(at(100)),
+                ..complete()
+            };
+            [Observed::Workload(workload)]
+        };
+        let trial = |second| Trial {
+            soak: Duration::from_secs(30),
+            now: at(second),
+        };
+        let Gate::Waiting { reason, until, .. } = judge(&workload(), Some(&trial(129))) else {
+            panic!("the gate is not waiting");
+        };
+        assert_eq!((reason, until), (Reason::Soaking, Some(at(130))));
+        assert_eq!(judge(&workload(), Some(&trial(130))), Gate::Open);
+        assert_eq!(judge(&workload(), None), Gate::Open);
+    }
+
+    #[test]
+    fn a_container_of_a_new_release_may_end_twice() {
+        let judged = |ends, trial: Option<Trial>| {
+            let workload = Workload { ends, ..complete() };
+            judge(&[Observed::Workload(workload)], trial.as_ref())
+        };
+        let trial = Trial {
+            soak: Duration::ZERO,
+            now: Timestamp::UNIX_EPOCH,
+        };
+        assert_eq!(judged(2, Some(trial)), Gate::Open);
+        assert!(matches!(judged(3, Some(trial)), Gate::Failed { .. }));
+        assert_eq!(judged(3, None), Gate::Open);
     }
 
     #[test]
@@ -291,7 +388,7 @@ mod tests {
             trouble: Some(trouble),
             ..complete()
         };
-        let Gate::Failed { reason, message } = judge(&[Observed::Workload(late)]) else {
+        let Gate::Failed { reason, message } = judge(&[Observed::Workload(late)], None) else {
             panic!("the gate is not failed");
         };
         assert_eq!(reason, Reason::ProgressDeadlineExceeded);
@@ -306,11 +403,17 @@ mod tests {
             message: "image will run as root".into(),
             log: None,
         };
-        let Gate::Waiting { reason, message } = judge(&[Observed::Workload(Workload {
-            available: 0,
-            trouble: Some(trouble),
-            ..complete()
-        })]) else {
+        let Gate::Waiting {
+            reason, message, ..
+        } = judge(
+            &[Observed::Workload(Workload {
+                available: 0,
+                trouble: Some(trouble),
+                ..complete()
+            })],
+            None,
+        )
+        else {
             panic!("the gate is not waiting");
         };
         assert_eq!(reason, Reason::ImageRunsAsRoot);
@@ -326,7 +429,7 @@ mod tests {
             trouble: None,
             log: Some("no such column".into()),
         };
-        let Gate::Failed { message, .. } = judge(&[Observed::Job(run)]) else {
+        let Gate::Failed { message, .. } = judge(&[Observed::Job(run)], None) else {
             panic!("the gate is not failed");
         };
         assert!(message.contains("no such column"), "{message}");

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ControllerRevision;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
 use k8s_openapi::api::networking::v1::IngressClass;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt as _};
@@ -16,7 +16,10 @@ use secrecy::SecretString;
 
 use super::certificate::{self, Certificate, SecretData};
 use super::check;
-use super::inputs::{Drawn, Inputs, Records, ReleaseRecord, external_database, referenced_secrets};
+use super::inputs::{
+    Drawn, Inputs, Records, ReleaseRecord, external_database, referenced_config_maps,
+    referenced_secrets,
+};
 use super::names::Names;
 use super::record::{self, Record};
 use super::release;
@@ -40,6 +43,8 @@ pub async fn inputs(
     let secrets = secrets(client, &namespace, &wanted_secrets(app, &names, &records)).await?;
     let stored_certificate = stored_certificate(&names, &secrets);
     Ok(Inputs {
+        config_maps: config_maps(client, &namespace, app).await?,
+        restored: None,
         ingress_classes: ingress_classes(client).await?,
         certificate: self_signed(app, &names, &secrets, stored_certificate.as_ref(), now)?,
         volume: volume(client, &namespace, app, &names).await?,
@@ -51,16 +56,44 @@ pub async fn inputs(
     })
 }
 
-/// The Secrets that the spec and the serving release refer to, and our own.
+/// The Secrets that the spec refers to, our own, and the values of the releases that may be restored: the one that
+/// serves and the one that is asked for.
 fn wanted_secrets(app: &AppStack, names: &Names, records: &Records) -> BTreeSet<String> {
     let own = [names.generated(), names.authority(), names.certificate()];
-    let serving = release::serving(records).map(|it| &it.spec);
-    [Some(&app.spec), serving]
+    let kept = [
+        release::serving(records),
+        release::pinned(&app.spec, names, records),
+    ];
+    let values = kept
         .into_iter()
         .flatten()
-        .flat_map(|spec| referenced_secrets(spec).map(str::to_owned))
-        .chain(own.map(String::from))
+        .map(|it| names.values(&it.values));
+    referenced_secrets(&app.spec)
+        .map(str::to_owned)
+        .chain(own.into_iter().chain(values).map(String::from))
         .collect()
+}
+
+async fn config_maps(
+    client: &Client,
+    namespace: &str,
+    app: &AppStack,
+) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    let names: BTreeSet<&str> = referenced_config_maps(&app.spec)
+        .map(|(name, _)| name)
+        .collect();
+    let mut found = BTreeMap::new();
+    for name in names {
+        let map = send(api.get_opt(name))
+            .await
+            .map_err(|source| Error::Read {
+                what: format!("ConfigMap {name}"),
+                source,
+            })?;
+        found.extend(map.map(|it| (name.to_owned(), it.data.unwrap_or_default())));
+    }
+    Ok(found)
 }
 
 async fn secrets(
@@ -173,14 +206,17 @@ async fn records(client: &Client, namespace: &str, names: &Names) -> Result<Reco
             Some(Record::Release {
                 hash,
                 spec,
-                secrets_hash,
+                values,
+                migration,
             }) => records.releases.push(ReleaseRecord {
                 revision: revision.revision,
                 verified_at,
                 hash,
                 spec: *spec,
-                secrets_hash,
+                values,
+                migration,
             }),
+            Some(Record::Failure(failure)) => records.failures.push(failure),
             Some(Record::Migration { hash, volume }) => records.migrations.push((hash, volume)),
             Some(Record::Seed { volume }) => records.seeds.push(volume),
             // Of a future version of this operator; nothing to us.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::EnvVarSource;
 use k8s_openapi::api::networking::v1::IngressClass;
 use kube::api::ObjectMeta;
 use kube::core::object::HasSpec as _;
@@ -12,6 +13,7 @@ use secrecy::SecretString;
 
 use super::certificate::{Certificate, SecretData};
 use super::names::Names;
+use super::record::Failure;
 use crate::api::{AppStack, AppStackSpec, ExternalDatabase};
 
 /// What a roll-out depends on beside the spec.
@@ -20,6 +22,10 @@ pub struct Inputs {
     /// Every Secret that the spec or the serving release refers to and those that we generate, by name; absent ones are
     /// left out.
     pub secrets: BTreeMap<String, SecretData>,
+    /// Every ConfigMap that a variable of the spec refers to, by name; absent ones are left out.
+    pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
+    /// What a kept release read; these values take the place of all others. `None` for a release of now.
+    pub restored: Option<SecretData>,
     /// The IngressClasses of the cluster.
     pub ingress_classes: Vec<IngressClass>,
     /// The UID of the embedded database's volume claim. A claim that was deleted and made again holds none of the data
@@ -43,6 +49,8 @@ pub struct Inputs {
 pub struct Records {
     /// Releases whose gates were all open, oldest first.
     pub releases: Vec<ReleaseRecord>,
+    /// Releases that failed.
+    pub failures: Vec<Failure>,
     /// Hashes of the migrations that succeeded, each with the UID of the volume claim that it changed.
     pub migrations: Vec<(String, Option<String>)>,
     /// UIDs of the volume claims that were seeded.
@@ -60,8 +68,10 @@ pub struct ReleaseRecord {
     pub verified_at: Option<Timestamp>,
     /// The spec it was made from.
     pub spec: AppStackSpec,
-    /// The hash of the secret values it was made from.
-    pub secrets_hash: String,
+    /// The hash of the values that its pods read; it names the Secret that keeps them.
+    pub values: String,
+    /// The hash of its migration, where it has one.
+    pub migration: Option<String>,
 }
 
 /// Fresh random values.
@@ -76,9 +86,20 @@ pub struct Drawn {
 }
 
 impl Inputs {
-    /// The inputs of the release that serves: it keeps the certificate that is there.
+    /// The inputs of a kept release: it has the values that it had, and the certificate that is there. `None` if its
+    /// values are lost.
     #[must_use]
-    pub fn of_serving(&self) -> Self {
+    pub fn of_kept(&self, names: &Names, release: &ReleaseRecord) -> Option<Self> {
+        let values = self.secrets.get(names.values(&release.values).as_str())?;
+        Some(Self {
+            restored: Some(values.clone()),
+            ..self.with_stored_certificate()
+        })
+    }
+
+    /// The same with the certificate that is there.
+    #[must_use]
+    pub fn with_stored_certificate(&self) -> Self {
         Self {
             certificate: self.stored_certificate.clone(),
             ..self.clone()
@@ -99,8 +120,15 @@ impl Inputs {
         };
         Self {
             secrets: referenced_secrets(app.spec())
-                .map(|name| (name.to_owned(), offline_secret()))
+                .map(|name| (name.to_owned(), offline_secret(app.spec())))
                 .collect(),
+            config_maps: referenced_config_maps(app.spec())
+                .map(|(name, key)| {
+                    let value = format!("({key})");
+                    (name.to_owned(), BTreeMap::from([(key.to_owned(), value)]))
+                })
+                .collect(),
+            restored: None,
             ingress_classes: vec![offline_class(class)],
             traefik_kinds: true,
             volume: None,
@@ -118,15 +146,37 @@ impl Inputs {
 
 /// The names of the Secrets that a spec refers to.
 pub fn referenced_secrets(spec: &AppStackSpec) -> impl Iterator<Item = &str> {
-    secret_references(spec).map(|(_, name)| name)
+    let optional = sources(spec).filter_map(|it| Some(it.secret_key_ref.as_ref()?.name.as_str()));
+    secret_references(spec)
+        .map(|(_, name)| name)
+        .chain(optional)
 }
 
-/// The fields of a spec that refer to a Secret, and the Secrets' names.
+/// The ConfigMaps that variables of a spec refer to, each with its key.
+pub fn referenced_config_maps(spec: &AppStackSpec) -> impl Iterator<Item = (&str, &str)> {
+    sources(spec)
+        .filter_map(|it| it.config_map_key_ref.as_ref())
+        .map(|it| (it.name.as_str(), it.key.as_str()))
+}
+
+fn sources(spec: &AppStackSpec) -> impl Iterator<Item = &EnvVarSource> {
+    spec.backend
+        .env
+        .iter()
+        .filter_map(|it| it.value_from.as_ref())
+}
+
+/// The fields of a spec that refer to a Secret which must be there, and the Secrets' names.
 pub fn secret_references(spec: &AppStackSpec) -> impl Iterator<Item = (&'static str, &str)> {
     let from = spec.secrets.iter().flat_map(|it| &it.from);
     let external = external_database(spec);
     let tls = spec.edge.as_ref().and_then(|it| it.tls.as_ref());
+    let env = sources(spec).filter_map(|it| {
+        let reference = it.secret_key_ref.as_ref()?;
+        (reference.optional != Some(true)).then_some(("backend.env", reference.name.as_str()))
+    });
     from.map(|it| ("secrets.from", it.name.as_str()))
+        .chain(env)
         .chain(external.map(|it| ("database.external.secretName", it.secret_name.as_str())))
         .chain(tls.and_then(|it| Some(("edge.tls.secretName", it.secret_name.as_deref()?))))
 }
@@ -148,10 +198,13 @@ fn generated(stack: &str, what: &str) -> SecretString {
 }
 
 /// Every key that any reference may ask for.
-fn offline_secret() -> SecretData {
+fn offline_secret(spec: &AppStackSpec) -> SecretData {
+    let env = sources(spec).filter_map(|it| Some(it.secret_key_ref.as_ref()?.key.as_str()));
     ["host", "dbname", "user", "password", "tls.crt", "tls.key"]
+        .into_iter()
+        .chain(env)
         .map(|key| (key.to_owned(), SecretString::from(format!("({key})"))))
-        .into()
+        .collect()
 }
 
 fn offline_class(name: &str) -> IngressClass {

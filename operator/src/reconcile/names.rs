@@ -6,6 +6,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use super::record::Attempt;
+
 /// The length of a DNS label (RFC 1035), which Services, pods' host names and label values share.
 const MAX_LABEL: usize = 63;
 /// Pods of a StatefulSet carry `<name>-<10 characters>` as a label value, so its name must be this much shorter.
@@ -136,13 +138,27 @@ impl Names {
         self.child("jobs")
     }
 
-    /// The backend: its Deployment, Service and disruption budget.
+    /// The Secret of all values that pods of the backend image read, with this content. Named by content, so that a
+    /// release can be restored as it was.
+    #[must_use]
+    pub fn values(&self, hash: &str) -> ChildName {
+        self.child(&format!("values-{hash}"))
+    }
+
+    /// The Deployment of a part whose pod template has this hash. Named by content, so that the pods of two releases run
+    /// side by side.
+    #[must_use]
+    pub fn revision(part: &ChildName, hash: &str) -> ChildName {
+        ChildName::new(part.as_str(), hash, MAX_LABEL)
+    }
+
+    /// The backend: its Service and disruption budget.
     #[must_use]
     pub fn backend(&self) -> ChildName {
         self.child("backend")
     }
 
-    /// The frontend: its Deployment, Service and disruption budget.
+    /// The frontend: its Service and disruption budget.
     #[must_use]
     pub fn frontend(&self) -> ChildName {
         self.child("frontend")
@@ -188,6 +204,18 @@ impl Names {
     #[must_use]
     pub fn hsts(&self) -> ChildName {
         self.child("hsts")
+    }
+
+    /// The record that a release failed.
+    #[must_use]
+    pub fn failure(&self, release: &str, attempt: &Attempt) -> ChildName {
+        let Attempt {
+            generation,
+            request,
+        } = attempt;
+        let request = request.as_deref().unwrap_or_default();
+        let attempt = short_hash(&[release, &generation.to_string(), request]);
+        self.child(&format!("failed-{attempt}"))
     }
 
     /// The record of a release, and its name in the status.

@@ -5,15 +5,20 @@
 
 mod job;
 mod pods;
+pub mod public;
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client};
 use secrecy::SecretString;
 
+use self::public::{Answer, Question};
 use super::apply::Applied;
-use super::desired::{Object, selector_text};
+use super::desired::{Asked, Check, Object, selector_text};
 use super::request::send;
 use crate::error::{Error, Result};
 
@@ -51,6 +56,10 @@ pub struct Workload {
     pub refused: Option<String>,
     /// What keeps the newest pod from becoming ready, where something does.
     pub trouble: Option<Trouble>,
+    /// Since when the last of the pods is ready. Looked at in a trial alone, and only once all pods are there.
+    pub ready_since: Option<Timestamp>,
+    /// How often the container that ended most did so. Looked at in a trial alone.
+    pub ends: i32,
 }
 
 impl Workload {
@@ -72,18 +81,20 @@ pub struct Observer<'a> {
     pub namespace: &'a str,
     /// What must not be seen in a log.
     pub secrets: &'a [SecretString],
+    /// The host at which the ingress controller is reached; `None` if it is reached by the host names of the stack.
+    pub edge_host: Option<&'a str>,
 }
 
 impl Observer<'_> {
-    /// What was seen of the applied objects of a stage.
+    /// What was seen of the applied objects of a stage; in a trial its pods are looked at one by one.
     ///
     /// # Errors
     /// If the API server refuses a read.
-    pub async fn stage(&self, applied: &[Applied]) -> Result<Vec<Observed>> {
+    pub async fn stage(&self, applied: &[Applied], trial: bool) -> Result<Vec<Observed>> {
         let mut observed = Vec::with_capacity(applied.len());
         for it in applied {
             observed.push(match it.object() {
-                Object::Deployment(it) => Observed::Workload(self.deployment(it).await?),
+                Object::Deployment(it) => Observed::Workload(self.deployment(it, trial).await?),
                 Object::StatefulSet(it) => Observed::Workload(self.stateful_set(it).await?),
                 Object::Job(it) => Observed::Job(self.job(it).await?),
                 Object::Finished(_) => Observed::Job(JobRun::done()),
@@ -101,7 +112,7 @@ impl Observer<'_> {
         Ok(observed)
     }
 
-    async fn deployment(&self, it: &Deployment) -> Result<Workload> {
+    async fn deployment(&self, it: &Deployment, trial: bool) -> Result<Workload> {
         let spec = it.spec.clone().unwrap_or_default();
         let status = it.status.clone().unwrap_or_default();
         let condition = |type_: &str, value: &str| {
@@ -119,9 +130,10 @@ impl Observer<'_> {
             late: condition("Progressing", "False")
                 .is_some_and(|it| it.reason.as_deref() == Some("ProgressDeadlineExceeded")),
             refused: condition("ReplicaFailure", "True").and_then(|it| it.message.clone()),
-            trouble: None,
+            ..Workload::default()
         };
-        workload.trouble = self.trouble(&workload, spec.selector.match_labels).await?;
+        self.look_at_pods(&mut workload, spec.selector.match_labels, trial)
+            .await?;
         Ok(workload)
     }
 
@@ -142,28 +154,90 @@ impl Observer<'_> {
             total: status.replicas,
             ..Workload::default()
         };
-        workload.trouble = self.trouble(&workload, spec.selector.match_labels).await?;
+        self.look_at_pods(&mut workload, spec.selector.match_labels, false)
+            .await?;
         Ok(workload)
     }
 
-    async fn trouble(
+    /// The first bad answer to a check, or a good one.
+    ///
+    /// # Errors
+    /// If the API server refuses a read.
+    pub async fn check(&self, check: &Check) -> Result<Answer> {
+        let (certificate, pods) = match &check.asked {
+            Asked::Edge { certificate } => (certificate.as_deref(), vec![None]),
+            Asked::Pods { selector, port } => (None, self.addresses(selector, *port).await?),
+        };
+        let edge = self.edge_host.map(|host| {
+            let port = if certificate.is_some() { 443 } else { 80 };
+            format!("{host}:{port}")
+        });
+        for url in &check.urls {
+            for pod in &pods {
+                let question = Question {
+                    url,
+                    certificate,
+                    connect_to: edge.as_deref(),
+                    pod: pod.as_deref(),
+                };
+                let answer = public::ask(&question).await;
+                if answer != Answer::Good {
+                    return Ok(self.without_secrets(answer));
+                }
+            }
+        }
+        Ok(Answer::Good)
+    }
+
+    /// The addresses of pods, with a port.
+    async fn addresses(
         &self,
-        workload: &Workload,
-        labels: Option<std::collections::BTreeMap<String, String>>,
-    ) -> Result<Option<Trouble>> {
-        if !workload.seen || workload.is_complete() {
-            return Ok(None);
+        selector: &BTreeMap<String, String>,
+        port: i32,
+    ) -> Result<Vec<Option<String>>> {
+        let pods = self.pods(&selector_text(selector)).await?;
+        let addresses = pods::addresses(&pods);
+        Ok(addresses.map(|it| Some(format!("{it}:{port}"))).collect())
+    }
+
+    fn without_secrets(&self, answer: Answer) -> Answer {
+        match answer {
+            Answer::Application { status, said } => Answer::Application {
+                said: pods::without_secrets(&said, self.secrets),
+                status,
+            },
+            other => other,
+        }
+    }
+
+    /// Pods are read of what is not complete, and in a trial.
+    async fn look_at_pods(
+        &self,
+        workload: &mut Workload,
+        labels: Option<BTreeMap<String, String>>,
+        trial: bool,
+    ) -> Result<()> {
+        let complete = workload.is_complete();
+        if !workload.seen || (complete && !trial) {
+            return Ok(());
         }
         let pods = self
             .pods(&selector_text(&labels.unwrap_or_default()))
             .await?;
-        let Some(mut trouble) = pods::trouble(&pods) else {
-            return Ok(None);
-        };
-        if trouble.cause == Cause::Crashing {
-            trouble.log = self.log(&trouble.pod, true).await;
+        if trial {
+            workload.ends = pods::most_ends(&pods);
+            workload.ready_since = pods::ready_since(&pods).filter(|_| complete);
         }
-        Ok(Some(trouble))
+        if complete {
+            return Ok(());
+        }
+        workload.trouble = pods::trouble(&pods);
+        if let Some(trouble) = &mut workload.trouble
+            && trouble.cause == Cause::Crashing
+        {
+            trouble.log = self.log(&trouble.pod).await;
+        }
+        Ok(())
     }
 
     async fn job(&self, it: &k8s_openapi::api::batch::v1::Job) -> Result<JobRun> {
@@ -183,7 +257,7 @@ impl Observer<'_> {
         }
         run.trouble = pods::trouble(&pods);
         if let Some(failed) = pods::newest_failed(&pods) {
-            run.log = self.log(&failed, false).await;
+            run.log = self.log(&failed).await;
         }
         Ok(run)
     }
@@ -199,14 +273,17 @@ impl Observer<'_> {
             .items)
     }
 
-    /// The last lines of a pod. A log that cannot be read is no reason to stop: it is only there to help.
-    async fn log(&self, pod: &str, previous: bool) -> Option<String> {
+    /// The last lines of a pod: of the container that is there, or, where that has just been started again, of the one
+    /// before it. A log that cannot be read is no reason to stop: it is only there to help.
+    async fn log(&self, pod: &str) -> Option<String> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace);
-        let text = match send(api.logs(pod, &pods::log_params(previous))).await {
-            Ok(text) => text,
-            Err(_) if previous => send(api.logs(pod, &pods::log_params(false))).await.ok()?,
-            Err(_) => return None,
-        };
-        pods::tail(&text, self.secrets)
+        for previous in [false, true] {
+            let text = send(api.logs(pod, &pods::log_params(previous))).await;
+            let lines = text.ok().and_then(|it| pods::tail(&it, self.secrets));
+            if lines.is_some() {
+                return lines;
+            }
+        }
+        None
     }
 }

@@ -1,4 +1,5 @@
-//! Facts that must outlive the objects they are about: a release passed its gates, a migration or the seed was done.
+//! Facts that must outlive the objects they are about: a release passed its gates or failed, a migration or the seed
+//! was done.
 //!
 //! Invariant: pure. Each fact is a `ControllerRevision` of its own, which the API server keeps from being changed;
 //! `apply` writes it and `gather` reads it.
@@ -24,10 +25,14 @@ pub enum Record {
         hash: String,
         /// The spec it was made from.
         spec: Box<AppStackSpec>,
-        /// The hash of the secret values it was made from.
-        #[serde(rename = "secretsHash")]
-        secrets_hash: String,
+        /// The hash of the values that its pods read; it names the Secret that keeps them.
+        values: String,
+        /// The hash of its migration, where it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        migration: Option<String>,
     },
+    /// The release failed its gates.
+    Failure(Failure),
     /// The migration of this content succeeded.
     Migration {
         /// Its hash; see `release::migration_hash`.
@@ -44,11 +49,37 @@ pub enum Record {
     },
 }
 
+/// How a release failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The hash of the release.
+    pub release: String,
+    /// Which try it was.
+    pub attempt: Attempt,
+    /// The stage that failed, as conditions spell it.
+    pub stage: String,
+    /// Why, as a condition's reason.
+    pub reason: String,
+    /// The same for people.
+    pub message: String,
+}
+
+/// What makes a try of a release another one than the last: a changed spec, or a request to try again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The generation of the AppStack.
+    pub generation: i64,
+    /// The value of the annotation `appstack.dev/retry`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+}
+
 /// The name of a record.
 #[must_use]
 pub fn name(names: &Names, record: &Record) -> ChildName {
     match record {
         Record::Release { hash, .. } => names.release(hash),
+        Record::Failure(failure) => names.failure(&failure.release, &failure.attempt),
         Record::Migration { hash, volume } => names.migration_record(hash, volume.as_deref()),
         Record::Seed { volume } => names.seed_record(volume.as_deref()),
     }
@@ -71,6 +102,7 @@ pub fn object(
 ) -> ControllerRevision {
     let kind = match record {
         Record::Release { .. } => "release",
+        Record::Failure(_) => "failure",
         Record::Migration { .. } => "migration",
         Record::Seed { .. } => "seed",
     };
@@ -113,8 +145,19 @@ mod tests {
             Record::Release {
                 hash: "0123456789".into(),
                 spec: serde_saphyr::from_str(spec).unwrap(),
-                secrets_hash: "s".into(),
+                values: "s".into(),
+                migration: Some("m".into()),
             },
+            Record::Failure(Failure {
+                release: "0123456789".into(),
+                attempt: Attempt {
+                    generation: 7,
+                    request: Some("again".into()),
+                },
+                stage: "backend".into(),
+                reason: "ContainerCrashing".into(),
+                message: "it ended".into(),
+            }),
             Record::Migration {
                 hash: "abc".into(),
                 volume: Some("uid".into()),

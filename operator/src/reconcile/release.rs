@@ -1,29 +1,48 @@
-//! What a release is, and which one serves.
+//! What a release is, which one serves, and which one is asked for.
 //!
-//! Invariant: pure. A release is the spec and the secret values it was made from; its record is written by
-//! `apply` when all of its gates are open.
+//! Invariant: pure. A release is the spec and the values it was made from; its record is written by `apply` when all of
+//! its gates are open.
 
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
+use super::check::image;
 use super::inputs::{Records, ReleaseRecord};
-use super::names::short_hash;
-use super::stack::{Command, Connection};
-use crate::api::AppStackSpec;
+use super::names::{Names, short_hash};
+use super::record::{Attempt, Failure};
+use super::stack::{Command, Connection, Stack};
+use crate::api::{AppStack, AppStackSpec, ReleaseStatus, annotation};
 
-/// How many releases are remembered.
-pub const HISTORY: usize = 10;
+/// How many releases are kept unless the spec says otherwise.
+const HISTORY: usize = 10;
 
-/// The hash of all that makes a release: what of the spec reaches pods or the edge, and the secret values.
-///
-/// `suspend` and `deletionPolicy` are left out: they say what the operator does, not what runs.
+/// What of a spec belongs to a release: all that reaches pods or the edge. What says how the operator works is left out.
 #[must_use]
-pub fn hash(spec: &AppStackSpec, secrets_hash: &str) -> String {
-    let spec = AppStackSpec {
+pub fn lasting(spec: &AppStackSpec) -> AppStackSpec {
+    AppStackSpec {
         suspend: None,
         deletion_policy: None,
+        rollout: None,
         ..spec.clone()
-    };
-    short_hash(&[&json!(spec).to_string(), secrets_hash])
+    }
+}
+
+/// The spec of a kept release under the rules of now.
+#[must_use]
+pub fn restored(release: &ReleaseRecord, now: &AppStackSpec) -> AppStackSpec {
+    AppStackSpec {
+        suspend: now.suspend,
+        deletion_policy: now.deletion_policy,
+        rollout: now.rollout.clone(),
+        ..release.spec.clone()
+    }
+}
+
+/// The hash of all that makes a release: what of the spec belongs to it, and the values that its pods read.
+#[must_use]
+pub fn hash(spec: &AppStackSpec, values: &str) -> String {
+    short_hash(&[&json!(lasting(spec)).to_string(), values])
 }
 
 /// The hash of a migration's content: it runs once for each image, command and database.
@@ -45,24 +64,115 @@ pub fn serving(records: &Records) -> Option<&ReleaseRecord> {
     records.releases.iter().max_by_key(|it| it.revision)
 }
 
-/// Hashes of the releases that are too old to be remembered.
+/// The release that served before it.
 #[must_use]
-pub fn forgotten(records: &Records) -> Vec<&str> {
+pub fn previous(records: &Records) -> Option<&ReleaseRecord> {
+    newest_first(records).get(1).copied()
+}
+
+/// The kept release that `rollout.pin` names.
+#[must_use]
+pub fn pinned<'a>(
+    spec: &AppStackSpec,
+    names: &Names,
+    records: &'a Records,
+) -> Option<&'a ReleaseRecord> {
+    let pin = spec.rollout.as_ref()?.pin.as_ref()?;
+    records
+        .releases
+        .iter()
+        .find(|it| names.release(&it.hash).as_str() == pin)
+}
+
+/// Which try of a release this is.
+#[must_use]
+pub fn attempt(app: &AppStack) -> Attempt {
+    let annotations = app.metadata.annotations.as_ref();
+    Attempt {
+        generation: app.metadata.generation.unwrap_or_default(),
+        request: annotations
+            .and_then(|it| it.get(annotation::RETRY))
+            .cloned(),
+    }
+}
+
+/// How this try of a release failed, if it did.
+#[must_use]
+pub fn failure<'a>(records: &'a Records, release: &str, attempt: &Attempt) -> Option<&'a Failure> {
+    let mut failures = records.failures.iter();
+    failures.find(|it| it.release == release && it.attempt == *attempt)
+}
+
+/// The releases that are too old to be kept.
+#[must_use]
+pub fn forgotten<'a>(spec: &AppStackSpec, records: &'a Records) -> Vec<&'a ReleaseRecord> {
+    let asked = spec.rollout.as_ref().and_then(|it| it.history);
+    let kept = asked
+        .and_then(|it| usize::try_from(it).ok())
+        .unwrap_or(HISTORY);
+    newest_first(records).into_iter().skip(kept).collect()
+}
+
+/// What the status says of a release.
+#[must_use]
+pub fn summary(stack: &Stack, verified: Option<Timestamp>) -> ReleaseStatus {
+    ReleaseStatus {
+        name: stack.names.release(&stack.release).into(),
+        version: stack.version.clone(),
+        backend_image: stack.backend.image.clone(),
+        frontend_image: stack.frontend.as_ref().map(|it| it.image.clone()),
+        migration: stack.migration.as_ref().map(|it| it.hash.clone()),
+        verified_at: verified.map(Time),
+    }
+}
+
+/// The same of a kept one.
+#[must_use]
+pub fn kept_summary(names: &Names, record: &ReleaseRecord) -> ReleaseStatus {
+    let version = record.spec.version.as_deref();
+    let backend_image = image::with_tag(&record.spec.backend.image, version);
+    let frontend = record.spec.frontend.as_ref();
+    ReleaseStatus {
+        name: names.release(&record.hash).into(),
+        version: image::version(version, &backend_image),
+        backend_image,
+        frontend_image: frontend.map(|it| image::with_tag(&it.image, version)),
+        migration: record.migration.clone(),
+        verified_at: record.verified_at.map(Time),
+    }
+}
+
+fn newest_first(records: &Records) -> Vec<&ReleaseRecord> {
     let mut releases: Vec<_> = records.releases.iter().collect();
     releases.sort_by_key(|it| std::cmp::Reverse(it.revision));
-    let old = releases.into_iter().skip(HISTORY);
-    old.map(|it| it.hash.as_str()).collect()
+    releases
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Rollout;
 
     fn spec(yaml: &str) -> AppStackSpec {
         serde_saphyr::from_str(yaml).unwrap()
     }
 
     const MINIMAL: &str = "{environment: local, domain: localhost, backend: {image: 'a/b:1'}}";
+
+    fn records(revisions: impl Iterator<Item = i64>) -> Records {
+        let record = |revision: i64| ReleaseRecord {
+            hash: format!("h{revision}"),
+            revision,
+            verified_at: None,
+            spec: spec(MINIMAL),
+            values: "s".into(),
+            migration: None,
+        };
+        Records {
+            releases: revisions.map(record).collect(),
+            ..Records::default()
+        }
+    }
 
     #[test]
     fn a_release_changes_with_the_spec_and_with_secret_values() {
@@ -74,26 +184,64 @@ mod tests {
     }
 
     #[test]
-    fn suspending_a_stack_is_no_new_release() {
-        let mut suspended = spec(MINIMAL);
-        suspended.suspend = Some(true);
-        assert_eq!(hash(&spec(MINIMAL), "s"), hash(&suspended, "s"));
+    fn what_says_how_the_operator_works_makes_no_new_release_and_is_not_restored() {
+        let mut changed = spec(MINIMAL);
+        changed.suspend = Some(true);
+        changed.rollout = Some(Rollout {
+            history: Some(3),
+            ..Rollout::default()
+        });
+        assert_eq!(hash(&spec(MINIMAL), "s"), hash(&changed, "s"));
+        let kept = &records(1..=1).releases[0];
+        assert_eq!(restored(kept, &changed), changed);
     }
 
     #[test]
     fn the_release_with_the_highest_revision_serves_and_old_ones_are_forgotten() {
-        let record = |revision: i64| ReleaseRecord {
-            hash: format!("h{revision}"),
-            revision,
-            verified_at: None,
-            spec: spec(MINIMAL),
-            secrets_hash: "s".into(),
+        let records = records((1..=12).rev());
+        assert_eq!(serving(&records).unwrap().hash, "h12");
+        assert_eq!(previous(&records).unwrap().hash, "h11");
+        let hashes = |spec: &AppStackSpec| -> Vec<String> {
+            let forgotten = forgotten(spec, &records);
+            forgotten.iter().map(|it| it.hash.clone()).collect()
+        };
+        assert_eq!(hashes(&spec(MINIMAL)), ["h2", "h1"]);
+        let more = MINIMAL.replace("backend:", "rollout: {history: 11}, backend:");
+        assert_eq!(hashes(&spec(&more)), ["h1"]);
+    }
+
+    #[test]
+    fn a_failure_holds_until_the_spec_changes_or_somebody_asks() {
+        let attempt = |generation: i64, request: Option<&str>| Attempt {
+            generation,
+            request: request.map(str::to_owned),
+        };
+        let failed = Failure {
+            release: "h".into(),
+            attempt: attempt(2, None),
+            stage: "backend".into(),
+            reason: "ContainerCrashing".into(),
+            message: "it ended".into(),
         };
         let records = Records {
-            releases: (1..=12).rev().map(record).collect(),
+            failures: vec![failed],
             ..Records::default()
         };
-        assert_eq!(serving(&records).unwrap().hash, "h12");
-        assert_eq!(forgotten(&records), ["h2", "h1"]);
+        assert!(failure(&records, "h", &attempt(2, None)).is_some());
+        assert!(failure(&records, "h", &attempt(3, None)).is_none());
+        assert!(failure(&records, "h", &attempt(2, Some("again"))).is_none());
+        assert!(failure(&records, "other", &attempt(2, None)).is_none());
+    }
+
+    #[test]
+    fn a_pin_is_the_name_of_a_kept_release() {
+        let pin = |name: &str| {
+            spec(&MINIMAL.replace("backend:", &format!("rollout: {{pin: {name}}}, backend:")))
+        };
+        let names = Names::of("shop");
+        let records = records(1..=3);
+        let found = |name| pinned(&pin(name), &names, &records).map(|it| it.hash.as_str());
+        assert_eq!(found("shop-h2"), Some("h2"));
+        assert_eq!(found("shop-h9"), None);
     }
 }

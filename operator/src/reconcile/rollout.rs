@@ -1,24 +1,56 @@
 //! The loop over the stages. The only place that knows that their order is a wait.
 //!
 //! A shut gate holds changes, not healing: the stages behind it are kept as the serving release has them, and only
-//! their step to the new release waits.
+//! their step to the new release waits. Its pods are kept beside those of the new one until every gate is open, so that
+//! the way back is short.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 
 use super::apply::Writer;
-use super::desired::{Desired, Stage};
-use super::gates::{Gate, judge};
+use super::desired::{Asked, Check, Desired, Object, Stage};
+use super::gates::{Gate, Trial, judge, of_check};
 use super::observe::Observer;
+use super::tries::Memory;
 use crate::api::StageName;
 use crate::error::Result;
 
-/// The release that serves: the last one whose gates were all open.
-#[derive(Clone, Debug)]
-pub enum Serving {
-    /// There was none yet.
+/// What is rolled out, and how.
+pub struct Plan<'a> {
+    /// The objects of the release that is worked towards.
+    pub target: &'a Desired,
+    /// What is kept beside it until its gates are open.
+    pub beside: Beside<'a>,
+    /// The rules that the target must stand, where it is not known to be good.
+    pub trial: Option<Trial>,
+    /// Whether the target is not known to be good, so that it is asked as visitors ask it.
+    pub unproven: bool,
+    /// What came back so far.
+    pub visits: Visits<'a>,
+    /// Kinds and names of objects that are never pruned: kept releases need them.
+    pub retained: BTreeSet<(&'static str, String)>,
+}
+
+/// What is remembered of the questions to a stack.
+pub struct Visits<'a> {
+    /// What came back so far.
+    pub memory: &'a Memory,
+    /// The name of the stack in it.
+    pub stack: String,
+    /// The time of now.
+    pub now: Timestamp,
+}
+
+/// What is kept beside a release until its gates are open.
+#[derive(Clone, Copy, Debug)]
+pub enum Beside<'a> {
+    /// Nothing else is there.
     Nothing,
-    /// Its objects.
-    Release(Desired),
-    /// There is one, but what it refers to is gone, so that its objects cannot be told.
-    Unknown,
+    /// The objects of the release that serves.
+    Release(&'a Desired),
+    /// Whatever is there, as it is: nobody knows what of it is needed.
+    Everything,
 }
 
 /// How far a roll-out came.
@@ -37,39 +69,37 @@ pub struct Report {
     pub gate: Option<Gate>,
 }
 
-/// Rolls `target` out, stage by stage. Behind the first shut gate `serving` is kept.
+/// Rolls the target of a plan out, stage by stage.
 ///
 /// # Errors
 /// At the first request that fails.
-pub async fn run(
-    writer: &Writer<'_>,
-    observer: &Observer<'_>,
-    target: &Desired,
-    serving: &Serving,
-) -> Result<Rollout> {
+pub async fn run(writer: &Writer<'_>, observer: &Observer<'_>, plan: &Plan<'_>) -> Result<Rollout> {
     let mut rollout = Rollout::default();
     let mut result = Ok(());
-    for stage in &target.stages {
+    for stage in &plan.target.stages {
         if result.is_err() || rollout.is_shut() {
             rollout.hold(stage.name);
             continue;
         }
-        match step(writer, observer, stage).await {
+        match step(writer, observer, plan, stage).await {
             Ok(gate) => rollout.record(stage.name, gate),
-            // The stages behind it are kept before the error is told.
+            // What serves is kept before the error is told.
             Err(error) => result = Err(error),
         }
     }
-    if let (true, Serving::Release(serving)) = (result.is_err() || rollout.is_shut(), serving) {
-        keep(writer, serving, &rollout).await?;
+    if let (true, Beside::Release(serving)) = (result.is_err() || rollout.is_shut(), plan.beside) {
+        keep(writer, serving, plan.target, &rollout).await?;
     }
     result?;
-    match serving {
-        Serving::Release(serving) if rollout.is_shut() => writer.prune(&[target, serving]).await?,
-        // Nobody knows what it needs, so nothing is taken away.
-        Serving::Unknown if rollout.is_shut() => {}
-        Serving::Release(_) | Serving::Unknown | Serving::Nothing => {
-            writer.prune(&[target]).await?;
+    match plan.beside {
+        Beside::Everything if rollout.is_shut() => {}
+        Beside::Release(serving) if rollout.is_shut() => {
+            writer
+                .prune(&[plan.target, serving], &plan.retained)
+                .await?;
+        }
+        Beside::Nothing | Beside::Release(_) | Beside::Everything => {
+            writer.prune(&[plan.target], &plan.retained).await?;
         }
     }
     Ok(rollout)
@@ -79,33 +109,90 @@ pub async fn run(
 ///
 /// # Errors
 /// At the first request that fails.
-pub async fn heal(writer: &Writer<'_>, serving: &Serving) -> Result<()> {
-    if let Serving::Release(serving) = serving {
-        for stage in &serving.stages {
-            writer.stage(stage).await?;
-        }
-    }
+pub async fn heal(writer: &Writer<'_>, serving: &Desired) -> Result<()> {
+    writer.apply(serving.objects()).await?;
     Ok(())
 }
 
-/// Applies a stage and judges its gate; what it achieved is written down before the next one begins.
-async fn step(writer: &Writer<'_>, observer: &Observer<'_>, stage: &Stage) -> Result<Gate> {
-    let applied = writer.stage(stage).await?;
-    let gate = judge(&observer.stage(&applied).await?);
-    if let (Gate::Open, Some(record)) = (&gate, &stage.record) {
-        writer.record(record, 1).await?;
+/// Applies a stage and judges its gate. When it opens, requests turn to the new pods, and what was achieved is written
+/// down before the next stage begins.
+async fn step(
+    writer: &Writer<'_>,
+    observer: &Observer<'_>,
+    plan: &Plan<'_>,
+    stage: &Stage,
+) -> Result<Gate> {
+    let trial = plan.trial.as_ref().filter(|_| plan.is_new(stage));
+    let applied = writer.apply(&stage.objects).await?;
+    let mut gate = judge(&observer.stage(&applied, trial.is_some()).await?, trial);
+    if let (Gate::Open, Some(check)) = (&gate, plan.check(stage)) {
+        gate = visit(observer, plan, check, stage.name).await?;
+    }
+    if gate == Gate::Open {
+        writer.apply(&stage.opens).await?;
+        if let Some(record) = &stage.record {
+            writer.record(record, 1).await?;
+        }
     }
     Ok(gate)
 }
 
-/// Applies the stages of the serving release that the roll-out did not come to.
-async fn keep(writer: &Writer<'_>, serving: &Desired, rollout: &Rollout) -> Result<()> {
-    for report in rollout.reports.iter().filter(|it| it.gate.is_none()) {
-        for stage in serving.stage(report.stage) {
-            writer.stage(stage).await?;
+/// Asks a release as visitors ask it, when that is due.
+async fn visit(
+    observer: &Observer<'_>,
+    plan: &Plan<'_>,
+    check: &Check,
+    stage: StageName,
+) -> Result<Gate> {
+    let Visits { memory, stack, now } = &plan.visits;
+    let what = format!("{} {}", plan.target.release, stage.as_str());
+    if let Some((verdict, due)) = memory.recent(stack, &what, *now) {
+        return Ok(of_check(verdict, due));
+    }
+    let answer = observer.check(check).await?;
+    let (verdict, due) = memory.judge(stack, &what, answer, *now, check.timeout);
+    Ok(of_check(verdict, due))
+}
+
+/// Applies what the target does not have of the serving release, and turns requests to its pods wherever the target's
+/// are not ready for them.
+async fn keep(
+    writer: &Writer<'_>,
+    serving: &Desired,
+    target: &Desired,
+    rollout: &Rollout,
+) -> Result<()> {
+    for stage in &serving.stages {
+        let gate = rollout.gate(stage.name);
+        let reached = |object: &&Object| gate.is_none() || !target.has(object);
+        writer.apply(stage.objects.iter().filter(reached)).await?;
+        if gate != Some(&Gate::Open) {
+            writer.apply(&stage.opens).await?;
         }
     }
     Ok(())
+}
+
+impl Plan<'_> {
+    /// What is to be asked before the gate of a stage opens. Pods are asked before visitors come to them, and so only where
+    /// there are visitors.
+    fn check<'a>(&self, stage: &'a Stage) -> Option<&'a Check> {
+        let check = stage.check.as_ref().filter(|_| self.unproven)?;
+        let is_due = match check.asked {
+            Asked::Edge { .. } => true,
+            Asked::Pods { .. } => self.trial.is_some() && self.is_new(stage),
+        };
+        is_due.then_some(check)
+    }
+
+    /// Whether a stage has pods that the serving release does not have.
+    fn is_new(&self, stage: &Stage) -> bool {
+        let Beside::Release(serving) = self.beside else {
+            return true;
+        };
+        let pods = |it: &&Object| matches!(it, Object::Deployment(_));
+        stage.objects.iter().filter(pods).any(|it| !serving.has(it))
+    }
 }
 
 impl Rollout {
@@ -122,6 +209,12 @@ impl Rollout {
             .iter()
             .filter_map(|it| Some((it.stage, it.gate.as_ref()?)))
             .find(|(_, gate)| gate.is_shut())
+    }
+
+    /// The gate of a stage; `None` if the roll-out did not come to it.
+    fn gate(&self, stage: StageName) -> Option<&Gate> {
+        let report = self.reports.iter().find(|it| it.stage == stage)?;
+        report.gate.as_ref()
     }
 
     /// Notes the gate of a stage; a stage of several steps has the worst of them.
@@ -155,6 +248,7 @@ mod tests {
         Gate::Waiting {
             reason: Reason::JobRunning,
             message: "it runs".into(),
+            until: None,
         }
     }
 

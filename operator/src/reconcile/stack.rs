@@ -9,12 +9,13 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{EnvVar, PodTemplateSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use secrecy::SecretString;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, SecretData};
 use super::names::Names;
-use crate::api::{DeletionPolicy, EmailTls, Environment};
+use crate::api::{AppStackSpec, DeletionPolicy, EmailTls, Environment, OnFailure};
 
 /// A checked AppStack.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub struct Stack {
     pub superuser: String,
     /// The hash of all that makes this release; see `release::hash`.
     pub release: String,
+    /// What of the spec belongs to the release.
+    pub spec: AppStackSpec,
     /// The UID of the embedded database's volume claim, once there is one.
     pub volume: Option<String>,
     /// Secret values and where pods find them.
@@ -57,8 +60,34 @@ pub struct Stack {
     pub email: Option<Email>,
     /// What happens to the data when the AppStack goes.
     pub deletion_policy: DeletionPolicy,
+    /// How releases are rolled out.
+    pub rollout: RolloutRules,
+}
+
+/// How releases are rolled out.
+#[derive(Clone, Debug)]
+pub struct RolloutRules {
     /// How long pods may take to become ready.
     pub progress_deadline: Duration,
+    /// How long new pods must have been ready before requests go to them.
+    pub soak: Duration,
+    /// What happens when a release fails.
+    pub on_failure: OnFailure,
+    /// How a new release is asked through its public address, if it is.
+    pub public_check: Option<PublicCheck>,
+}
+
+/// How a new release is asked as visitors ask it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicCheck {
+    /// The address of the API that must answer well.
+    pub api: String,
+    /// The address of the site, where there is one.
+    pub site: Option<String>,
+    /// The PEM of the certificate that must be served; `None` for plain HTTP.
+    pub certificate: Option<String>,
+    /// How long the way there may be in trouble.
+    pub timeout: Duration,
 }
 
 /// Secret values and where pods find them.
@@ -66,25 +95,45 @@ pub struct Stack {
 pub struct Secrets {
     /// What `<stack>-generated` holds: values drawn once and kept.
     pub generated: BTreeMap<String, SecretString>,
-    /// For each variable the Secret and key that it comes from.
-    pub references: BTreeMap<&'static str, KeyReference>,
-    /// The hash of every value that the backend's pods read.
+    /// Everything that pods of the backend image read, by the names in [`value`]. A release keeps them, so that it can be
+    /// restored.
+    pub values: SecretData,
+    /// The hash of these values.
     pub hash: String,
     /// The hash of the values that the database's pod reads.
     pub database_hash: String,
     /// Every secret value, so that none of them is shown in a log.
-    pub values: Vec<SecretString>,
+    pub hidden: Vec<SecretString>,
     /// `SENTRY_DSN` without its secret part, for the frontend.
     pub public_sentry_dsn: Option<String>,
 }
 
-/// A key of a Secret of the stack's namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyReference {
-    /// The name of the Secret.
-    pub secret: String,
-    /// The key in it.
-    pub key: String,
+/// The names of the values that pods of the backend image read.
+pub mod value {
+    /// Signs tokens and cookies.
+    pub const SECRET_KEY: &str = "SECRET_KEY";
+    /// The password of the first superuser.
+    pub const SUPERUSER_PASSWORD: &str = "FIRST_SUPERUSER_PASSWORD";
+    /// Where errors are reported to.
+    pub const SENTRY_DSN: &str = "SENTRY_DSN";
+    /// The host of the database.
+    pub const DATABASE_HOST: &str = "POSTGRES_SERVER";
+    /// Its TCP port.
+    pub const DATABASE_PORT: &str = "POSTGRES_PORT";
+    /// The name of the database.
+    pub const DATABASE_NAME: &str = "POSTGRES_DB";
+    /// The role.
+    pub const DATABASE_USER: &str = "POSTGRES_USER";
+    /// Its password.
+    pub const DATABASE_PASSWORD: &str = "POSTGRES_PASSWORD";
+    /// All of them in one address.
+    pub const DATABASE_URL: &str = "DATABASE_URL";
+    /// libpq's sslmode.
+    pub const DATABASE_SSLMODE: &str = "PGSSLMODE";
+    /// Before the name of a variable of the user's that refers to a Secret.
+    pub const OF_SECRET: &str = "secret.";
+    /// Before the name of a variable of the user's that refers to a ConfigMap.
+    pub const OF_CONFIG_MAP: &str = "config.";
 }
 
 /// The database.
@@ -235,7 +284,12 @@ pub enum Tls {
     /// Plain HTTP.
     Off,
     /// A Secret that somebody else looks after.
-    Secret(String),
+    Secret {
+        /// Its name.
+        name: String,
+        /// The certificate in it, as PEM.
+        certificate: String,
+    },
     /// Ours.
     SelfSigned(Box<Certificate>),
 }
@@ -251,6 +305,60 @@ pub struct Email {
     pub tls: EmailTls,
     /// The sender.
     pub from: String,
+}
+
+impl Connection {
+    /// `postgresql://`, which SQLAlchemy insists on; percent-encoded, since passwords hold any character. The sslmode
+    /// is left to PGSSLMODE, because not every driver takes it in the URI.
+    #[must_use]
+    pub fn uri(&self) -> String {
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        format!(
+            "postgresql://{}:{}@{host}:{}/{}",
+            encode(&self.user),
+            encode(self.password.expose_secret()),
+            self.port,
+            encode(&self.dbname)
+        )
+    }
+
+    /// As pods of the backend image read it.
+    #[must_use]
+    pub fn values(&self) -> SecretData {
+        [
+            (value::DATABASE_HOST, self.host.clone().into()),
+            (value::DATABASE_PORT, self.port.clone().into()),
+            (value::DATABASE_NAME, self.dbname.clone().into()),
+            (value::DATABASE_USER, self.user.clone().into()),
+            (value::DATABASE_PASSWORD, self.password.clone()),
+            (value::DATABASE_SSLMODE, self.sslmode.clone().into()),
+            (value::DATABASE_URL, self.uri().into()),
+        ]
+        .map(|(name, value): (_, SecretString)| (name.to_owned(), value))
+        .into()
+    }
+
+    /// The connection that a release kept.
+    #[must_use]
+    pub fn restored(values: &SecretData) -> Self {
+        let text = |name: &str| {
+            let value = values.get(name).map(|it| it.expose_secret().to_owned());
+            value.unwrap_or_default()
+        };
+        Self {
+            host: text(value::DATABASE_HOST),
+            port: text(value::DATABASE_PORT),
+            dbname: text(value::DATABASE_NAME),
+            user: text(value::DATABASE_USER),
+            password: text(value::DATABASE_PASSWORD).into(),
+            sslmode: text(value::DATABASE_SSLMODE),
+        }
+    }
 }
 
 impl Edge {
@@ -274,6 +382,16 @@ impl Edge {
             .chain([&self.api_host])
             .cloned()
             .collect()
+    }
+
+    /// The PEM of the certificate that is served; `None` for plain HTTP.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&str> {
+        match &self.tls {
+            Tls::Off => None,
+            Tls::Secret { certificate, .. } => Some(certificate),
+            Tls::SelfSigned(certificate) => Some(&certificate.certificate),
+        }
     }
 
     fn url(&self, host: &str) -> String {

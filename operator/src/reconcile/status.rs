@@ -3,12 +3,17 @@
 //! Invariant: pure; time is an argument. The transition time of a condition moves only when its status does, and the
 //! conditions are sorted, so that the same outcome gives the same status.
 
-use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+mod conditions;
 
+use jiff::Timestamp;
+
+use self::conditions::Conditions;
 use super::gates::Gate;
+use super::record::Failure;
 use super::rollout::{Report, Rollout};
-use crate::api::{AppStack, AppStackStatus, ConditionType, Reason, ReleaseStatus, StageName, Urls};
+use crate::api::{
+    AppStack, AppStackStatus, ConditionType, Reason, ReleaseStatus, StageName, Urls, annotation,
+};
 use crate::error::{Class, Error};
 
 /// What a reconciliation came to, when it came to anything.
@@ -25,9 +30,17 @@ pub enum Outcome {
 pub struct Progress {
     /// The stages.
     pub rollout: Rollout,
-    /// The release.
-    pub release: ReleaseStatus,
-    /// Where it is reached.
+    /// The release that is asked for.
+    pub asked: ReleaseStatus,
+    /// The release that serves.
+    pub serving: Option<ReleaseStatus>,
+    /// The release that served before it.
+    pub previous: Option<ReleaseStatus>,
+    /// How the release that is asked for failed, where it did and the serving one is worked towards instead.
+    pub failure: Option<Failure>,
+    /// Whether it was found to have failed just now, so that the way back begins with the next look.
+    pub failed: bool,
+    /// Where the stack is reached.
     pub urls: Urls,
 }
 
@@ -35,12 +48,7 @@ pub struct Progress {
 #[must_use]
 pub fn compute(app: &AppStack, outcome: &Result<Outcome, Error>, now: Timestamp) -> AppStackStatus {
     let before = app.status.clone().unwrap_or_default();
-    let mut conditions = Conditions {
-        before: before.conditions.clone(),
-        after: before.conditions.clone(),
-        generation: app.metadata.generation,
-        now,
-    };
+    let mut conditions = Conditions::after(before.conditions.clone(), app.metadata.generation, now);
     let mut status = AppStackStatus {
         observed_generation: app.metadata.generation,
         ..before
@@ -54,7 +62,9 @@ pub fn compute(app: &AppStack, outcome: &Result<Outcome, Error>, now: Timestamp)
                 .blocking()
                 .map_or("done", |(stage, _)| stage.as_str());
             status.stage = Some(stage.into());
-            status.release = Some(progress.release.clone());
+            status.release.clone_from(&progress.serving);
+            status.previous.clone_from(&progress.previous);
+            status.target = Some(progress.asked.clone());
             status.urls = Some(progress.urls.clone());
         }
         Err(error) => failed(&mut conditions, error),
@@ -107,42 +117,95 @@ fn rolled_out(conditions: &mut Conditions, progress: &Progress) {
         let report = progress.rollout.reports.iter().find(|it| it.stage == stage);
         stage_condition(conditions, stage, report);
     }
-    let release = &progress.release;
-    match progress.rollout.blocking() {
-        None => {
-            let message = format!("{} serves at {}", release.version, progress.urls.dashboard);
-            conditions.set(ConditionType::Ready, true, Reason::RolledOut, &message);
-            let nothing = "nothing is left to do";
-            conditions.set(
-                ConditionType::Reconciling,
-                false,
-                Reason::RolledOut,
-                nothing,
-            );
-            conditions.set(ConditionType::Stalled, false, Reason::RolledOut, nothing);
-        }
-        Some((stage, gate)) => {
-            let (stalled, reason) = match gate {
-                Gate::Failed { .. } => (true, Reason::StageFailed),
-                Gate::Waiting { .. } | Gate::Open => (false, Reason::RollingOut),
-            };
-            let (why, said) = explain(gate);
-            let message = format!(
-                "{} of {}: {}: {said}",
-                stage.as_str(),
-                release.version,
-                why.as_str()
-            );
-            conditions.set(ConditionType::Ready, false, reason, &message);
-            let (going, stuck) = if stalled {
-                ("nothing more happens without a change", message.as_str())
-            } else {
-                (message.as_str(), "work goes on")
-            };
-            conditions.set(ConditionType::Reconciling, !stalled, reason, going);
-            conditions.set(ConditionType::Stalled, stalled, reason, stuck);
-        }
+    rolled_back(conditions, progress);
+    match (progress.rollout.blocking(), &progress.failure) {
+        (None, None) => done(conditions, progress),
+        (None, Some(failure)) => gone_back(conditions, progress, failure),
+        (Some((stage, gate)), _) => under_way(conditions, progress, stage, gate),
     }
+}
+
+fn rolled_back(conditions: &mut Conditions, progress: &Progress) {
+    match &progress.failure {
+        Some(failure) => conditions.say(
+            ConditionType::RolledBack,
+            true,
+            &failure.reason,
+            &describe(progress, failure),
+        ),
+        None => conditions.set(
+            ConditionType::RolledBack,
+            false,
+            Reason::NotNeeded,
+            "the release that is asked for has not failed",
+        ),
+    }
+}
+
+fn describe(progress: &Progress, failure: &Failure) -> String {
+    let ReleaseStatus { version, name, .. } = &progress.asked;
+    let Failure { stage, message, .. } = failure;
+    format!("{version} ({name}) failed at the {stage}: {message}")
+}
+
+fn done(conditions: &mut Conditions, progress: &Progress) {
+    let version = &progress.asked.version;
+    let message = format!("{version} serves at {}", progress.urls.dashboard);
+    let nothing = "nothing is left to do";
+    conditions.set(ConditionType::Ready, true, Reason::RolledOut, &message);
+    conditions.set(
+        ConditionType::Reconciling,
+        false,
+        Reason::RolledOut,
+        nothing,
+    );
+    conditions.set(ConditionType::Stalled, false, Reason::RolledOut, nothing);
+}
+
+/// All is well, but not with the release that was asked for.
+fn gone_back(conditions: &mut Conditions, progress: &Progress, failure: &Failure) {
+    let serving = progress.serving.as_ref().map_or("", |it| &it.version);
+    let message = format!(
+        "{serving} serves again; {}; change the spec, or try again: kubectl annotate aps NAME --overwrite {}=\"$(date)\"",
+        describe(progress, failure),
+        annotation::RETRY
+    );
+    let nothing = "nothing more happens without a change";
+    conditions.set(ConditionType::Ready, false, Reason::RolledBack, &message);
+    conditions.set(
+        ConditionType::Reconciling,
+        false,
+        Reason::RolledBack,
+        nothing,
+    );
+    conditions.set(ConditionType::Stalled, true, Reason::RolledBack, &message);
+}
+
+fn under_way(conditions: &mut Conditions, progress: &Progress, stage: StageName, gate: &Gate) {
+    let (stalled, reason) = match (gate, &progress.failure) {
+        (Gate::Failed { .. }, _) => (true, Reason::StageFailed),
+        (_, Some(_)) => (false, Reason::RollingBack),
+        (_, None) => (false, Reason::RollingOut),
+    };
+    let (why, said) = explain(gate);
+    let release = match &progress.failure {
+        Some(_) => progress.serving.as_ref().unwrap_or(&progress.asked),
+        None => &progress.asked,
+    };
+    let message = format!(
+        "{} of {}: {}: {said}",
+        stage.as_str(),
+        release.version,
+        why.as_str()
+    );
+    conditions.set(ConditionType::Ready, false, reason, &message);
+    let (going, stuck) = if stalled {
+        ("nothing more happens without a change", message.as_str())
+    } else {
+        (message.as_str(), "work goes on")
+    };
+    conditions.set(ConditionType::Reconciling, !stalled, reason, going);
+    conditions.set(ConditionType::Stalled, stalled, reason, stuck);
 }
 
 fn stage_condition(conditions: &mut Conditions, stage: StageName, report: Option<&Report>) {
@@ -166,9 +229,10 @@ fn stage_condition(conditions: &mut Conditions, stage: StageName, report: Option
 fn explain(gate: &Gate) -> (Reason, String) {
     match gate {
         Gate::Open => (Reason::Available, "as the spec says".into()),
-        Gate::Waiting { reason, message } | Gate::Failed { reason, message } => {
-            (*reason, message.clone())
+        Gate::Waiting {
+            reason, message, ..
         }
+        | Gate::Failed { reason, message } => (*reason, message.clone()),
     }
 }
 
@@ -195,60 +259,13 @@ fn failed(conditions: &mut Conditions, error: &Error) {
     }
 }
 
-/// The conditions as they become.
-struct Conditions {
-    before: Vec<Condition>,
-    after: Vec<Condition>,
-    generation: Option<i64>,
-    now: Timestamp,
-}
-
-impl Conditions {
-    fn set(&mut self, type_: ConditionType, value: bool, reason: Reason, message: &str) {
-        let status = if value { "True" } else { "False" };
-        let before = self.before.iter().find(|it| it.type_ == type_.as_str());
-        let since = before
-            .filter(|it| it.status == status)
-            // The API server keeps whole seconds; more would make every comparison differ.
-            .map_or_else(
-                || whole_second(self.now),
-                |it| it.last_transition_time.clone(),
-            );
-        self.after.retain(|it| it.type_ != type_.as_str());
-        self.after.push(Condition {
-            type_: type_.as_str().into(),
-            status: status.into(),
-            reason: reason.as_str().into(),
-            message: shortened(message),
-            last_transition_time: since,
-            observed_generation: self.generation,
-        });
-    }
-
-    fn is_current(&self, type_: ConditionType) -> bool {
-        let found = self.before.iter().find(|it| it.type_ == type_.as_str());
-        found.is_some_and(|it| it.observed_generation == self.generation)
-    }
-
-    fn sorted(mut self) -> Vec<Condition> {
-        self.after.sort_by(|a, b| a.type_.cmp(&b.type_));
-        self.after
-    }
-}
-
-fn whole_second(now: Timestamp) -> Time {
-    Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
-}
-
-/// A message holds at most 32,768 characters; people read the first lines.
-fn shortened(message: &str) -> String {
-    message.chars().take(4000).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
     use super::*;
     use crate::error::{CallError, Invalid};
+    use crate::reconcile::record::Attempt;
 
     fn app() -> AppStack {
         serde_saphyr::from_str(
@@ -272,11 +289,7 @@ mod tests {
         ];
         Ok(Outcome::RolledOut(Box::new(Progress {
             rollout: Rollout { reports },
-            release: ReleaseStatus {
-                version: "v1".into(),
-                ..ReleaseStatus::default()
-            },
-            urls: Urls::default(),
+            ..asked("v1")
         })))
     }
 
@@ -284,6 +297,27 @@ mod tests {
         Gate::Waiting {
             reason: Reason::ReplicasPending,
             message: "0 of 1 pods are available".into(),
+            until: None,
+        }
+    }
+
+    /// A release of which nothing has been rolled out yet.
+    fn asked(version: &str) -> Progress {
+        Progress {
+            rollout: Rollout::default(),
+            asked: release(version),
+            serving: None,
+            previous: None,
+            failure: None,
+            failed: false,
+            urls: Urls::default(),
+        }
+    }
+
+    fn release(version: &str) -> ReleaseStatus {
+        ReleaseStatus {
+            version: version.into(),
+            ..ReleaseStatus::default()
         }
     }
 
@@ -371,6 +405,42 @@ mod tests {
     }
 
     #[test]
+    fn a_release_that_failed_is_named_with_its_cause_while_the_old_one_serves() {
+        let failure = Failure {
+            release: "h".into(),
+            attempt: Attempt::default(),
+            stage: "backend".into(),
+            reason: Reason::ContainerCrashing.as_str().into(),
+            message: "pod p: it ended".into(),
+        };
+        let progress = Progress {
+            serving: Some(release("v1")),
+            failure: Some(failure),
+            ..asked("v2")
+        };
+        let status = compute(&app(), &Ok(Outcome::RolledOut(Box::new(progress))), at(1));
+        let rolled_back = find(&status, ConditionType::RolledBack);
+        assert_eq!(
+            (rolled_back.status.as_str(), rolled_back.reason.as_str()),
+            ("True", "ContainerCrashing")
+        );
+        assert!(
+            rolled_back.message.contains("pod p: it ended"),
+            "{rolled_back:?}"
+        );
+        let ready = find(&status, ConditionType::Ready);
+        assert_eq!(ready.status, "False");
+        assert!(
+            ready.message.starts_with("v1 serves again; v2 "),
+            "{ready:?}"
+        );
+        assert_eq!(find(&status, ConditionType::Stalled).status, "True");
+        let version = |it: &Option<ReleaseStatus>| it.as_ref().unwrap().version.clone();
+        assert_eq!(version(&status.release), "v1");
+        assert_eq!(version(&status.target), "v2");
+    }
+
+    #[test]
     fn an_api_server_that_is_away_leaves_ready_as_it_was() {
         let mut app = app();
         let all_open = vec![Report {
@@ -379,8 +449,7 @@ mod tests {
         }];
         let done = Outcome::RolledOut(Box::new(Progress {
             rollout: Rollout { reports: all_open },
-            release: ReleaseStatus::default(),
-            urls: Urls::default(),
+            ..asked("v1")
         }));
         app.status = Some(compute(&app, &Ok(done), at(1)));
         let away = Err(Error::Status(CallError::TimedOut(10)));

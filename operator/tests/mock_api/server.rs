@@ -87,6 +87,18 @@ impl Server {
         Ok(())
     }
 
+    /// Lets the deadline of a Deployment pass.
+    pub(crate) fn fail(&self, at: &str) -> Result<()> {
+        let mut object = self.get(at).with_context(|| format!("there is no {at}"))?;
+        object["status"] = json!({
+            "observedGeneration": object["metadata"]["generation"], "conditions": [
+                {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"},
+            ],
+        });
+        self.put(at, object);
+        Ok(())
+    }
+
     /// Refuses every write to an address from now on.
     pub(crate) fn refuse(&self, at: &str, code: u16) {
         self.state().refused.insert(at.to_owned(), code);

@@ -90,6 +90,59 @@ spec:
               - {name: PORT, value: "8080"}
 "#;
 
+/// An API that is a script, which says the word that it is told and ends as it is told to: a story decides how a release
+/// fares. Like [`SCRIPTED`] it refers to the Secret `nowhere`.
+pub(crate) const FATED: &str = r#"
+apiVersion: appstack.dev/v1alpha1
+kind: AppStack
+metadata:
+  name: shop
+spec:
+  environment: local
+  domain: $domain
+  version: "18"
+  rollout:
+    soak: 5s
+    progressDeadline: 20s
+    publicCheck: {timeout: 20s}
+  database:
+    external:
+      secretName: nowhere
+  backend:
+    image: docker.io/library/postgres
+    healthPath: /
+    env:
+      - {name: WORD, value: one}
+    podTemplate:
+      spec:
+        securityContext: {runAsUser: 999}
+        containers:
+          - name: backend
+            command:
+              - perl
+              - -MIO::Socket::INET
+              - -e
+              - |
+                $| = 1;
+                my $fate = $ENV{FATE} || "";
+                $SIG{TERM} = sub { exit };
+                if ($fate eq "exits") { print "cannot find the soul of $ENV{SECRET_KEY}\n"; exit 3 }
+                my $server = IO::Socket::INET->new(LocalPort => 8000, Listen => 50, ReuseAddr => 1) or die $!;
+                if ($fate eq "crashes") { $SIG{ALRM} = sub { print "out of luck\n"; exit 4 }; alarm 3 }
+                while (1) {
+                  my $client = $server->accept or next;
+                  my $asked = <$client>;
+                  my $host = "";
+                  while (<$client>) { last if /^\r?$/; $host = $1 if /^host: *(\S+)/i }
+                  my $status = $fate eq "unready" ? "503 Not yet" : "200 OK";
+                  $status = "500 Lost" if $fate eq "lost" && $host =~ /^api[.]/;
+                  my $text = "$ENV{WORD} $ENV{SECRET_KEY}";
+                  my $length = length $text;
+                  print $client "HTTP/1.1 $status\r\nContent-Length: $length\r\nConnection: close\r\n\r\n$text";
+                  close $client;
+                }
+"#;
+
 /// The Secret `nowhere`, which a stack of scripts refers to: a database that nobody asks for anything.
 pub(crate) const NOWHERE: &str = "{host: nowhere, dbname: d, user: u, password: secret}";
 

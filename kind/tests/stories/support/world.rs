@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use appstack_operator::api::AppStack;
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
@@ -265,6 +266,22 @@ impl World {
         .await
     }
 
+    /// Waits until the release that the spec asks for was rolled back, for a reason and with all of `words`, and the old one
+    /// serves as a whole.
+    pub(crate) async fn rolled_back(&self, stack: &str, reason: &str, words: &[&str]) {
+        let what = format!("{stack} is rolled back for {reason}: {words:?}");
+        self.until(&what, ROLL_OUT, async || {
+            let found = self.stack(stack).await;
+            let it = condition(&found, "RolledBack")?;
+            let ready = condition(&found, "Ready")?;
+            let current = it.observed_generation == found.metadata.generation;
+            let told = words.iter().all(|word| it.message.contains(word));
+            let right = it.status == "True" && it.reason == reason && told;
+            (current && right && ready.reason == "RolledBack").then_some(())
+        })
+        .await;
+    }
+
     /// Waits until the spec is refused by the operator, with all of `words`.
     pub(crate) async fn refuses(&self, stack: &str, words: &[&str]) {
         self.says(stack, "Accepted", "Invalid", words, SOON).await;
@@ -285,6 +302,14 @@ impl World {
             .collect();
         pods.sort_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|it| it.0));
         pods
+    }
+
+    /// The Deployments of a part of a stack, newest last.
+    pub(crate) async fn deployments(&self, stack: &str, component: &str) -> Vec<Deployment> {
+        let ours = format!("appstack.dev/stack={stack},app.kubernetes.io/component={component}");
+        let mut found = self.list::<Deployment>(&ours).await;
+        found.sort_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|it| it.0));
+        found
     }
 
     /// Objects of a kind by their labels.

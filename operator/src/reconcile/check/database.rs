@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::super::inputs::{Inputs, external_database};
 use super::super::names::Names;
-use super::super::stack::{Connection, Database, Embedded};
+use super::super::stack::{Connection, Database, Embedded, value};
 use super::{ClusterSettings, Faults, requests, secrets};
 use crate::api::{AppStackSpec, EmbeddedDatabase, Environment, ExternalDatabase};
 
@@ -24,7 +24,10 @@ pub(super) fn check(
 ) -> Database {
     if let Some(external) = external_database(spec) {
         return Database {
-            connection: external_connection(external, inputs, faults),
+            connection: match &inputs.restored {
+                Some(values) => Connection::restored(values),
+                None => external_connection(external, inputs, faults),
+            },
             embedded: None,
         };
     }
@@ -38,11 +41,21 @@ pub(super) fn check(
             port: "5432".into(),
             dbname: NAME.into(),
             user: NAME.into(),
-            password: secrets::database_password(spec, names, inputs),
+            password: password(spec, names, inputs),
             sslmode: "prefer".into(),
         },
         embedded: Some(embedded(fields, spec.environment, settings)),
     }
+}
+
+/// The one that a restored release had, else the one of now.
+fn password(spec: &AppStackSpec, names: &Names, inputs: &Inputs) -> SecretString {
+    let restored = inputs.restored.as_ref();
+    let kept = restored.and_then(|it| it.get(value::DATABASE_PASSWORD));
+    kept.map_or_else(
+        || secrets::database_password(spec, names, inputs),
+        Clone::clone,
+    )
 }
 
 fn embedded(

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::networking::v1::IngressClass;
 use kube::ResourceExt;
+use secrecy::ExposeSecret as _;
 
 use super::super::inputs::{Inputs, class_name};
 use super::super::stack::{Edge, IngressController, Tls};
@@ -134,10 +135,10 @@ fn tls(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) -> Tls {
         return Tls::Off;
     }
     match asked.and_then(|it| it.secret_name.as_ref()) {
-        Some(name) => {
-            check_certificate(name, inputs, faults);
-            Tls::Secret(name.clone())
-        }
+        Some(name) => Tls::Secret {
+            name: name.clone(),
+            certificate: certificate(name, inputs, faults),
+        },
         None => inputs.certificate.as_ref().map_or_else(
             || {
                 faults.add("edge.tls.selfSigned", "the certificate is not there yet");
@@ -148,15 +149,17 @@ fn tls(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) -> Tls {
     }
 }
 
-fn check_certificate(name: &str, inputs: &Inputs, faults: &mut Faults) {
+fn certificate(name: &str, inputs: &Inputs, faults: &mut Faults) -> String {
     const FIELD: &str = "edge.tls.secretName";
     // That it is there at all is looked at for every Secret in one place.
     let Some(secret) = inputs.secrets.get(name) else {
-        return;
+        return String::new();
     };
     for key in ["tls.crt", "tls.key"] {
         if !secret.contains_key(key) {
             faults.add(FIELD, format!("Secret {name} lacks the key {key}"));
         }
     }
+    let certificate = secret.get("tls.crt");
+    certificate.map_or_else(String::new, |it| it.expose_secret().to_owned())
 }

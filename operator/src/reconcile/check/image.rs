@@ -1,7 +1,7 @@
 //! Image references: which tag they get, and which version people see.
 
 /// The image with `version` as its tag, unless it carries a tag or a digest of its own.
-pub(super) fn with_tag(image: &str, version: Option<&str>) -> String {
+pub(in super::super) fn with_tag(image: &str, version: Option<&str>) -> String {
     match version {
         Some(version) if !is_complete(image) => format!("{image}:{version}"),
         // Without a version the image carries its own, or CEL would have refused the spec.
@@ -10,7 +10,7 @@ pub(super) fn with_tag(image: &str, version: Option<&str>) -> String {
 }
 
 /// The version that people see: the spec's, else the tag of the image, else its digest.
-pub(super) fn version(version: Option<&str>, image: &str) -> String {
+pub(in super::super) fn version(version: Option<&str>, image: &str) -> String {
     let own = || {
         let image =
             image.split_once('@').map_or(

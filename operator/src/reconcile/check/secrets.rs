@@ -1,4 +1,4 @@
-//! Secret values: which come from the user, which are generated, and where pods find each.
+//! Secret values: which come from the user, which are generated, and what pods of the backend image read of them.
 
 use std::collections::BTreeMap;
 
@@ -7,26 +7,28 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::super::certificate::SecretData;
 use super::super::inputs::{Inputs, external_database, secret_references};
 use super::super::names::{Names, short_hash};
-use super::super::stack::{Connection, KeyReference, Secrets};
-use super::Faults;
+use super::super::stack::{Connection, Secrets, value};
+use super::{Faults, env};
 use crate::api::{AppStackSpec, Environment};
 
 /// Values that everybody knows.
 const WELL_KNOWN: [&str; 2] = ["", "changethis"];
-/// The variables whose values may come from `secrets.from`. The first three are generated where they do not.
-const KEYS: [&str; 6] = [
-    SECRET_KEY,
-    SUPERUSER_PASSWORD,
-    DATABASE_PASSWORD,
+/// The variables whose values may come from `secrets.from`. The first two are generated where they do not.
+const KEYS: [&str; 5] = [
+    value::SECRET_KEY,
+    value::SUPERUSER_PASSWORD,
     "SMTP_USER",
     "SMTP_PASSWORD",
-    SENTRY_DSN,
+    value::SENTRY_DSN,
 ];
-const SECRET_KEY: &str = "SECRET_KEY";
-const SUPERUSER_PASSWORD: &str = "FIRST_SUPERUSER_PASSWORD";
-const SENTRY_DSN: &str = "SENTRY_DSN";
-/// The password of the embedded database.
-pub(super) const DATABASE_PASSWORD: &str = "POSTGRES_PASSWORD";
+/// Values that tell where the database is. They are no secrets, and stay in logs.
+const PLACE: [&str; 5] = [
+    value::DATABASE_HOST,
+    value::DATABASE_PORT,
+    value::DATABASE_NAME,
+    value::DATABASE_USER,
+    value::DATABASE_SSLMODE,
+];
 
 /// Resolves every secret value of the stack.
 pub(super) fn check(
@@ -36,57 +38,83 @@ pub(super) fn check(
     connection: &Connection,
     faults: &mut Faults,
 ) -> Secrets {
-    refuse_missing(spec, inputs, faults);
-    refuse_own(spec, names, faults);
-    let own = names.generated();
-    if spec.environment != Environment::Local {
-        for (secret, key) in well_known(spec, &inputs.secrets) {
-            faults.add(
-                "secrets.from",
-                format!(
-                    "{key} of Secret {secret} is empty or a well-known value; set one of your own"
-                ),
-            );
-        }
-    }
     let generated = generated(spec, names, inputs);
-    let mut references = BTreeMap::new();
-    let mut values = Vec::new();
-    for key in KEYS {
-        let (secret, value) = match given(spec, &inputs.secrets, key) {
-            Some((secret, value)) => (secret.to_owned(), value),
-            None => match generated.get(key) {
-                Some(value) => (own.to_string(), value),
-                None => continue,
-            },
-        };
-        references.insert(
-            key,
-            KeyReference {
-                secret,
-                key: key.into(),
-            },
-        );
-        values.push((key, value));
-    }
+    let mut values = inputs
+        .restored
+        .clone()
+        .unwrap_or_else(|| of_now(spec, names, inputs, &generated, faults));
+    values.extend(connection.values());
     let public_sentry_dsn = values
-        .iter()
-        .find(|(key, _)| *key == SENTRY_DSN)
-        .and_then(|(_, value)| public_dsn(value.expose_secret()));
-    let hash = hash(&values, connection);
-    let database_hash = short_hash(&[connection.password.expose_secret()]);
-    let all: Vec<SecretString> = values
-        .iter()
-        .map(|(_, value)| (*value).clone())
-        .chain([connection.password.clone()])
-        .collect();
+        .get(value::SENTRY_DSN)
+        .and_then(|it| public_dsn(it.expose_secret()));
     Secrets {
-        references,
-        hash,
-        database_hash,
+        hash: hash(&values),
+        database_hash: short_hash(&[connection.password.expose_secret()]),
+        hidden: hidden(&values),
         public_sentry_dsn,
         generated,
-        values: all,
+        values,
+    }
+}
+
+/// The values that the spec leads to, and what is wrong with them.
+fn of_now(
+    spec: &AppStackSpec,
+    names: &Names,
+    inputs: &Inputs,
+    generated: &BTreeMap<String, SecretString>,
+    faults: &mut Faults,
+) -> SecretData {
+    refuse_missing(spec, inputs, faults);
+    refuse_own(spec, names, faults);
+    refuse_well_known(spec, inputs, faults);
+    let mut values = env::values(&spec.backend.env, inputs, faults);
+    values.extend(chosen(spec, inputs, generated));
+    values
+}
+
+/// For each variable of ours the user's value, or the generated one.
+fn chosen(
+    spec: &AppStackSpec,
+    inputs: &Inputs,
+    generated: &BTreeMap<String, SecretString>,
+) -> SecretData {
+    let value = |key: &str| {
+        let given = given(spec, &inputs.secrets, key).map(|(_, value)| value);
+        given.or_else(|| generated.get(key)).cloned()
+    };
+    KEYS.iter()
+        .filter_map(|key| Some(((*key).to_owned(), value(key)?)))
+        .collect()
+}
+
+/// What must not be seen in a log.
+fn hidden(values: &SecretData) -> Vec<SecretString> {
+    let is_secret = |key: &str| !PLACE.contains(&key) && !key.starts_with(value::OF_CONFIG_MAP);
+    values
+        .iter()
+        .filter(|(key, _)| is_secret(key))
+        .map(|(_, value)| value.clone())
+        .collect()
+}
+
+fn hash(values: &SecretData) -> String {
+    let parts: Vec<&str> = values
+        .iter()
+        .flat_map(|(key, value)| [key.as_str(), value.expose_secret()])
+        .collect();
+    short_hash(&parts)
+}
+
+fn refuse_well_known(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) {
+    if spec.environment == Environment::Local {
+        return;
+    }
+    for (secret, key) in well_known(spec, &inputs.secrets) {
+        faults.add(
+            "secrets.from",
+            format!("{key} of Secret {secret} is empty or a well-known value; set one of your own"),
+        );
     }
 }
 
@@ -135,11 +163,15 @@ pub(super) fn well_known<'a>(
     spec: &'a AppStackSpec,
     secrets: &'a BTreeMap<String, SecretData>,
 ) -> impl Iterator<Item = (&'a str, &'static str)> {
-    [SECRET_KEY, SUPERUSER_PASSWORD, DATABASE_PASSWORD]
-        .into_iter()
-        .filter_map(|key| Some((given(spec, secrets, key)?, key)))
-        .filter(|((_, value), _)| WELL_KNOWN.contains(&value.expose_secret()))
-        .map(|((secret, _), key)| (secret, key))
+    [
+        value::SECRET_KEY,
+        value::SUPERUSER_PASSWORD,
+        value::DATABASE_PASSWORD,
+    ]
+    .into_iter()
+    .filter_map(|key| Some((given(spec, secrets, key)?, key)))
+    .filter(|((_, value), _)| WELL_KNOWN.contains(&value.expose_secret()))
+    .map(|((secret, _), key)| (secret, key))
 }
 
 /// The password of the embedded database: given, else generated.
@@ -148,9 +180,10 @@ pub(super) fn database_password(
     names: &Names,
     inputs: &Inputs,
 ) -> SecretString {
-    let given = given(spec, &inputs.secrets, DATABASE_PASSWORD).map(|(_, value)| value.clone());
+    let given =
+        given(spec, &inputs.secrets, value::DATABASE_PASSWORD).map(|(_, value)| value.clone());
     given.unwrap_or_else(|| {
-        stored(names, inputs, DATABASE_PASSWORD)
+        stored(names, inputs, value::DATABASE_PASSWORD)
             .unwrap_or(&inputs.drawn.database_password)
             .clone()
     })
@@ -165,9 +198,13 @@ fn generated(
     let drawn = &inputs.drawn;
     let external = external_database(spec).is_some();
     [
-        (SECRET_KEY, &drawn.secret_key, true),
-        (SUPERUSER_PASSWORD, &drawn.superuser_password, true),
-        (DATABASE_PASSWORD, &drawn.database_password, !external),
+        (value::SECRET_KEY, &drawn.secret_key, true),
+        (value::SUPERUSER_PASSWORD, &drawn.superuser_password, true),
+        (
+            value::DATABASE_PASSWORD,
+            &drawn.database_password,
+            !external,
+        ),
     ]
     .into_iter()
     .filter(|(_, _, needed)| *needed)
@@ -182,30 +219,6 @@ fn generated(
 fn stored<'a>(names: &Names, inputs: &'a Inputs, key: &str) -> Option<&'a SecretString> {
     let stored = inputs.secrets.get(names.generated().as_str())?.get(key)?;
     (!stored.expose_secret().is_empty()).then_some(stored)
-}
-
-fn hash(values: &[(&str, &SecretString)], connection: &Connection) -> String {
-    let mut parts: Vec<&str> = values
-        .iter()
-        .flat_map(|(key, value)| [*key, value.expose_secret()])
-        .collect();
-    let Connection {
-        host,
-        port,
-        dbname,
-        user,
-        password,
-        sslmode,
-    } = connection;
-    parts.extend([
-        host.as_str(),
-        port,
-        dbname,
-        user,
-        password.expose_secret(),
-        sslmode,
-    ]);
-    short_hash(&parts)
 }
 
 /// A Sentry DSN is `https://PUBLIC[:SECRET]@host/project`; browsers may know it without the secret.

@@ -1,6 +1,5 @@
 //! The database stage: the generated secrets, the connection, and the embedded PostgreSQL where there is one.
 
-use k8s_openapi::ByteString;
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
 use k8s_openapi::api::core::v1::{
     Container, EmptyDirVolumeSource, EnvVar, ExecAction, Lifecycle, LifecycleHandler,
@@ -8,10 +7,9 @@ use k8s_openapi::api::core::v1::{
     Secret, Service, ServicePort, ServiceSpec, Volume, VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret as _;
 
-use super::super::stack::{Connection, Embedded, Stack};
+use super::super::stack::{Embedded, Stack};
 use super::Object;
 use super::meta::{self, Component};
 use super::pod::{self, Pod};
@@ -43,18 +41,9 @@ pub(super) fn objects(stack: &Stack) -> Vec<Object> {
 
 /// The values that are drawn once. They stay with the data: a backup is worth little without SECRET_KEY.
 pub(super) fn generated_secrets(stack: &Stack) -> Secret {
-    let bytes =
-        |value: &secrecy::SecretString| ByteString(value.expose_secret().as_bytes().to_vec());
     Secret {
         metadata: meta::data(stack, &stack.names.generated(), Component::Shared),
-        data: Some(
-            stack
-                .secrets
-                .generated
-                .iter()
-                .map(|(key, value)| (key.clone(), bytes(value)))
-                .collect(),
-        ),
+        data: Some(pod::bytes(&stack.secrets.generated)),
         ..Secret::default()
     }
 }
@@ -75,35 +64,10 @@ pub(super) fn connection(stack: &Stack) -> Secret {
             ("user", it.user.clone()),
             ("password", it.password.expose_secret().to_owned()),
             ("sslmode", it.sslmode.clone()),
-            ("uri", uri(it)),
+            ("uri", it.uri()),
         ])),
         ..Secret::default()
     }
-}
-
-/// `postgresql://`, which SQLAlchemy insists on; percent-encoded, since passwords hold any character. The sslmode
-/// is left to PGSSLMODE, because not every driver takes it in the URI.
-fn uri(connection: &Connection) -> String {
-    let Connection {
-        host,
-        port,
-        dbname,
-        user,
-        password,
-        sslmode: _,
-    } = connection;
-    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let host = if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.clone()
-    };
-    format!(
-        "postgresql://{}:{}@{host}:{port}/{}",
-        encode(user),
-        encode(password.expose_secret()),
-        encode(dbname)
-    )
 }
 
 fn service(stack: &Stack) -> Service {
@@ -135,7 +99,7 @@ fn stateful_set(stack: &Stack, embedded: &Embedded) -> StatefulSet {
             component: Component::Database,
             container: container(stack, embedded),
             volumes: volumes(stack),
-            serving: None,
+            serving: false,
             overlay: None,
         },
     );

@@ -17,7 +17,10 @@ use super::super::certificate::Certificate;
 use super::super::names::ChildName;
 use super::super::stack::{IngressController, Stack, Tls};
 use super::meta::{self, Component};
-use super::{Headers, Middleware, MiddlewareSpec, Object, RedirectScheme, pod};
+use super::{
+    Asked, Check, Headers, Middleware, MiddlewareSpec, Object, RedirectScheme, Stage, pod,
+};
+use crate::api::StageName;
 
 /// For how long browsers remember to use HTTPS alone: a year, in seconds.
 const HSTS_SECONDS: i64 = 31_536_000;
@@ -26,8 +29,25 @@ const ENTRYPOINTS: &str = "traefik.ingress.kubernetes.io/router.entrypoints";
 const MIDDLEWARES: &str = "traefik.ingress.kubernetes.io/router.middlewares";
 const NGINX_REDIRECT: &str = "nginx.ingress.kubernetes.io/ssl-redirect";
 
-/// The objects of the edge.
-pub(super) fn objects(stack: &Stack) -> Vec<Object> {
+/// The stage of the edge.
+pub(super) fn stage(stack: &Stack) -> Stage {
+    let check = stack.rollout.public_check.as_ref().map(|it| Check {
+        urls: [it.api.clone()]
+            .into_iter()
+            .chain(it.site.clone())
+            .collect(),
+        asked: Asked::Edge {
+            certificate: it.certificate.clone(),
+        },
+        timeout: it.timeout,
+    });
+    Stage {
+        check,
+        ..Stage::new(StageName::Edge, objects(stack))
+    }
+}
+
+fn objects(stack: &Stack) -> Vec<Object> {
     let mut objects = Vec::new();
     if let Tls::SelfSigned(certificate) = &stack.edge.tls {
         objects.extend(self_signed(stack, certificate));
@@ -143,7 +163,7 @@ fn plain_ingress(stack: &Stack) -> Object {
 fn tls(stack: &Stack) -> Option<IngressTLS> {
     let secret = match &stack.edge.tls {
         Tls::Off => return None,
-        Tls::Secret(name) => name.clone(),
+        Tls::Secret { name, .. } => name.clone(),
         Tls::SelfSigned(_) => stack.names.certificate().into(),
     };
     Some(IngressTLS {

@@ -7,16 +7,17 @@ use serde_json::{Map, Value};
 
 use super::super::names::{ChildName, short_hash};
 use super::super::stack::{Frontend, Stack};
-use super::Object;
-use super::backend::{Workload, serving_objects};
+use super::backend::Part;
 use super::meta::{self, Component};
 use super::pod::{self, Pod};
+use super::{Object, Stage};
+use crate::api::StageName;
 
 /// Where the container finds `config.json`.
 const CONFIG_PATH: &str = "/etc/appstack";
 
-/// The objects of the frontend.
-pub(super) fn objects(stack: &Stack, frontend: &Frontend) -> Vec<Object> {
+/// The stage of the frontend.
+pub(super) fn stage(stack: &Stack, frontend: &Frontend) -> Stage {
     let text = config(stack, frontend);
     let config_name = stack.names.frontend_config(&short_hash(&[&text]));
     let config = ConfigMap {
@@ -26,14 +27,20 @@ pub(super) fn objects(stack: &Stack, frontend: &Frontend) -> Vec<Object> {
         immutable: Some(true),
         ..ConfigMap::default()
     };
-    let workload = Workload {
+    let part = Part {
+        stage: StageName::Frontend,
         component: Component::Frontend,
+        name: stack.names.frontend(),
+        port: frontend.port,
+        url: stack
+            .rollout
+            .public_check
+            .as_ref()
+            .and_then(|it| it.site.clone()),
         replicas: frontend.replicas,
         template: template(stack, frontend, &config_name),
     };
-    let mut objects = vec![Object::ConfigMap(Box::new(config))];
-    objects.extend(serving_objects(stack, &stack.names.frontend(), workload));
-    objects
+    part.stage(stack, vec![Object::ConfigMap(Box::new(config))])
 }
 
 /// The user's keys and ours; ours win, since the site relies on them.
@@ -67,7 +74,10 @@ fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTempla
         ]),
         resources: Some(frontend.resources.clone()),
         volume_mounts: Some(vec![pod::mount("config", CONFIG_PATH)]),
-        startup_probe: Some(pod::startup_probe(check.clone(), stack.progress_deadline)),
+        startup_probe: Some(pod::startup_probe(
+            check.clone(),
+            pod::patience(stack.rollout.progress_deadline),
+        )),
         readiness_probe: Some(pod::readiness_probe(check)),
         liveness_probe: Some(pod::liveness_probe(pod::tcp())),
         ..Container::default()
@@ -86,7 +96,7 @@ fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTempla
             component: Component::Frontend,
             container,
             volumes: vec![volume],
-            serving: Some(frontend.replicas),
+            serving: true,
             overlay: frontend.overlay.as_ref(),
         },
     )

@@ -55,9 +55,8 @@ fn stage(done: bool, name: &ChildName, job: impl FnOnce() -> Job, record: Record
         (Object::Job(Box::new(job())), Some(record))
     };
     Stage {
-        name: StageName::Migration,
-        objects: vec![object],
         record,
+        ..Stage::new(StageName::Migration, vec![object])
     }
 }
 
@@ -72,7 +71,6 @@ fn job(
     let mut metadata = meta::object(stack, name, component);
     let inputs = short_hash(&[
         &serde_json::json!(template).to_string(),
-        &stack.secrets.hash,
         stack.volume.as_deref().unwrap_or_default(),
     ]);
     metadata.annotations = Some([(annotation::INPUTS_HASH.to_owned(), inputs)].into());
@@ -120,7 +118,7 @@ fn template(stack: &Stack, component: Component, run: &Command) -> PodTemplateSp
             component,
             container,
             volumes: Vec::new(),
-            serving: None,
+            serving: false,
             overlay: None,
         },
     );

@@ -2,8 +2,8 @@
 //! variables that the application gets.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use k8s_openapi::DeepMerge as _;
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
     HTTPGetAction, Lifecycle, LifecycleHandler, PodSecurityContext, PodSpec, PodTemplateSpec,
@@ -12,8 +12,12 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use k8s_openapi::{ByteString, DeepMerge as _};
 
-use super::super::stack::Stack;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::super::certificate::SecretData;
+use super::super::stack::{Stack, value};
 use super::meta::{self, Component};
 use crate::api::{EmailTls, Environment, annotation};
 
@@ -24,7 +28,7 @@ pub(super) const PORT: &str = "http";
 /// Locally one proxy on the same machine learns it at once.
 const fn drain_seconds(environment: Environment) -> i64 {
     match environment {
-        Environment::Local => 2,
+        Environment::Local => 5,
         Environment::Staging | Environment::Production => 15,
     }
 }
@@ -40,8 +44,8 @@ pub(super) struct Pod<'a> {
     pub(super) container: Container,
     /// Volumes beside `/tmp`.
     pub(super) volumes: Vec<Volume>,
-    /// How many such pods serve requests; `None` for pods that do not serve.
-    pub(super) serving: Option<i32>,
+    /// Whether it serves requests.
+    pub(super) serving: bool,
     /// The user's template, merged over ours.
     pub(super) overlay: Option<&'a PodTemplateSpec>,
 }
@@ -69,9 +73,9 @@ pub(super) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec {
         volumes: Some([tmp].into_iter().chain(volumes).collect()),
         ..PodSpec::default()
     };
-    if let Some(replicas) = serving {
+    if serving {
         drain(stack, &mut spec);
-        spread(stack, component, replicas, &mut spec);
+        spread(stack, component, &mut spec);
     }
     let mut template = PodTemplateSpec {
         metadata: Some(ObjectMeta {
@@ -101,11 +105,9 @@ fn drain(stack: &Stack, pod: &mut PodSpec) {
     pod.termination_grace_period_seconds = Some(seconds + FINISH_SECONDS);
 }
 
-/// Replicas go to different nodes where there are some.
-fn spread(stack: &Stack, component: Component, replicas: i32, pod: &mut PodSpec) {
-    if replicas < 2 {
-        return;
-    }
+/// Replicas go to different nodes where there are some. Also where there is one replica: a change of their number must
+/// not make new pods.
+fn spread(stack: &Stack, component: Component, pod: &mut PodSpec) {
     pod.topology_spread_constraints = Some(vec![TopologySpreadConstraint {
         label_selector: Some(meta::label_selector(stack, component)),
         // Old pods, which are about to go, must not decide where new ones come.
@@ -173,14 +175,21 @@ pub(super) fn port(port: i32) -> Vec<ContainerPort> {
     }]
 }
 
-/// Asks every second until the container has started, so that a roll-out does not wait for a longer period.
-pub(super) fn startup_probe(check: Probe, deadline: std::time::Duration) -> Probe {
+/// Asks every second until the container has started, so that a roll-out does not wait for a longer period. After
+/// `patience` the kubelet starts it again.
+pub(super) fn startup_probe(check: Probe, patience: Duration) -> Probe {
     Probe {
         period_seconds: Some(1),
         timeout_seconds: Some(3),
-        failure_threshold: Some(i32::try_from(deadline.as_secs()).unwrap_or(i32::MAX).max(1)),
+        failure_threshold: Some(i32::try_from(patience.as_secs()).unwrap_or(i32::MAX).max(1)),
         ..check
     }
+}
+
+/// How long a container that serves may take to start. A longer deadline of the roll-out makes it longer; a shorter one
+/// does not make it shorter, or each change of the deadline would make new pods.
+pub(super) fn patience(deadline: Duration) -> Duration {
+    deadline.max(Duration::from_mins(10))
 }
 
 /// Takes a pod out of its Service after two misses.
@@ -233,7 +242,7 @@ pub(super) fn backend_env(stack: &Stack) -> Vec<EnvVar> {
     all.extend(secret_env(stack));
     let users = &stack.backend.env;
     all.retain(|ours| users.iter().all(|it| it.name != ours.name));
-    all.extend(users.iter().cloned());
+    all.extend(users.iter().map(|it| users_env(stack, it)));
     all
 }
 
@@ -268,33 +277,39 @@ fn plain_env(stack: &Stack) -> Vec<EnvVar> {
         .collect()
 }
 
+/// Where else than under its own name the value of a variable is kept.
+const ALIASES: [(&str, &str); 5] = [
+    ("PGHOST", value::DATABASE_HOST),
+    ("PGPORT", value::DATABASE_PORT),
+    ("PGDATABASE", value::DATABASE_NAME),
+    ("PGUSER", value::DATABASE_USER),
+    ("PGPASSWORD", value::DATABASE_PASSWORD),
+];
+
 fn secret_env(stack: &Stack) -> Vec<EnvVar> {
-    let connection = stack.names.database_connection().to_string();
-    let mut all: Vec<EnvVar> = stack
-        .secrets
-        .references
+    let values = &stack.secrets.values;
+    let own = values.keys().filter(|key| !key.contains('.'));
+    own.map(|key| kept(stack, key, key))
+        .chain(ALIASES.map(|(name, key)| kept(stack, name, key)))
+        .collect()
+}
+
+/// The user's variable, with its value where the release keeps it.
+fn users_env(stack: &Stack, var: &EnvVar) -> EnvVar {
+    let keys = [value::OF_SECRET, value::OF_CONFIG_MAP].map(|it| format!("{it}{}", var.name));
+    let found = keys
         .iter()
-        .filter(|(name, _)| **name != "POSTGRES_PASSWORD")
-        .map(|(name, reference)| from_secret(name, &reference.secret, &reference.key))
-        .collect();
-    all.extend(
-        [
-            ("POSTGRES_SERVER", "host"),
-            ("POSTGRES_PORT", "port"),
-            ("POSTGRES_DB", "dbname"),
-            ("POSTGRES_USER", "user"),
-            ("POSTGRES_PASSWORD", "password"),
-            ("DATABASE_URL", "uri"),
-            ("PGHOST", "host"),
-            ("PGPORT", "port"),
-            ("PGDATABASE", "dbname"),
-            ("PGUSER", "user"),
-            ("PGPASSWORD", "password"),
-            ("PGSSLMODE", "sslmode"),
-        ]
-        .map(|(name, key)| from_secret(name, &connection, key)),
-    );
-    all
+        .find(|it| stack.secrets.values.contains_key(*it));
+    match found {
+        Some(key) if var.value_from.is_some() => kept(stack, &var.name, key),
+        _ => var.clone(),
+    }
+}
+
+/// A variable whose value the release keeps under a key.
+fn kept(stack: &Stack, name: &str, key: &str) -> EnvVar {
+    let secret = stack.names.values(&stack.secrets.hash);
+    from_secret(name, secret.as_str(), key)
 }
 
 /// A variable with this very value: the kubelet would expand `$(NAME)` in it.
@@ -331,11 +346,20 @@ fn cors_origins(environment: Environment, dashboard: String) -> String {
     origins.join(",")
 }
 
+/// Values of a Secret.
+pub(super) fn bytes(values: &SecretData) -> BTreeMap<String, ByteString> {
+    let bytes = |value: &SecretString| ByteString(value.expose_secret().as_bytes().to_vec());
+    values
+        .iter()
+        .map(|(key, value)| (key.clone(), bytes(value)))
+        .collect()
+}
+
 /// Text values of a Secret.
 pub(super) fn string_data<const N: usize>(
     pairs: [(&str, String); N],
-) -> BTreeMap<String, k8s_openapi::ByteString> {
+) -> BTreeMap<String, ByteString> {
     pairs
-        .map(|(key, value)| (key.to_owned(), k8s_openapi::ByteString(value.into_bytes())))
+        .map(|(key, value)| (key.to_owned(), ByteString(value.into_bytes())))
         .into()
 }

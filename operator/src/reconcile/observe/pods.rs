@@ -1,6 +1,7 @@
 //! What keeps a pod from becoming ready, in words that people can act on.
 
-use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Pod};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStateWaiting, ContainerStatus, Pod};
 use kube::ResourceExt;
 use kube::api::LogParams;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -42,14 +43,63 @@ pub enum Cause {
 
 /// The trouble of the newest pod that has any.
 pub(super) fn trouble(pods: &[Pod]) -> Option<Trouble> {
-    let mut pods: Vec<&Pod> = pods
-        .iter()
-        .filter(|it| it.metadata.deletion_timestamp.is_none())
-        .collect();
+    let mut pods: Vec<&Pod> = staying(pods).collect();
     pods.sort_by_key(|it| {
         std::cmp::Reverse(it.metadata.creation_timestamp.as_ref().map(|time| time.0))
     });
     pods.into_iter().find_map(trouble_of)
+}
+
+/// How often the container that ended most did so.
+pub(super) fn most_ends(pods: &[Pod]) -> i32 {
+    let status = staying(pods).filter_map(|it| it.status.as_ref());
+    let containers = status.flat_map(|it| it.container_statuses.iter().flatten());
+    containers.map(ends).max().unwrap_or(0)
+}
+
+/// A container that is not started again yet has ended once more than it was started again.
+fn ends(container: &ContainerStatus) -> i32 {
+    let has_ended = |state: &Option<ContainerState>| {
+        let state = state.as_ref();
+        state.is_some_and(|it| it.terminated.is_some())
+    };
+    let runs = container
+        .state
+        .as_ref()
+        .is_some_and(|it| it.running.is_some());
+    let ended = has_ended(&container.state) || has_ended(&container.last_state);
+    container.restart_count + i32::from(ended && !runs)
+}
+
+/// Since when the last of the pods is ready; `None` if one is not.
+pub(super) fn ready_since(pods: &[Pod]) -> Option<Timestamp> {
+    let since = |pod: &Pod| {
+        let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+        let ready = conditions
+            .iter()
+            .find(|it| it.type_ == "Ready" && it.status == "True")?;
+        ready.last_transition_time.as_ref().map(|time| time.0)
+    };
+    let all: Option<Vec<Timestamp>> = staying(pods).map(since).collect();
+    all?.into_iter().max()
+}
+
+/// The addresses of the pods, with brackets where they are of IPv6.
+pub(super) fn addresses(pods: &[Pod]) -> impl Iterator<Item = String> {
+    let found = staying(pods).filter_map(|it| it.status.as_ref()?.pod_ip.as_deref());
+    found.map(|it| {
+        if it.contains(':') {
+            format!("[{it}]")
+        } else {
+            it.to_owned()
+        }
+    })
+}
+
+/// Pods that are not about to go.
+fn staying(pods: &[Pod]) -> impl Iterator<Item = &Pod> {
+    pods.iter()
+        .filter(|it| it.metadata.deletion_timestamp.is_none())
 }
 
 /// Whether one of the pods ran to a good end.
@@ -75,15 +125,25 @@ pub(super) fn log_params(previous: bool) -> LogParams {
     }
 }
 
-/// The end of a log without secret values; `None` if there is nothing in it.
-pub(super) fn tail(log: &str, secrets: &[SecretString]) -> Option<String> {
-    let mut text = log.trim().to_owned();
+/// A text without secret values.
+pub(super) fn without_secrets(text: &str, secrets: &[SecretString]) -> String {
+    let mut text = text.to_owned();
     for secret in secrets {
         let secret = secret.expose_secret();
         if secret.len() >= SHORTEST_SECRET {
             text = text.replace(secret, "***");
         }
     }
+    text
+}
+
+/// The end of a log without secret values; `None` if there is nothing in it.
+pub(super) fn tail(log: &str, secrets: &[SecretString]) -> Option<String> {
+    // The kubelet says so in place of a log that it has removed meanwhile.
+    if log.starts_with("unable to retrieve container logs") {
+        return None;
+    }
+    let text = without_secrets(log.trim(), secrets);
     let skipped = text.chars().count().saturating_sub(LOG_CHARACTERS);
     let end: String = text.chars().skip(skipped).collect();
     // Half a line helps nobody, unless it is all there is.
@@ -252,6 +312,35 @@ mod tests {
     }
 
     #[test]
+    fn a_container_between_two_starts_has_ended_once_more_than_it_was_started_again() {
+        let ends = |state: Value, last: Value| {
+            most_ends(&[pod(json!({"containerStatuses": [{
+                "name": "c", "image": "a/b:1", "imageID": "", "ready": false, "restartCount": 1, "state": state,
+                "lastState": last,
+            }]}))])
+        };
+        let ended = || json!({"terminated": {"exitCode": 1}});
+        assert_eq!(ends(json!({"running": {}}), ended()), 1);
+        assert_eq!(ends(ended(), json!({})), 2);
+        let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        assert_eq!(ends(waiting, ended()), 2);
+        assert_eq!(most_ends(&[pod(json!({}))]), 0);
+    }
+
+    #[test]
+    fn pods_are_ready_since_the_last_of_them_is() {
+        let ready = |status: &str, second: u32| {
+            pod(json!({"conditions": [{
+                "type": "Ready", "status": status, "lastTransitionTime": format!("2026-01-02T03:04:{second:02}Z"),
+            }]}))
+        };
+        let since = ready_since(&[ready("True", 5), ready("True", 9)]);
+        assert_eq!(since.unwrap().to_string(), "2026-01-02T03:04:09Z");
+        assert_eq!(ready_since(&[ready("True", 5), ready("False", 9)]), None);
+        assert_eq!(ready_since(&[]), None);
+    }
+
+    #[test]
     fn secret_values_are_cut_out_of_a_log() {
         let secrets = ["hunter2hunter2".to_owned().into(), "a".to_owned().into()];
         let shown = tail("password hunter2hunter2 is bad\n", &secrets).unwrap();
@@ -265,6 +354,8 @@ mod tests {
         assert_eq!(shown.chars().count(), LOG_CHARACTERS);
         assert!(shown.ends_with("end"));
         assert_eq!(tail(" \n", &[]), None);
+        let removed = "unable to retrieve container logs for containerd://0f";
+        assert_eq!(tail(removed, &[]), None);
         let lines = format!("{}\n", "y".repeat(700)).repeat(3);
         assert_eq!(tail(&lines, &[]).unwrap().lines().count(), 2);
     }

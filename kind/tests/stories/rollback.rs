@@ -1,0 +1,248 @@
+//! A release that fails takes nothing away: the old one serves, says what happened, and there is one way out.
+
+use appstack_operator::api::AppStack;
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt as _;
+
+use crate::support::{
+    Document, FATED, NOWHERE, SOON, Visitor, World, condition, names, release, story,
+};
+
+/// How a release fares: what is changed, the reason that is told, and words of its message.
+struct Fate {
+    change: &'static str,
+    reason: &'static str,
+    words: &'static [&'static str],
+}
+
+const FATES: [Fate; 5] = [
+    Fate {
+        change: "{image: 'docker.io/library/postgres:missing'}",
+        reason: "ProgressDeadlineExceeded",
+        words: &["backend", "cannot pull", "postgres:missing"],
+    },
+    Fate {
+        change: "{env: [{name: FATE, value: exits}]}",
+        reason: "ContainerCrashing",
+        words: &["exit code 3", "cannot find the soul of ***"],
+    },
+    Fate {
+        change: "{env: [{name: FATE, value: unready}]}",
+        reason: "ProgressDeadlineExceeded",
+        words: &["did not become ready within rollout.progressDeadline"],
+    },
+    Fate {
+        change: "{env: [{name: FATE, value: crashes}]}",
+        reason: "ContainerCrashing",
+        words: &["exit code 4", "out of luck"],
+    },
+    // Well by its own address, and not by the public one.
+    Fate {
+        change: "{env: [{name: FATE, value: lost}]}",
+        reason: "PublicCheckFailed",
+        words: &["3 bad answers in a row", "500"],
+    },
+];
+
+#[test]
+fn a_bad_release_never_takes_the_good_one_down() {
+    story("rollback", async |world| {
+        let (stack, visitor) = fated(world).await;
+        let good = release(&world.stack("shop").await).to_owned();
+        let asker = visitor.keeps_asking();
+        for fate in FATES {
+            world
+                .apply(&stack.with(&format!("spec: {{backend: {}}}", fate.change)))
+                .await;
+            world.rolled_back("shop", fate.reason, fate.words).await;
+            let found = world.stack("shop").await;
+            assert_eq!(release(&found), good);
+            assert_ne!(target(&found), good);
+            says(world, &visitor, "one first").await;
+            only_pods_of(world, &good_revision(world).await).await;
+        }
+        // It stays so: what failed is not tried again by itself.
+        world
+            .stays("no pod is made for what failed", SOON, async || {
+                world.deployments("shop", "backend").await.len() == 1
+            })
+            .await;
+        asker.was_always_answered().await;
+
+        // The way out: another release.
+        world
+            .apply(&stack.with("spec: {backend: {env: [{name: WORD, value: two}]}}"))
+            .await;
+        let ready = world.ready("shop").await;
+        assert_eq!(condition(&ready, "RolledBack").unwrap().status, "False");
+        says(world, &visitor, "two first").await;
+    });
+}
+
+#[test]
+fn a_failed_release_is_tried_again_on_request_and_held_where_that_is_asked_for() {
+    story("rollback-retry", async |world| {
+        let (stack, _) = fated(world).await;
+        let bad = stack.with("spec: {backend: {env: [{name: FATE, value: exits}]}}");
+        world.apply(&bad).await;
+        world.rolled_back("shop", "ContainerCrashing", &[]).await;
+        let again = "metadata: {annotations: {appstack.dev/retry: please}}";
+        world.patch::<AppStack>("shop", again).await;
+        world
+            .says("shop", "RolledBack", "NotNeeded", &[], SOON)
+            .await;
+        world.rolled_back("shop", "ContainerCrashing", &[]).await;
+
+        world
+            .apply(&bad.with("spec: {rollout: {onFailure: Hold}}"))
+            .await;
+        let words = ["backend of 18", "ContainerCrashing"];
+        world
+            .says("shop", "Ready", "StageFailed", &words, SOON * 12)
+            .await;
+        world
+            .stays("the failed pods stay to be looked at", SOON, async || {
+                world.deployments("shop", "backend").await.len() == 2
+            })
+            .await;
+    });
+}
+
+#[test]
+fn the_newest_release_wins_also_during_a_rollback() {
+    story("rollback-newest", async |world| {
+        let (stack, visitor) = fated(world).await;
+        let asker = visitor.keeps_asking();
+        let word = |word: &str| {
+            stack.with(&format!(
+                "spec: {{backend: {{env: [{{name: WORD, value: {word}}}]}}}}"
+            ))
+        };
+        world.apply(&word("two")).await;
+        world.apply(&word("three")).await;
+        world.ready("shop").await;
+        says(world, &visitor, "three first").await;
+
+        world
+            .apply(&stack.with("spec: {backend: {env: [{name: FATE, value: exits}]}}"))
+            .await;
+        world
+            .until("the bad release has failed", SOON * 12, async || {
+                let found = world.stack("shop").await;
+                let it = condition(&found, "RolledBack")?;
+                (it.status == "True").then_some(())
+            })
+            .await;
+        world.apply(&word("four")).await;
+        world.ready("shop").await;
+        says(world, &visitor, "four first").await;
+        asker.was_always_answered().await;
+        only_pods_of(world, &good_revision(world).await).await;
+    });
+}
+
+#[test]
+fn a_kept_release_comes_back_with_every_byte_that_it_had() {
+    story("rollback-pin", async |world| {
+        let (stack, visitor) = fated(world).await;
+        let first = release(&world.stack("shop").await).to_owned();
+        let values = values(world).await;
+        world.apply_secret("keys", "SECRET_KEY: second").await;
+        world
+            .apply(&stack.with("spec: {backend: {env: [{name: WORD, value: two}]}}"))
+            .await;
+        world.ready_with_release_other_than("shop", &first).await;
+        says(world, &visitor, "two second").await;
+        let asker = visitor.keeps_asking();
+
+        let pinned = stack.with(&format!("spec: {{rollout: {{pin: {first}}}}}"));
+        world
+            .apply(&pinned.with("spec: {rollout: {pin: shop-unknown}}"))
+            .await;
+        world.refuses("shop", &["spec.rollout.pin", &first]).await;
+        world.apply(&pinned).await;
+        let ready = world.ready("shop").await;
+        assert_eq!(release(&ready), first);
+        says(world, &visitor, "one first").await;
+        assert_eq!(self::values(world).await, values);
+
+        // Not even without the Secret that it was made from.
+        world.delete::<Secret>("keys").await;
+        world
+            .stays("the pinned release is ready", SOON, async || {
+                let found = world.stack("shop").await;
+                condition(&found, "Ready").is_some_and(|it| it.status == "True")
+            })
+            .await;
+        world
+            .apply(&stack.with("spec: {rollout: {pin: null}}"))
+            .await;
+        world.refuses("shop", &["there is no Secret keys"]).await;
+        says(world, &visitor, "one first").await;
+        asker.was_always_answered().await;
+    });
+}
+
+/// A stack that serves the word `one` and the key `first`, and its visitor.
+async fn fated(world: &World) -> (Document, Visitor) {
+    world.apply_secret("nowhere", NOWHERE).await;
+    world.apply_secret("keys", "SECRET_KEY: first").await;
+    let stack = world
+        .document(FATED)
+        .with("spec: {secrets: {from: [{name: keys}]}}");
+    world.apply(&stack).await;
+    world.ready("shop").await;
+    let visitor = world.visitor("shop").await;
+    says(world, &visitor, "one first").await;
+    (stack, visitor)
+}
+
+/// Waits until the API says these words: the ingress controller learns of other pods a moment after they were chosen.
+async fn says(world: &World, visitor: &Visitor, words: &str) {
+    world
+        .until(&format!("the API says {words}"), SOON, async || {
+            let answer = visitor.ask(&visitor.api).await.ok()?;
+            (answer.text().await.ok()? == words).then_some(())
+        })
+        .await;
+}
+
+fn target(stack: &AppStack) -> &str {
+    let status = stack.status.as_ref().unwrap();
+    &status.target.as_ref().unwrap().name
+}
+
+/// The revision that gets the requests.
+async fn good_revision(world: &World) -> String {
+    let services = world.api::<k8s_openapi::api::core::v1::Service>();
+    let service = services.get("shop-backend").await.unwrap();
+    service.spec.unwrap().selector.unwrap()["appstack.dev/revision"].clone()
+}
+
+/// What failed is taken away: it pulls no image and takes no room.
+async fn only_pods_of(world: &World, revision: &str) {
+    world
+        .until("only pods of the good release are left", SOON, async || {
+            let pods = world.pods("shop", "backend").await;
+            let good = |it: &k8s_openapi::api::core::v1::Pod| {
+                it.labels()["appstack.dev/revision"] == revision
+            };
+            let all = pods.iter().all(good) && !pods.is_empty();
+            all.then_some(names(&pods).len())
+        })
+        .await;
+}
+
+/// The Secret that the serving pods read.
+async fn values(world: &World) -> (String, Vec<(String, Vec<u8>)>) {
+    let deployment = &world.deployments("shop", "backend").await[0];
+    let pod = deployment.spec.as_ref().unwrap().template.spec.as_ref();
+    let env = pod.unwrap().containers[0].env.as_ref().unwrap();
+    let key = env.iter().find(|it| it.name == "SECRET_KEY").unwrap();
+    let source = key.value_from.as_ref().unwrap();
+    let name = &source.secret_key_ref.as_ref().unwrap().name;
+    let secret = world.api::<Secret>().get(name).await.unwrap();
+    let data = secret.data.unwrap().into_iter();
+    let data = data.map(|(key, value)| (key, value.0)).collect();
+    (name.clone(), data)
+}

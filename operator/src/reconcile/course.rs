@@ -1,0 +1,296 @@
+//! Which release a reconciliation works towards, and which one must not suffer from it.
+//!
+//! Invariant: pure. What is asked for is what the spec or its pin says; only where that has failed the one that serves is
+//! the target instead.
+
+use kube::ResourceExt as _;
+
+use super::check::{self, ClusterSettings};
+use super::desired::{self, Desired, Direction};
+use super::inputs::{Inputs, ReleaseRecord};
+use super::names::Names;
+use super::record::Failure;
+use super::release;
+use super::stack::Stack;
+use crate::api::AppStack;
+use crate::error::Invalid;
+
+/// The release that serves: the last one whose gates were all open.
+#[derive(Clone, Debug)]
+pub enum Serving {
+    /// There was none yet.
+    Nothing,
+    /// It, and its objects.
+    Release(Box<Served>),
+    /// There is one, but what it was made of is lost, so that its objects cannot be told.
+    Unknown,
+}
+
+/// A release that serves.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The release.
+    pub stack: Stack,
+    /// Its objects.
+    pub desired: Desired,
+}
+
+/// Where a reconciliation goes.
+#[derive(Clone, Debug)]
+pub struct Course {
+    /// The release that is asked for.
+    pub asked: Stack,
+    /// The release that is worked towards.
+    pub target: Stack,
+    /// Which way that is.
+    pub direction: Direction,
+    /// How the release that is asked for failed, where that is why another one is worked towards.
+    pub failure: Option<Failure>,
+}
+
+/// The release that serves.
+#[must_use]
+pub fn serving(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> Serving {
+    let Some(record) = release::serving(&inputs.records) else {
+        return Serving::Nothing;
+    };
+    match kept(app, record, inputs, settings) {
+        Ok(stack) => Serving::Release(Box::new(Served {
+            desired: desired::build(&stack, Direction::Back),
+            stack,
+        })),
+        Err(_) => Serving::Unknown,
+    }
+}
+
+/// The way to what is asked for.
+///
+/// # Errors
+/// Everything that is wrong with what is asked for.
+pub fn plot(
+    app: &AppStack,
+    inputs: &Inputs,
+    settings: &ClusterSettings,
+    serving: &Serving,
+) -> Result<Course, Invalid> {
+    let asked = asked(app, inputs, settings)?;
+    let attempt = release::attempt(app);
+    let failure = release::failure(&inputs.records, &asked.release, &attempt);
+    Ok(match (failure, serving) {
+        (Some(failure), Serving::Release(served)) if served.stack.release != asked.release => {
+            Course {
+                target: served.stack.clone(),
+                direction: Direction::Back,
+                failure: Some(failure.clone()),
+                asked,
+            }
+        }
+        // There is nothing to go back to.
+        _ => Course {
+            target: asked.clone(),
+            direction: direction(app, inputs),
+            failure: None,
+            asked,
+        },
+    })
+}
+
+impl Course {
+    /// Whether the gates of the target were not all open when it was last looked at as a whole.
+    #[must_use]
+    pub fn is_unproven(&self, inputs: &Inputs) -> bool {
+        let serving = release::serving(&inputs.records);
+        serving.is_none_or(|it| it.hash != self.target.release)
+    }
+
+    /// Whether the target is not known to be good, and there is something else that serves.
+    #[must_use]
+    pub fn is_trial(&self, serving: &Serving) -> bool {
+        match serving {
+            Serving::Nothing => false,
+            Serving::Release(served) => served.stack.release != self.target.release,
+            Serving::Unknown => true,
+        }
+    }
+}
+
+fn asked(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> Result<Stack, Invalid> {
+    let names = Names::of(&app.name_any());
+    let pin = app.spec.rollout.as_ref().and_then(|it| it.pin.as_ref());
+    let Some(pin) = pin else {
+        return check::stack(app, inputs, settings);
+    };
+    match release::pinned(&app.spec, &names, &inputs.records) {
+        Some(record) => kept(app, record, inputs, settings),
+        None => Err(unknown_pin(pin, &names, inputs)),
+    }
+}
+
+fn unknown_pin(pin: &str, names: &Names, inputs: &Inputs) -> Invalid {
+    let kept: Vec<String> = inputs
+        .records
+        .releases
+        .iter()
+        .map(|it| names.release(&it.hash).into())
+        .collect();
+    let kept = match kept.as_slice() {
+        [] => "none is kept yet".to_owned(),
+        kept => format!("kept are {}", kept.join(", ")),
+    };
+    Invalid {
+        faults: vec![format!(
+            "spec.rollout.pin: there is no kept release {pin}; {kept}"
+        )],
+    }
+}
+
+/// A kept release, under the rules of now. Where the Secret with its values is gone, the values of now may be the same.
+fn kept(
+    app: &AppStack,
+    record: &ReleaseRecord,
+    inputs: &Inputs,
+    settings: &ClusterSettings,
+) -> Result<Stack, Invalid> {
+    let names = Names::of(&app.name_any());
+    let mut app = app.clone();
+    app.spec = release::restored(record, &app.spec);
+    let inputs = match inputs.of_kept(&names, record) {
+        Some(inputs) => inputs,
+        None => inputs.with_stored_certificate(),
+    };
+    let mut stack = check::stack(&app, &inputs, settings)?;
+    if stack.secrets.hash != record.values {
+        let secret = names.values(&record.values);
+        let release = names.release(&record.hash);
+        return Err(Invalid {
+            faults: vec![format!(
+                "spec.rollout.pin: release {release} cannot be restored, because Secret {secret} with its values is gone"
+            )],
+        });
+    }
+    stack.release.clone_from(&record.hash);
+    Ok(stack)
+}
+
+/// To a release that is older than the one that serves it goes back.
+fn direction(app: &AppStack, inputs: &Inputs) -> Direction {
+    let names = Names::of(&app.name_any());
+    let pinned = release::pinned(&app.spec, &names, &inputs.records);
+    let serving = release::serving(&inputs.records);
+    match (pinned, serving) {
+        (Some(pinned), Some(serving)) if pinned.verified_at < serving.verified_at => {
+            Direction::Back
+        }
+        _ => Direction::Forward,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reconcile::inputs::Records;
+    use crate::reconcile::record::Attempt;
+
+    fn app(tag: &str, rollout: &str) -> AppStack {
+        let mut app: AppStack = serde_saphyr::from_str(&format!(
+            "{{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {{name: shop, namespace: ns, generation: 2}},
+              spec: {{environment: local, domain: localhost, rollout: {{{rollout}}}, backend: {{image: 'a/b:{tag}'}}}}}}"
+        ))
+        .unwrap();
+        app.metadata.uid = Some("uid".into());
+        app
+    }
+
+    /// The inputs of a stack that served the tags `1` and then `2`.
+    fn inputs() -> Inputs {
+        let mut inputs = Inputs::offline(&app("2", ""));
+        inputs.stored_certificate.clone_from(&inputs.certificate);
+        let mut records = Records::default();
+        for (revision, tag) in [(1, "1"), (2, "2")] {
+            let app = app(tag, "");
+            let stack = check::stack(&app, &inputs, &ClusterSettings::default()).unwrap();
+            let values = stack.names.values(&stack.secrets.hash);
+            inputs
+                .secrets
+                .insert(values.into(), stack.secrets.values.clone());
+            records.releases.push(ReleaseRecord {
+                hash: stack.release,
+                revision,
+                verified_at: Some(jiff::Timestamp::from_second(revision).unwrap()),
+                spec: stack.spec,
+                values: stack.secrets.hash,
+                migration: None,
+            });
+        }
+        inputs.records = records;
+        inputs
+    }
+
+    fn plotted(app: &AppStack, inputs: &Inputs) -> Result<Course, Invalid> {
+        let settings = ClusterSettings::default();
+        plot(app, inputs, &settings, &serving(app, inputs, &settings))
+    }
+
+    fn image(stack: &Stack) -> &str {
+        &stack.backend.image
+    }
+
+    #[test]
+    fn what_serves_is_restored_with_the_values_that_it_had() {
+        let mut inputs = inputs();
+        inputs.drawn.secret_key = "another".into();
+        let served = serving(&app("3", ""), &inputs, &ClusterSettings::default());
+        let Serving::Release(served) = served else {
+            panic!("{served:?}");
+        };
+        assert_eq!(image(&served.stack), "a/b:2");
+        assert_eq!(served.stack.secrets.hash, inputs.records.releases[1].values);
+    }
+
+    #[test]
+    fn a_release_whose_values_are_lost_and_changed_cannot_be_told() {
+        let mut inputs = inputs();
+        inputs.secrets.clear();
+        let same = serving(&app("3", ""), &inputs, &ClusterSettings::default());
+        assert!(matches!(same, Serving::Release(_)), "{same:?}");
+        inputs.drawn.secret_key = "another".into();
+        let changed = serving(&app("3", ""), &inputs, &ClusterSettings::default());
+        assert!(matches!(changed, Serving::Unknown), "{changed:?}");
+    }
+
+    #[test]
+    fn a_new_release_is_the_target_until_it_fails_and_then_the_serving_one() {
+        let mut inputs = inputs();
+        let app = app("3", "");
+        let course = plotted(&app, &inputs).unwrap();
+        assert_eq!(image(&course.target), "a/b:3");
+        assert_eq!(course.direction, Direction::Forward);
+        inputs.records.failures.push(Failure {
+            release: course.asked.release.clone(),
+            attempt: Attempt {
+                generation: 2,
+                request: None,
+            },
+            stage: "backend".into(),
+            reason: "ContainerCrashing".into(),
+            message: "it ended".into(),
+        });
+        let course = plotted(&app, &inputs).unwrap();
+        assert_eq!(image(&course.target), "a/b:2");
+        assert_eq!(image(&course.asked), "a/b:3");
+        assert_eq!(course.direction, Direction::Back);
+        assert!(course.failure.is_some());
+    }
+
+    #[test]
+    fn a_pin_goes_back_to_a_kept_release_and_an_unknown_one_names_those_that_are_kept() {
+        let inputs = inputs();
+        let names = Names::of("shop");
+        let old = names.release(&inputs.records.releases[0].hash);
+        let course = plotted(&app("2", &format!("pin: {old}")), &inputs).unwrap();
+        assert_eq!(image(&course.target), "a/b:1");
+        assert_eq!(course.direction, Direction::Back);
+        let unknown = plotted(&app("2", "pin: shop-0"), &inputs).unwrap_err();
+        assert!(unknown.faults[0].contains(old.as_str()), "{unknown}");
+    }
+}
