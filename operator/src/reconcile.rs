@@ -37,7 +37,7 @@ use self::record::{Failure, Record};
 use self::rollout::{Beside, Plan, Rollout, Visits};
 use self::stack::Stack;
 use self::status::{Outcome, Progress};
-use crate::api::{AppStack, AppStackStatus, OnFailure, StageName, Urls};
+use crate::api::{AppStack, AppStackStatus, OnFailure, SchemaRollback, StageName, Urls};
 use crate::context::Context;
 use crate::error::{Class, Error, Result};
 
@@ -120,7 +120,7 @@ async fn roll_out(
     };
     warn(app, ctx, &course.asked, &inputs).await;
     let rollout = work(app, ctx, writer, &course, &serving, &inputs, now).await?;
-    let failed = give_up(app, writer, &course, &serving, &rollout).await?;
+    let failed = give_up(app, writer, &course, &serving, &inputs, &rollout).await?;
     let verified = if rollout.is_shut() {
         None
     } else {
@@ -158,7 +158,7 @@ async fn work(
         Serving::Unknown => Beside::Everything,
     };
     let plan = Plan {
-        trial: course.is_trial(serving).then_some(Trial {
+        trial: course.is_trial(serving, inputs).then_some(Trial {
             soak: course.target.rollout.soak,
             now,
         }),
@@ -189,6 +189,7 @@ async fn give_up(
     writer: &Writer<'_>,
     course: &Course,
     serving: &Serving,
+    inputs: &Inputs,
     rollout: &Rollout,
 ) -> Result<bool> {
     let Some((stage, Gate::Failed { reason, message })) = rollout.blocking() else {
@@ -197,15 +198,23 @@ async fn give_up(
     // Nothing of a release runs before its migration is done, so that there is nothing to go back from.
     let runs = stage > StageName::Migration;
     let asked = course.target.rollout.on_failure == OnFailure::Rollback;
-    if !(runs && asked && course.is_trial(serving) && matches!(serving, Serving::Release(_))) {
+    let Serving::Release(served) = serving else {
+        return Ok(false);
+    };
+    if !(runs && asked && course.is_trial(serving, inputs) && course.barrier.is_none()) {
         return Ok(false);
     }
+    let allowed = course.target.rollout.schema_rollback == SchemaRollback::Allow;
+    let change = course::schema_change(&served.stack, inputs).filter(|_| !allowed);
+    let stays = change.map_or_else(String::new, |it| {
+        format!("; the schema is not rolled back with it: {it}")
+    });
     let failure = Failure {
         release: course.target.release.clone(),
         attempt: release::attempt(app),
         stage: stage.as_str().into(),
         reason: reason.as_str().into(),
-        message: message.clone(),
+        message: format!("{message}{stays}"),
     };
     writer.record(&Record::Failure(failure), 1).await?;
     Ok(true)
@@ -270,6 +279,7 @@ fn progress(
         asked: release::summary(&course.asked, verified.or(asked_before)),
         urls: urls(&course.target),
         failure: course.failure,
+        barrier: course.barrier.as_ref().map(ToString::to_string),
         rollout,
         serving,
         previous,

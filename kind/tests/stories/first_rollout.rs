@@ -57,7 +57,7 @@ async fn every_condition_is_about_this_generation(world: &World) {
         );
         // kstatus reads these two the other way around.
         let wanted = match condition.type_.as_str() {
-            "Reconciling" | "Stalled" => "False",
+            "Reconciling" | "RolledBack" | "Stalled" => "False",
             _ => "True",
         };
         assert_eq!(condition.status, wanted, "{condition:?}");
@@ -74,6 +74,7 @@ async fn every_condition_is_about_this_generation(world: &World) {
             "MigrationReady",
             "Ready",
             "Reconciling",
+            "RolledBack",
             "Stalled"
         ]
     );

@@ -24,6 +24,7 @@ mod drift;
 mod external_database;
 mod first_rollout;
 mod gates_hold_the_order;
+mod migration;
 mod name_taken;
 mod neighbours;
 mod privileges;

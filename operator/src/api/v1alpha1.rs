@@ -4,6 +4,8 @@
 //! `reconcile::check`, so that GitOps tools see no drift. Every string and list is bounded, or the API server
 //! refuses the CEL rules for their cost.
 
+mod rollout;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{EnvVar, ResourceRequirements};
@@ -13,6 +15,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use rollout::{OnFailure, PublicCheck, Rollout, SchemaRollback};
 
 /// One environment of a web application: database, migration, backend, frontend and HTTPS edge.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -256,6 +260,22 @@ pub struct Migrate {
     #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')")
         .message("timeout: a duration between 1s and 24h, such as 10m"))]
     pub timeout: Option<Duration>,
+
+    /// How often a failed attempt is repeated. Default: 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 10))]
+    pub retries: Option<i32>,
+
+    /// CPU and memory of the migration. Default: those of the backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRequirements>,
+
+    /// A command of the backend image that prints which schema the database has, such as the name of the last
+    /// migration. It runs after the migration, and what it prints in its last line is what `rollout.schemaRollback`
+    /// compares. Without it every image and command counts as a schema of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(max = 4096)))]
+    pub head_command: Vec<String>,
 }
 
 /// A command of the backend image.
@@ -479,78 +499,6 @@ pub enum EmailTls {
     Tls,
     /// Not at all.
     None,
-}
-
-/// How releases are rolled out.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Rollout {
-    /// How long the pods of a new release may take to become ready before the roll-out counts as failed, such
-    /// as `10m`. Default: 10m.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 20))]
-    #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')")
-        .message("progressDeadline: a duration between 10s and 24h, such as 10m"))]
-    pub progress_deadline: Option<Duration>,
-
-    /// How long the pods of a new release must have been ready before requests go to them, such as `30s`. Until
-    /// then the old ones serve alone. A container that ends meanwhile starts the time anew, and its third end fails
-    /// the release. The first release of a stack does not wait. Default: 2s in local, 30s elsewhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 20))]
-    #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) <= duration('24h')")
-        .message("soak: a duration of at most 24h, such as 30s; 0s for none"))]
-    pub soak: Option<Duration>,
-
-    /// What happens when a new release fails its gates. Default: `Rollback`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub on_failure: Option<OnFailure>,
-
-    /// Asks a new release through its public address, as a visitor does: by host name, certificate and route. Without
-    /// this field there is no such check. It needs an operator that reaches the ingress controller by that name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub public_check: Option<PublicCheck>,
-
-    /// How many releases are kept, the serving one included, so that one can go back to them. Default: 10.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 2, max = 50))]
-    pub history: Option<i32>,
-
-    /// The name of a kept release, as `status.release.name` showed it: it is to serve, whatever the rest of the spec
-    /// says, with the images, configuration and secret values that it had. Take the field away to go on with the spec.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63))]
-    pub pin: Option<String>,
-}
-
-/// The check of a new release through its public address.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct PublicCheck {
-    /// The path that the API is asked for. Default: `backend.healthPath`. The site is asked for `/`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 500))]
-    #[x_kube(validation = Rule::new("self.startsWith('/')").message("publicCheck.path: starts with /"))]
-    pub path: Option<String>,
-
-    /// How long the way there may be in trouble: names, certificates and routes take a while to spread. Three bad
-    /// answers of the application itself in a row fail the release at once. Default: 60s.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 20))]
-    #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('1h')")
-        .message("publicCheck.timeout: a duration between 1s and 1h, such as 60s"))]
-    pub timeout: Option<Duration>,
-}
-
-/// What happens when a new release fails its gates.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnFailure {
-    /// The release that served before is restored as a whole, and the failed one is not tried again until the spec
-    /// changes.
-    #[default]
-    Rollback,
-    /// The roll-out stops where it is, for somebody to look at it.
-    Hold,
 }
 
 /// An object whose fields are not known to this schema; the operator checks it.

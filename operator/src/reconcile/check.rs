@@ -28,6 +28,10 @@ use crate::error::Invalid;
 
 pub use edge::hosts;
 
+/// How often a failed attempt of a migration is repeated: enough for a database that is just coming up, too few to hide
+/// an error.
+const RETRIES: i32 = 2;
+
 /// What the operator itself is told about the cluster.
 #[derive(Clone, Debug)]
 pub struct ClusterSettings {
@@ -83,8 +87,9 @@ pub fn stack(
         release: release::hash(spec, &secrets.hash),
         spec: release::lasting(spec),
         volume: inputs.volume.clone(),
-        migration: migration(spec, &backend.image, &database.connection, inputs),
+        migration: migration(spec, &backend, &database.connection, inputs),
         seed: seed(spec, inputs),
+        request: release::attempt(app).request,
         email: email(spec),
         deletion_policy: spec.deletion_policy.unwrap_or(match environment {
             Environment::Local => DeletionPolicy::Delete,
@@ -161,7 +166,7 @@ fn frontend(spec: &AppStackSpec, faults: &mut Faults) -> Option<Frontend> {
 
 fn migration(
     spec: &AppStackSpec,
-    image: &str,
+    backend: &Backend,
     database: &super::stack::Connection,
     inputs: &Inputs,
 ) -> Option<Migration> {
@@ -170,12 +175,16 @@ fn migration(
         command: migrate.command.clone(),
         args: migrate.args.clone(),
     };
-    let hash = release::migration_hash(image, &run, database);
+    let hash = release::migration_hash(&backend.image, &run, database);
+    let mut done = inputs.records.migrations.iter();
     Some(Migration {
-        done: inputs
-            .records
-            .migrations
-            .contains(&(hash.clone(), inputs.volume.clone())),
+        done: done.any(|it| it.hash == hash && it.volume == inputs.volume),
+        head: migrate.head_command.clone(),
+        retries: migrate.retries.unwrap_or(RETRIES),
+        resources: migrate
+            .resources
+            .clone()
+            .unwrap_or_else(|| backend.resources.clone()),
         timeout: migrate.timeout.map_or(Duration::from_mins(10), Into::into),
         hash,
         run,
@@ -231,6 +240,7 @@ fn rollout(spec: &AppStackSpec, edge: &Edge) -> RolloutRules {
             Into::into,
         ),
         on_failure: asked.on_failure.unwrap_or_default(),
+        schema_rollback: asked.schema_rollback.unwrap_or_default(),
         public_check: asked.public_check.map(|it| public_check(spec, edge, it)),
     }
 }

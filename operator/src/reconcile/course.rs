@@ -10,9 +10,9 @@ use super::desired::{self, Desired, Direction};
 use super::inputs::{Inputs, ReleaseRecord};
 use super::names::Names;
 use super::record::Failure;
-use super::release;
+use super::release::{self, SchemaChange};
 use super::stack::Stack;
-use crate::api::AppStack;
+use crate::api::{AppStack, SchemaRollback};
 use crate::error::Invalid;
 
 /// The release that serves: the last one whose gates were all open.
@@ -46,6 +46,8 @@ pub struct Course {
     pub direction: Direction,
     /// How the release that is asked for failed, where that is why another one is worked towards.
     pub failure: Option<Failure>,
+    /// What bars the way back to the release that serves.
+    pub barrier: Option<SchemaChange>,
 }
 
 /// The release that serves.
@@ -76,9 +78,13 @@ pub fn plot(
     let asked = asked(app, inputs, settings)?;
     let attempt = release::attempt(app);
     let failure = release::failure(&inputs.records, &asked.release, &attempt);
+    let barrier = barrier(serving, &asked, inputs);
     Ok(match (failure, serving) {
-        (Some(failure), Serving::Release(served)) if served.stack.release != asked.release => {
+        (Some(failure), Serving::Release(served))
+            if served.stack.release != asked.release && barrier.is_none() =>
+        {
             Course {
+                barrier,
                 target: served.stack.clone(),
                 direction: Direction::Back,
                 failure: Some(failure.clone()),
@@ -90,6 +96,7 @@ pub fn plot(
             target: asked.clone(),
             direction: direction(app, inputs),
             failure: None,
+            barrier,
             asked,
         },
     })
@@ -105,12 +112,8 @@ impl Course {
 
     /// Whether the target is not known to be good, and there is something else that serves.
     #[must_use]
-    pub fn is_trial(&self, serving: &Serving) -> bool {
-        match serving {
-            Serving::Nothing => false,
-            Serving::Release(served) => served.stack.release != self.target.release,
-            Serving::Unknown => true,
-        }
+    pub fn is_trial(&self, serving: &Serving, inputs: &Inputs) -> bool {
+        !matches!(serving, Serving::Nothing) && self.is_unproven(inputs)
     }
 }
 
@@ -120,9 +123,37 @@ fn asked(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> Result<
     let Some(pin) = pin else {
         return check::stack(app, inputs, settings);
     };
-    match release::pinned(&app.spec, &names, &inputs.records) {
-        Some(record) => kept(app, record, inputs, settings),
-        None => Err(unknown_pin(pin, &names, inputs)),
+    let Some(record) = release::pinned(&app.spec, &names, &inputs.records) else {
+        return Err(unknown_pin(pin, &names, inputs));
+    };
+    let stack = kept(app, record, inputs, settings)?;
+    let serves = release::serving(&inputs.records).is_some_and(|it| it.hash == record.hash);
+    match schema_change(&stack, inputs) {
+        Some(change) if !serves && refuses(&stack) => Err(Invalid {
+            faults: vec![format!(
+                "spec.rollout.pin: {pin} is not restored, because {change} (rollout.schemaRollback: Refuse)"
+            )],
+        }),
+        _ => Ok(stack),
+    }
+}
+
+/// How the schema of a release differs from the one that the database has.
+#[must_use]
+pub fn schema_change(stack: &Stack, inputs: &Inputs) -> Option<SchemaChange> {
+    let migration = stack.migration.as_ref().map(|it| &it.hash);
+    release::schema_change(&inputs.records, inputs.volume.as_ref(), migration)
+}
+
+fn refuses(stack: &Stack) -> bool {
+    stack.rollout.schema_rollback == SchemaRollback::Refuse
+}
+
+/// Why the way back to the release that serves is barred, if it is.
+fn barrier(serving: &Serving, asked: &Stack, inputs: &Inputs) -> Option<SchemaChange> {
+    match serving {
+        Serving::Release(served) if refuses(asked) => schema_change(&served.stack, inputs),
+        _ => None,
     }
 }
 

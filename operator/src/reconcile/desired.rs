@@ -31,6 +31,7 @@ use super::stack::Stack;
 use crate::api::StageName;
 
 pub use meta::{selector, selector_text};
+pub use migration::HEAD;
 
 /// Every object of a stack, in roll-out order.
 #[derive(Clone, Debug)]

@@ -236,6 +236,7 @@ fn describe(trouble: &Trouble) -> String {
         cause,
         message,
         log,
+        ..
     } = trouble;
     let log = log
         .as_ref()
@@ -378,6 +379,7 @@ mod tests {
     fn a_deadline_that_passed_fails_the_stage_and_tells_the_pods_trouble() {
         let trouble = Trouble {
             pod: "p".into(),
+            container: "c".into(),
             cause: Cause::Image,
             message: "cannot pull a/b:1".into(),
             log: None,
@@ -399,6 +401,7 @@ mod tests {
     fn an_image_that_runs_as_root_is_told_with_the_lines_that_allow_it() {
         let trouble = Trouble {
             pod: "p".into(),
+            container: "c".into(),
             cause: Cause::Root,
             message: "image will run as root".into(),
             log: None,
@@ -428,6 +431,7 @@ mod tests {
             attempts: 3,
             trouble: None,
             log: Some("no such column".into()),
+            head: None,
         };
         let Gate::Failed { message, .. } = judge(&[Observed::Job(run)], None) else {
             panic!("the gate is not failed");

@@ -17,8 +17,8 @@ use secrecy::SecretString;
 use super::certificate::{self, Certificate, SecretData};
 use super::check;
 use super::inputs::{
-    Drawn, Inputs, Records, ReleaseRecord, external_database, referenced_config_maps,
-    referenced_secrets,
+    Drawn, Inputs, MigrationRecord, Records, ReleaseRecord, external_database,
+    referenced_config_maps, referenced_secrets,
 };
 use super::names::Names;
 use super::record::{self, Record};
@@ -195,6 +195,8 @@ async fn records(client: &Client, namespace: &str, names: &Names) -> Result<Reco
         what: "the records of releases".into(),
         source,
     })?;
+    let mut list = list.items;
+    list.sort_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|time| time.0));
     let mut records = Records::default();
     for revision in list {
         let verified_at = revision
@@ -217,7 +219,11 @@ async fn records(client: &Client, namespace: &str, names: &Names) -> Result<Reco
                 migration,
             }),
             Some(Record::Failure(failure)) => records.failures.push(failure),
-            Some(Record::Migration { hash, volume }) => records.migrations.push((hash, volume)),
+            Some(Record::Migration { hash, volume, head }) => {
+                records
+                    .migrations
+                    .push(MigrationRecord { hash, volume, head });
+            }
             Some(Record::Seed { volume }) => records.seeds.push(volume),
             // Of a future version of this operator; nothing to us.
             None => {}

@@ -51,8 +51,8 @@ pub struct Records {
     pub releases: Vec<ReleaseRecord>,
     /// Releases that failed.
     pub failures: Vec<Failure>,
-    /// Hashes of the migrations that succeeded, each with the UID of the volume claim that it changed.
-    pub migrations: Vec<(String, Option<String>)>,
+    /// Migrations that succeeded, in the order in which they did.
+    pub migrations: Vec<MigrationRecord>,
     /// UIDs of the volume claims that were seeded.
     pub seeds: Vec<Option<String>>,
 }
@@ -72,6 +72,17 @@ pub struct ReleaseRecord {
     pub values: String,
     /// The hash of its migration, where it has one.
     pub migration: Option<String>,
+}
+
+/// A migration that succeeded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigrationRecord {
+    /// Its hash; see `release::migration_hash`.
+    pub hash: String,
+    /// The UID of the volume claim that it changed; none for an external database.
+    pub volume: Option<String>,
+    /// Which schema the database had then, where that was told.
+    pub head: Option<String>,
 }
 
 /// Fresh random values.
@@ -97,11 +108,12 @@ impl Inputs {
         })
     }
 
-    /// The same with the certificate that is there.
+    /// The same with the certificate that is there; where none is, the new one takes its place.
     #[must_use]
     pub fn with_stored_certificate(&self) -> Self {
+        let stored = self.stored_certificate.as_ref();
         Self {
-            certificate: self.stored_certificate.clone(),
+            certificate: stored.or(self.certificate.as_ref()).cloned(),
             ..self.clone()
         }
     }

@@ -18,7 +18,7 @@ use secrecy::SecretString;
 
 use self::public::{Answer, Question};
 use super::apply::Applied;
-use super::desired::{Asked, Check, Object, selector_text};
+use super::desired::{Asked, Check, HEAD, Object, selector_text};
 use super::request::send;
 use crate::error::{Error, Result};
 
@@ -235,14 +235,15 @@ impl Observer<'_> {
         if let Some(trouble) = &mut workload.trouble
             && trouble.cause == Cause::Crashing
         {
-            trouble.log = self.log(&trouble.pod).await;
+            trouble.log = self.log(&trouble.pod, &trouble.container).await;
         }
         Ok(())
     }
 
     async fn job(&self, it: &k8s_openapi::api::batch::v1::Job) -> Result<JobRun> {
         let mut run = job::run(it);
-        if run.state == JobState::Done {
+        let tells = job::tells_the_head(it);
+        if run.state == JobState::Done && !tells {
             return Ok(run);
         }
         let selector = it.spec.as_ref().and_then(|spec| spec.selector.clone());
@@ -251,13 +252,21 @@ impl Observer<'_> {
             return Ok(run);
         };
         let pods = self.pods(&selector_text(&labels)).await?;
-        if pods::has_succeeded(&pods) {
+        if let Some(pod) = pods::succeeded(&pods) {
             // The Job's controller says so a second or two later.
-            return Ok(JobRun::done());
+            run = JobRun::done();
+            if tells {
+                let lines = self.log(&pod, HEAD).await;
+                run.head = lines.as_deref().and_then(job::head);
+            }
+            return Ok(run);
+        }
+        if run.state == JobState::Done {
+            return Ok(run);
         }
         run.trouble = pods::trouble(&pods);
-        if let Some(failed) = pods::newest_failed(&pods) {
-            run.log = self.log(&failed).await;
+        if let Some((pod, container)) = pods::newest_failed(&pods) {
+            run.log = self.log(&pod, &container).await;
         }
         Ok(run)
     }
@@ -273,12 +282,12 @@ impl Observer<'_> {
             .items)
     }
 
-    /// The last lines of a pod: of the container that is there, or, where that has just been started again, of the one
+    /// The last lines of a container: of the one that is there, or, where that has just been started again, of the one
     /// before it. A log that cannot be read is no reason to stop: it is only there to help.
-    async fn log(&self, pod: &str) -> Option<String> {
+    async fn log(&self, pod: &str, container: &str) -> Option<String> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace);
         for previous in [false, true] {
-            let text = send(api.logs(pod, &pods::log_params(previous))).await;
+            let text = send(api.logs(pod, &pods::log_params(container, previous))).await;
             let lines = text.ok().and_then(|it| pods::tail(&it, self.secrets));
             if lines.is_some() {
                 return lines;

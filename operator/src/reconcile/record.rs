@@ -40,6 +40,9 @@ pub enum Record {
         /// The UID of the volume claim that holds the data; none for an external database.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         volume: Option<String>,
+        /// Which schema the database had then, where `migrate.headCommand` told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        head: Option<String>,
     },
     /// The seed succeeded.
     Seed {
@@ -80,7 +83,7 @@ pub fn name(names: &Names, record: &Record) -> ChildName {
     match record {
         Record::Release { hash, .. } => names.release(hash),
         Record::Failure(failure) => names.failure(&failure.release, &failure.attempt),
-        Record::Migration { hash, volume } => names.migration_record(hash, volume.as_deref()),
+        Record::Migration { hash, volume, .. } => names.migration_record(hash, volume.as_deref()),
         Record::Seed { volume } => names.seed_record(volume.as_deref()),
     }
 }
@@ -161,6 +164,7 @@ mod tests {
             Record::Migration {
                 hash: "abc".into(),
                 volume: Some("uid".into()),
+                head: Some("0042_prices".into()),
             },
             Record::Seed { volume: None },
         ];

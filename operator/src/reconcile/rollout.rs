@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use super::apply::Writer;
 use super::desired::{Asked, Check, Desired, Object, Stage};
 use super::gates::{Gate, Trial, judge, of_check};
-use super::observe::Observer;
+use super::observe::{Observed, Observer};
+use super::record::Record;
 use super::tries::Memory;
 use crate::api::StageName;
 use crate::error::Result;
@@ -124,17 +125,34 @@ async fn step(
 ) -> Result<Gate> {
     let trial = plan.trial.as_ref().filter(|_| plan.is_new(stage));
     let applied = writer.apply(&stage.objects).await?;
-    let mut gate = judge(&observer.stage(&applied, trial.is_some()).await?, trial);
+    let seen = observer.stage(&applied, trial.is_some()).await?;
+    let mut gate = judge(&seen, trial);
     if let (Gate::Open, Some(check)) = (&gate, plan.check(stage)) {
         gate = visit(observer, plan, check, stage.name).await?;
     }
     if gate == Gate::Open {
         writer.apply(&stage.opens).await?;
         if let Some(record) = &stage.record {
-            writer.record(record, 1).await?;
+            writer.record(&noted(record, &seen), 1).await?;
         }
     }
     Ok(gate)
+}
+
+/// A record with what was seen only when it was achieved.
+fn noted(record: &Record, seen: &[Observed]) -> Record {
+    let told = seen.iter().find_map(|it| match it {
+        Observed::Job(run) => run.head.clone(),
+        Observed::Workload(_) | Observed::Nothing => None,
+    });
+    match record.clone() {
+        Record::Migration { hash, volume, head } => Record::Migration {
+            head: told.or(head),
+            hash,
+            volume,
+        },
+        other => other,
+    }
 }
 
 /// Asks a release as visitors ask it, when that is due.

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::certificate::{Certificate, SecretData};
 use super::names::Names;
-use crate::api::{AppStackSpec, DeletionPolicy, EmailTls, Environment, OnFailure};
+use crate::api::{AppStackSpec, DeletionPolicy, EmailTls, Environment, OnFailure, SchemaRollback};
 
 /// A checked AppStack.
 #[derive(Clone, Debug)]
@@ -50,6 +50,8 @@ pub struct Stack {
     pub migration: Option<Migration>,
     /// The seed, where there is one.
     pub seed: Option<Seed>,
+    /// What was asked to be tried again; a failed Job runs once more when it changes.
+    pub request: Option<String>,
     /// The backend.
     pub backend: Backend,
     /// The frontend, where there is one.
@@ -73,6 +75,8 @@ pub struct RolloutRules {
     pub soak: Duration,
     /// What happens when a release fails.
     pub on_failure: OnFailure,
+    /// Whether a release with another schema is restored.
+    pub schema_rollback: SchemaRollback,
     /// How a new release is asked through its public address, if it is.
     pub public_check: Option<PublicCheck>,
 }
@@ -191,8 +195,14 @@ pub struct Migration {
     pub hash: String,
     /// What runs.
     pub run: Command,
+    /// Prints which schema the database has; empty if nothing does.
+    pub head: Vec<String>,
     /// How long it may take.
     pub timeout: Duration,
+    /// How often a failed attempt is repeated.
+    pub retries: i32,
+    /// CPU and memory.
+    pub resources: ResourceRequirements,
     /// Whether it is recorded as done.
     pub done: bool,
 }

@@ -38,6 +38,8 @@ pub struct Progress {
     pub previous: Option<ReleaseStatus>,
     /// How the release that is asked for failed, where it did and the serving one is worked towards instead.
     pub failure: Option<Failure>,
+    /// What bars the way back to the release that serves.
+    pub barrier: Option<String>,
     /// Whether it was found to have failed just now, so that the way back begins with the next look.
     pub failed: bool,
     /// Where the stack is reached.
@@ -192,8 +194,14 @@ fn under_way(conditions: &mut Conditions, progress: &Progress, stage: StageName,
         Some(_) => progress.serving.as_ref().unwrap_or(&progress.asked),
         None => &progress.asked,
     };
+    let barred = match (&progress.barrier, stalled) {
+        (Some(barrier), true) => {
+            format!("; the release that serves is not restored: {barrier} (rollout.schemaRollback)")
+        }
+        _ => String::new(),
+    };
     let message = format!(
-        "{} of {}: {}: {said}",
+        "{} of {}: {}: {said}{barred}",
         stage.as_str(),
         release.version,
         why.as_str()
@@ -309,6 +317,7 @@ mod tests {
             serving: None,
             previous: None,
             failure: None,
+            barrier: None,
             failed: false,
             urls: Urls::default(),
         }

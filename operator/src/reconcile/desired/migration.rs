@@ -1,9 +1,11 @@
 //! The migration stage: a Job that brings the schema up to date, then one that seeds a new database.
 
+use std::time::Duration;
+
 use k8s_openapi::api::batch::v1::{
     Job, JobSpec, PodFailurePolicy, PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
 };
-use k8s_openapi::api::core::v1::{Container, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, ResourceRequirements};
 
 use super::super::names::{ChildName, short_hash};
 use super::super::record::Record;
@@ -13,37 +15,58 @@ use super::pod::{self, Pod};
 use super::{Object, Stage};
 use crate::api::{StageName, annotation};
 
-/// How often a failed attempt is repeated: enough for a database that is just coming up, too few to hide an error.
-const RETRIES: i32 = 2;
 /// How long the seed may take.
-const SEED_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(10);
+const SEED_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// How often a failed attempt of the seed is repeated.
+const SEED_RETRIES: i32 = 2;
+/// The container that prints which schema the database has.
+pub const HEAD: &str = "head";
+
+/// A Job of the backend image.
+struct Task<'a> {
+    component: Component,
+    run: &'a Command,
+    /// Runs after it, in the same pod; empty if nothing does.
+    head: &'a [String],
+    timeout: Duration,
+    retries: i32,
+    resources: &'a ResourceRequirements,
+}
 
 /// The migration and the seed follow each other, so each has a stage of its own.
 pub(super) fn stages(stack: &Stack) -> Vec<Stage> {
     let migration = stack.migration.as_ref().map(|it| {
         let name = stack.names.migration(&it.hash);
-        let job = || job(stack, &name, Component::Migration, &it.run, it.timeout);
-        stage(
-            it.done,
-            &name,
-            job,
-            Record::Migration {
-                hash: it.hash.clone(),
-                volume: stack.volume.clone(),
-            },
-        )
+        let task = Task {
+            component: Component::Migration,
+            run: &it.run,
+            head: &it.head,
+            timeout: it.timeout,
+            retries: it.retries,
+            resources: &it.resources,
+        };
+        let record = Record::Migration {
+            hash: it.hash.clone(),
+            volume: stack.volume.clone(),
+            head: None,
+        };
+        stage(it.done, &name, || job(stack, &name, &task), record)
     });
     let seed = stack.seed.as_ref().map(|it| {
         let name = stack.names.seed();
-        let job = || job(stack, &name, Component::Seed, &it.run, SEED_TIMEOUT);
-        stage(
-            it.done,
-            &name,
-            job,
-            Record::Seed {
-                volume: stack.volume.clone(),
-            },
-        )
+        let task = Task {
+            component: Component::Seed,
+            run: &it.run,
+            head: &[],
+            timeout: SEED_TIMEOUT,
+            retries: SEED_RETRIES,
+            resources: &stack.backend.resources,
+        };
+        let record = Record::Seed {
+            volume: stack.volume.clone(),
+        };
+        stage(it.done, &name, || job(stack, &name, &task), record)
     });
     migration.into_iter().chain(seed).collect()
 }
@@ -60,25 +83,22 @@ fn stage(done: bool, name: &ChildName, job: impl FnOnce() -> Job, record: Record
     }
 }
 
-fn job(
-    stack: &Stack,
-    name: &ChildName,
-    component: Component,
-    run: &Command,
-    timeout: std::time::Duration,
-) -> Job {
-    let template = template(stack, component, run);
-    let mut metadata = meta::object(stack, name, component);
+fn job(stack: &Stack, name: &ChildName, task: &Task<'_>) -> Job {
+    let template = template(stack, task);
+    let mut metadata = meta::object(stack, name, task.component);
     let inputs = short_hash(&[
         &serde_json::json!(template).to_string(),
         stack.volume.as_deref().unwrap_or_default(),
+        stack.request.as_deref().unwrap_or_default(),
     ]);
     metadata.annotations = Some([(annotation::INPUTS_HASH.to_owned(), inputs)].into());
     Job {
         metadata,
         spec: Some(JobSpec {
-            backoff_limit: Some(RETRIES),
-            active_deadline_seconds: Some(i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX)),
+            backoff_limit: Some(task.retries),
+            active_deadline_seconds: Some(
+                i64::try_from(task.timeout.as_secs()).unwrap_or(i64::MAX),
+            ),
             pod_failure_policy: Some(PodFailurePolicy {
                 rules: vec![ignore_disruptions()],
             }),
@@ -101,22 +121,30 @@ fn ignore_disruptions() -> PodFailurePolicyRule {
     }
 }
 
-fn template(stack: &Stack, component: Component, run: &Command) -> PodTemplateSpec {
-    let list = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
-    let container = Container {
-        name: component.as_str().into(),
+fn template(stack: &Stack, task: &Task<'_>) -> PodTemplateSpec {
+    let list = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
+    let container = |name: &str, command: &[String], args: &[String]| Container {
+        name: name.into(),
         image: Some(stack.backend.image.clone()),
-        command: list(&run.command),
-        args: list(&run.args),
+        command: list(command),
+        args: list(args),
         env: Some(pod::backend_env(stack)),
-        resources: Some(stack.backend.resources.clone()),
+        resources: Some(task.resources.clone()),
         ..Container::default()
+    };
+    let component = task.component;
+    let work = container(component.as_str(), &task.run.command, &task.run.args);
+    // What is to run first is an init container, and the pod's result is that of the other one.
+    let (before, main) = if task.head.is_empty() {
+        (None, work)
+    } else {
+        (Some(work), container(HEAD, task.head, &[]))
     };
     let mut template = pod::template(
         stack,
         Pod {
             component,
-            container,
+            container: main,
             volumes: Vec::new(),
             serving: false,
             overlay: None,
@@ -124,6 +152,7 @@ fn template(stack: &Stack, component: Component, run: &Command) -> PodTemplateSp
     );
     if let Some(spec) = &mut template.spec {
         spec.restart_policy = Some("Never".into());
+        spec.init_containers = before.map(|it| vec![pod::restricted(it)]);
         // Pull secrets, node choice and security settings of the backend hold for its image here too.
         if let Some(overlay) = stack
             .backend
@@ -157,8 +186,11 @@ fn inherit(
         .containers
         .iter()
         .find(|it| it.name == Component::Backend.as_str());
-    if let (Some(theirs), Some(ours)) = (theirs, spec.containers.first_mut()) {
-        ours.security_context
-            .merge_from(theirs.security_context.clone());
+    let ours = spec.init_containers.iter_mut().flatten();
+    for ours in ours.chain(&mut spec.containers) {
+        if let Some(theirs) = theirs {
+            ours.security_context
+                .merge_from(theirs.security_context.clone());
+        }
     }
 }

@@ -139,7 +139,7 @@ pub(super) fn annotate(template: &mut PodTemplateSpec, secrets_hash: &str) {
 }
 
 /// A container that may nothing but write to its volumes.
-fn restricted(mut container: Container) -> Container {
+pub(super) fn restricted(mut container: Container) -> Container {
     container.security_context = Some(SecurityContext {
         allow_privilege_escalation: Some(false),
         read_only_root_filesystem: Some(true),

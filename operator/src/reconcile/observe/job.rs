@@ -2,7 +2,11 @@
 
 use k8s_openapi::api::batch::v1::Job;
 
+use super::super::desired::HEAD;
 use super::pods::Trouble;
+
+/// How many characters of a head are kept.
+const LONGEST_HEAD: usize = 200;
 
 /// A run of a Job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub struct JobRun {
     pub trouble: Option<Trouble>,
     /// The last lines of the last failed attempt.
     pub log: Option<String>,
+    /// Which schema the database has now, where the Job tells.
+    pub head: Option<String>,
 }
 
 /// How far a Job is.
@@ -42,8 +48,21 @@ impl JobRun {
             attempts: 1,
             trouble: None,
             log: None,
+            head: None,
         }
     }
+}
+
+/// Whether a container of the Job prints which schema the database has.
+pub(super) fn tells_the_head(job: &Job) -> bool {
+    let spec = job.spec.as_ref().and_then(|it| it.template.spec.as_ref());
+    spec.is_some_and(|it| it.containers.iter().any(|it| it.name == HEAD))
+}
+
+/// The head in what was printed: the last line, as far as a record has room for it.
+pub(super) fn head(printed: &str) -> Option<String> {
+    let line = printed.lines().map(str::trim).rfind(|it| !it.is_empty())?;
+    Some(line.chars().take(LONGEST_HEAD).collect())
 }
 
 /// What is known of a Job from itself.
@@ -60,6 +79,7 @@ pub(super) fn run(job: &Job) -> JobRun {
         attempts: limit + 1,
         trouble: None,
         log: None,
+        head: None,
     }
 }
 
@@ -97,6 +117,15 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(run(&job).state, expected);
+    }
+
+    #[test]
+    fn the_head_is_the_last_line_that_is_printed() {
+        assert_eq!(
+            head("connecting\n 0042_prices \n\n").as_deref(),
+            Some("0042_prices")
+        );
+        assert_eq!(head(" \n"), None);
     }
 
     #[test]

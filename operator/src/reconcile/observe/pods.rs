@@ -1,7 +1,9 @@
 //! What keeps a pod from becoming ready, in words that people can act on.
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStateWaiting, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{
+    ContainerState, ContainerStateWaiting, ContainerStatus, Pod, PodStatus,
+};
 use kube::ResourceExt;
 use kube::api::LogParams;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -18,6 +20,8 @@ const SHORTEST_SECRET: usize = 4;
 pub struct Trouble {
     /// The pod.
     pub pod: String,
+    /// The container; empty if it is the pod itself that has it.
+    pub container: String,
     /// The kind of trouble.
     pub cause: Cause,
     /// What Kubernetes says of it.
@@ -102,22 +106,33 @@ fn staying(pods: &[Pod]) -> impl Iterator<Item = &Pod> {
         .filter(|it| it.metadata.deletion_timestamp.is_none())
 }
 
-/// Whether one of the pods ran to a good end.
-pub(super) fn has_succeeded(pods: &[Pod]) -> bool {
-    pods.iter().any(|it| phase(it) == Some("Succeeded"))
+/// The pod that ran to a good end, where one did.
+pub(super) fn succeeded(pods: &[Pod]) -> Option<String> {
+    let pod = pods.iter().find(|it| phase(it) == Some("Succeeded"))?;
+    Some(pod.name_any())
 }
 
-/// The name of the newest pod that failed.
-pub(super) fn newest_failed(pods: &[Pod]) -> Option<String> {
+/// The newest pod that failed, and the container of it that did.
+pub(super) fn newest_failed(pods: &[Pod]) -> Option<(String, String)> {
     let failed = pods.iter().filter(|it| phase(it) == Some("Failed"));
-    failed
-        .max_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|time| time.0))
-        .map(ResourceExt::name_any)
+    let pod = failed.max_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|time| time.0))?;
+    let failed = containers(pod.status.as_ref()?).find(|it| {
+        let ended = it.state.as_ref().and_then(|it| it.terminated.as_ref());
+        ended.is_some_and(|it| it.exit_code != 0)
+    })?;
+    Some((pod.name_any(), failed.name.clone()))
+}
+
+/// The containers of a pod, those first that run first.
+fn containers(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
+    let first = status.init_container_statuses.iter().flatten();
+    first.chain(status.container_statuses.iter().flatten())
 }
 
 /// Which part of a log is read.
-pub(super) fn log_params(previous: bool) -> LogParams {
+pub(super) fn log_params(container: &str, previous: bool) -> LogParams {
     LogParams {
+        container: Some(container.to_owned()),
         tail_lines: Some(LOG_LINES),
         limit_bytes: Some(16 * 1024),
         previous,
@@ -165,16 +180,16 @@ fn trouble_of(pod: &Pod) -> Option<Trouble> {
     let unschedulable = conditions
         .filter(|it| it.type_ == "PodScheduled" && it.reason.as_deref() == Some("Unschedulable"))
         .find_map(|it| it.message.clone())
-        .map(|message| (Cause::Unschedulable, message));
-    let containers = status
-        .init_container_statuses
-        .iter()
-        .chain(&status.container_statuses)
-        .flatten();
-    let (cause, message) =
-        unschedulable.or_else(|| containers.clone().find_map(container_trouble))?;
+        .map(|message| (String::new(), Cause::Unschedulable, message));
+    let (container, cause, message) = unschedulable.or_else(|| {
+        containers(status).find_map(|it| {
+            let (cause, message) = container_trouble(it)?;
+            Some((it.name.clone(), cause, message))
+        })
+    })?;
     Some(Trouble {
         pod: pod.name_any(),
+        container,
         cause,
         message,
         log: None,
