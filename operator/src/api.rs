@@ -29,6 +29,8 @@ pub mod label {
 
 /// Annotation keys on children.
 pub mod annotation {
+    /// On an AppStack: the name of the release that may be rolled out where `rollout.approval` is `Required`.
+    pub const APPROVE: &str = "appstack.dev/approve";
     /// On an AppStack: any value. A release that failed is tried once more when it changes.
     pub const RETRY: &str = "appstack.dev/retry";
     /// On a pod template: the hash of the Secret values that the pods read, so that a changed value rolls them.

@@ -12,6 +12,7 @@ pub mod inputs;
 pub mod ledger;
 pub mod names;
 pub mod observe;
+pub mod plan;
 pub mod record;
 pub mod release;
 pub mod request;
@@ -127,7 +128,7 @@ async fn roll_out(
         verify(app, writer, &inputs, &course.target).await?
     };
     Ok(Outcome::RolledOut(Box::new(progress(
-        rollout, course, &inputs, verified, failed,
+        app, rollout, course, &inputs, verified, failed,
     ))))
 }
 
@@ -251,6 +252,7 @@ async fn verify(
 }
 
 fn progress(
+    app: &AppStack,
     rollout: Rollout,
     course: Course,
     inputs: &Inputs,
@@ -279,6 +281,12 @@ fn progress(
         asked: release::summary(&course.asked, verified.or(asked_before)),
         urls: urls(&course.target),
         failure: course.failure,
+        approved: release::approval(
+            app,
+            course.asked.names.release(&course.asked.release).as_str(),
+        ),
+        unapproved: course.unapproved,
+        hibernates: course.target.hibernates,
         barrier: course.barrier.as_ref().map(ToString::to_string),
         rollout,
         serving,

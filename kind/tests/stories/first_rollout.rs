@@ -57,7 +57,7 @@ async fn every_condition_is_about_this_generation(world: &World) {
         );
         // kstatus reads these two the other way around.
         let wanted = match condition.type_.as_str() {
-            "Reconciling" | "RolledBack" | "Stalled" => "False",
+            "AwaitingApproval" | "Reconciling" | "RolledBack" | "Stalled" => "False",
             _ => "True",
         };
         assert_eq!(condition.status, wanted, "{condition:?}");
@@ -67,6 +67,7 @@ async fn every_condition_is_about_this_generation(world: &World) {
         good,
         [
             "Accepted",
+            "AwaitingApproval",
             "BackendReady",
             "DatabaseReady",
             "EdgeReady",

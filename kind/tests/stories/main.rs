@@ -15,6 +15,7 @@
     reason = "a story that cannot go on fails, and says on standard error what was there"
 )]
 
+mod approval;
 mod bad_specs;
 mod browser;
 mod changed_secret;
@@ -24,6 +25,7 @@ mod drift;
 mod external_database;
 mod first_rollout;
 mod gates_hold_the_order;
+mod hibernate;
 mod migration;
 mod name_taken;
 mod neighbours;

@@ -130,6 +130,8 @@ impl StageName {
 pub enum ConditionType {
     /// The spec is one that can be rolled out.
     Accepted,
+    /// The release that is asked for waits for somebody's approval.
+    AwaitingApproval,
     /// The backend's gate.
     BackendReady,
     /// The database's gate.
@@ -156,6 +158,7 @@ impl ConditionType {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "Accepted",
+            Self::AwaitingApproval => "AwaitingApproval",
             Self::BackendReady => "BackendReady",
             Self::DatabaseReady => "DatabaseReady",
             Self::EdgeReady => "EdgeReady",
@@ -188,6 +191,10 @@ pub enum Reason {
     RollingOut,
     /// A stage failed; it needs a change.
     StageFailed,
+    /// The release that is asked for waits for somebody's approval.
+    AwaitingApproval,
+    /// `hibernate` is true, and nothing runs.
+    Hibernated,
     /// The release that is asked for failed, and the one before it serves again.
     RolledBack,
     /// The release that is asked for failed, and the one before it is on its way back.
@@ -249,6 +256,8 @@ impl Reason {
             Self::RolledOut => "RolledOut",
             Self::RollingOut => "RollingOut",
             Self::StageFailed => "StageFailed",
+            Self::AwaitingApproval => "AwaitingApproval",
+            Self::Hibernated => "Hibernated",
             Self::RolledBack => "RolledBack",
             Self::RollingBack => "RollingBack",
             Self::Available => "Available",

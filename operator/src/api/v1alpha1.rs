@@ -16,7 +16,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use rollout::{OnFailure, PublicCheck, Rollout, SchemaRollback};
+pub use rollout::{Approval, OnFailure, PublicCheck, Rollout, SchemaRollback};
 
 /// One environment of a web application: database, migration, backend, frontend and HTTPS edge.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -139,6 +139,11 @@ pub struct AppStackSpec {
     /// While true the operator changes nothing of this stack; what runs goes on running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
+
+    /// While true nothing of this stack runs, the database included; the data, the certificate and the way in stay. Pods
+    /// end in order, the database last. Taken back, all comes up as it was. A new release waits until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hibernate: Option<bool>,
 
     /// What happens to the data when this resource is deleted. `Retain` keeps the database volume and the
     /// generated secrets; `Delete` removes them. Default: `Delete` in `local`, else `Retain`.

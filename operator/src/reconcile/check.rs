@@ -96,6 +96,7 @@ pub fn stack(
             Environment::Staging | Environment::Production => DeletionPolicy::Retain,
         }),
         rollout: rollout(spec, &edge),
+        hibernates: spec.hibernate == Some(true),
         names,
         secrets,
         database,
@@ -240,6 +241,7 @@ fn rollout(spec: &AppStackSpec, edge: &Edge) -> RolloutRules {
             Into::into,
         ),
         on_failure: asked.on_failure.unwrap_or_default(),
+        approval: asked.approval.unwrap_or_default(),
         schema_rollback: asked.schema_rollback.unwrap_or_default(),
         public_check: asked.public_check.map(|it| public_check(spec, edge, it)),
     }

@@ -9,10 +9,11 @@ use super::check::{self, ClusterSettings};
 use super::desired::{self, Desired, Direction};
 use super::inputs::{Inputs, ReleaseRecord};
 use super::names::Names;
+use super::plan;
 use super::record::Failure;
 use super::release::{self, SchemaChange};
 use super::stack::Stack;
-use crate::api::{AppStack, SchemaRollback};
+use crate::api::{AppStack, Approval, SchemaRollback};
 use crate::error::Invalid;
 
 /// The release that serves: the last one whose gates were all open.
@@ -48,6 +49,8 @@ pub struct Course {
     pub failure: Option<Failure>,
     /// What bars the way back to the release that serves.
     pub barrier: Option<SchemaChange>,
+    /// What the release that is asked for would change, where it waits for somebody's approval.
+    pub unapproved: Option<Vec<String>>,
 }
 
 /// The release that serves.
@@ -79,27 +82,54 @@ pub fn plot(
     let attempt = release::attempt(app);
     let failure = release::failure(&inputs.records, &asked.release, &attempt);
     let barrier = barrier(serving, &asked, inputs);
-    Ok(match (failure, serving) {
-        (Some(failure), Serving::Release(served))
-            if served.stack.release != asked.release && barrier.is_none() =>
-        {
-            Course {
-                barrier,
-                target: served.stack.clone(),
-                direction: Direction::Back,
-                failure: Some(failure.clone()),
-                asked,
+    let to_serving = |served: &Served| Course {
+        target: served.stack.clone(),
+        direction: Direction::Back,
+        failure: None,
+        barrier: barrier.clone(),
+        unapproved: None,
+        asked: asked.clone(),
+    };
+    Ok(match serving {
+        Serving::Release(served) if served.stack.release != asked.release => {
+            let unapproved = unapproved(app, served, &asked);
+            match failure {
+                _ if asked.hibernates => to_serving(served),
+                _ if unapproved.is_some() => Course {
+                    unapproved,
+                    ..to_serving(served)
+                },
+                Some(failure) if barrier.is_none() => Course {
+                    failure: Some(failure.clone()),
+                    ..to_serving(served)
+                },
+                _ => ahead(app, inputs, asked, barrier),
             }
         }
-        // There is nothing to go back to.
-        _ => Course {
-            target: asked.clone(),
-            direction: direction(app, inputs),
-            failure: None,
-            barrier,
-            asked,
-        },
+        // There is nothing else.
+        _ => ahead(app, inputs, asked, barrier),
     })
+}
+
+/// To what is asked for.
+fn ahead(app: &AppStack, inputs: &Inputs, asked: Stack, barrier: Option<SchemaChange>) -> Course {
+    Course {
+        target: asked.clone(),
+        direction: direction(app, inputs),
+        failure: None,
+        unapproved: None,
+        barrier,
+        asked,
+    }
+}
+
+/// What a release would change, if it needs an approval that nobody has given. Who pins a kept release has decided.
+fn unapproved(app: &AppStack, served: &Served, asked: &Stack) -> Option<Vec<String>> {
+    let pinned = app.spec.rollout.as_ref().is_some_and(|it| it.pin.is_some());
+    let required = asked.rollout.approval == Approval::Required && !pinned;
+    let name = asked.names.release(&asked.release);
+    (required && release::approval(app, name.as_str()).is_none())
+        .then(|| plan::changes(&served.stack, asked))
 }
 
 impl Course {
@@ -311,6 +341,34 @@ mod tests {
         assert_eq!(image(&course.asked), "a/b:3");
         assert_eq!(course.direction, Direction::Back);
         assert!(course.failure.is_some());
+    }
+
+    #[test]
+    fn a_release_that_needs_an_approval_waits_for_its_own() {
+        let inputs = inputs();
+        let mut app = app("3", "approval: Required");
+        let course = plotted(&app, &inputs).unwrap();
+        assert_eq!(image(&course.target), "a/b:2");
+        let changes = course.unapproved.unwrap();
+        assert_eq!(changes[0], "backend a/b:2 -> a/b:3");
+        let name: String = course.asked.names.release(&course.asked.release).into();
+        let annotations = [(crate::api::annotation::APPROVE.to_owned(), name)];
+        app.metadata.annotations = Some(annotations.into());
+        let course = plotted(&app, &inputs).unwrap();
+        assert_eq!(image(&course.target), "a/b:3");
+        app.spec.backend.image = "a/b:4".into();
+        let course = plotted(&app, &inputs).unwrap();
+        assert!(course.unapproved.is_some());
+    }
+
+    #[test]
+    fn a_stack_that_hibernates_takes_up_no_release() {
+        let inputs = inputs();
+        let mut app = app("3", "");
+        app.spec.hibernate = Some(true);
+        let course = plotted(&app, &inputs).unwrap();
+        assert_eq!(image(&course.target), "a/b:2");
+        assert!(course.target.hibernates);
     }
 
     #[test]

@@ -188,6 +188,19 @@ pub struct Headers {
 /// The objects of a stack.
 #[must_use]
 pub fn build(stack: &Stack, direction: Direction) -> Desired {
+    let mut stages = if stack.hibernates {
+        falling_asleep(stack)
+    } else {
+        awake(stack, direction)
+    };
+    stages.push(edge::stage(stack));
+    Desired {
+        release: stack.release.clone(),
+        stages,
+    }
+}
+
+fn awake(stack: &Stack, direction: Direction) -> Vec<Stage> {
     let mut stages = vec![Stage::new(
         StageName::Database,
         shared(stack).chain(database::objects(stack)).collect(),
@@ -199,11 +212,20 @@ pub fn build(stack: &Stack, direction: Direction) -> Desired {
         Direction::Forward => backend.into_iter().chain(frontend),
         Direction::Back => frontend.into_iter().chain(backend),
     });
-    stages.push(edge::stage(stack));
-    Desired {
-        release: stack.release.clone(),
-        stages,
-    }
+    stages
+}
+
+/// Whoever needs another part goes before it, so that each ends in peace.
+fn falling_asleep(stack: &Stack) -> Vec<Stage> {
+    let frontend = stack.frontend.as_ref().map(|it| frontend::stage(stack, it));
+    let database = Stage::new(
+        StageName::Database,
+        shared(stack).chain(database::objects(stack)).collect(),
+    );
+    frontend
+        .into_iter()
+        .chain([backend::stage(stack), database])
+        .collect()
 }
 
 impl Desired {

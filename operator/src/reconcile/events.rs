@@ -20,7 +20,7 @@ const PROGRESS: [Reason; 7] = [
     Reason::RollingOut,
 ];
 /// What we tell of: the spec, the stages and the whole. Reconciling and Stalled say the same once more.
-const TOLD: [&str; 3] = ["Accepted", "Ready", "RolledBack"];
+const TOLD: [&str; 4] = ["Accepted", "AwaitingApproval", "Ready", "RolledBack"];
 
 /// The Events of a change from one status to the next.
 #[must_use]

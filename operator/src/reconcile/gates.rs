@@ -101,11 +101,12 @@ fn judge_one(observed: &Observed, trial: Option<&Trial>) -> Gate {
 type Check = fn(&Workload) -> Option<Gate>;
 
 /// The first that finds something speaks; the order is that of what helps most to know.
-const WORKLOAD_CHECKS: [Check; 6] = [
+const WORKLOAD_CHECKS: [Check; 7] = [
     spec_not_seen_yet,    // the object's controller has not observed our change
     deadline_exceeded,    // the pods had their time
     pod_in_trouble,       // something keeps the newest pod from becoming ready
     pods_refused,         // pods cannot even be made
+    pods_ending,          // none are wanted any more, and some are there still
     replicas_outdated,    // some pods still run the old template
     replicas_unavailable, // pods of the new template are not available yet
 ];
@@ -141,6 +142,15 @@ fn pods_refused(workload: &Workload) -> Option<Gate> {
         Reason::PodsRefused,
         format!("pods cannot be made: {why}"),
     ))
+}
+
+fn pods_ending(workload: &Workload) -> Option<Gate> {
+    (workload.wanted == 0 && workload.total > 0).then(|| {
+        waiting(
+            Reason::ReplicasOutdated,
+            format!("{} pods are still to end", workload.total),
+        )
+    })
 }
 
 fn replicas_outdated(workload: &Workload) -> Option<Gate> {
@@ -259,197 +269,4 @@ fn waiting(reason: Reason, message: impl Into<String>) -> Gate {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Three pods, all new and available.
-    fn complete() -> Workload {
-        Workload {
-            seen: true,
-            wanted: 3,
-            updated: 3,
-            available: 3,
-            total: 3,
-            ..Workload::default()
-        }
-    }
-
-    fn check(workload: Workload, expected: Option<Reason>) {
-        let found = match judge(&[Observed::Workload(workload)], None) {
-            Gate::Open => None,
-            Gate::Waiting { reason, .. } | Gate::Failed { reason, .. } => Some(reason),
-        };
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn a_complete_workload_opens_the_gate() {
-        check(complete(), None);
-    }
-
-    #[test]
-    fn new_pods_must_stay_ready_for_the_soak_and_old_ones_need_not() {
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let workload = || {
-            let workload = Workload {
-                ready_since: Some(at(100)),
-                ..complete()
-            };
-            [Observed::Workload(workload)]
-        };
-        let trial = |second| Trial {
-            soak: Duration::from_secs(30),
-            now: at(second),
-        };
-        let Gate::Waiting { reason, until, .. } = judge(&workload(), Some(&trial(129))) else {
-            panic!("the gate is not waiting");
-        };
-        assert_eq!((reason, until), (Reason::Soaking, Some(at(130))));
-        assert_eq!(judge(&workload(), Some(&trial(130))), Gate::Open);
-        assert_eq!(judge(&workload(), None), Gate::Open);
-    }
-
-    #[test]
-    fn a_container_of_a_new_release_may_end_twice() {
-        let judged = |ends, trial: Option<Trial>| {
-            let workload = Workload { ends, ..complete() };
-            judge(&[Observed::Workload(workload)], trial.as_ref())
-        };
-        let trial = Trial {
-            soak: Duration::ZERO,
-            now: Timestamp::UNIX_EPOCH,
-        };
-        assert_eq!(judged(2, Some(trial)), Gate::Open);
-        assert!(matches!(judged(3, Some(trial)), Gate::Failed { .. }));
-        assert_eq!(judged(3, None), Gate::Open);
-    }
-
-    #[test]
-    fn no_pods_at_all_open_the_gate_when_none_are_wanted() {
-        check(
-            Workload {
-                seen: true,
-                ..Workload::default()
-            },
-            None,
-        );
-    }
-
-    #[test]
-    fn a_change_that_was_not_seen_waits_though_all_old_pods_are_available() {
-        check(
-            Workload {
-                seen: false,
-                ..complete()
-            },
-            Some(Reason::SpecNotSeenYet),
-        );
-    }
-
-    #[test]
-    fn a_backend_with_an_old_pod_is_waiting() {
-        check(
-            Workload {
-                updated: 2,
-                ..complete()
-            },
-            Some(Reason::ReplicasOutdated),
-        );
-        check(
-            Workload {
-                total: 4,
-                ..complete()
-            },
-            Some(Reason::ReplicasOutdated),
-        );
-    }
-
-    #[test]
-    fn a_pod_that_is_not_available_is_waited_for() {
-        check(
-            Workload {
-                available: 2,
-                ..complete()
-            },
-            Some(Reason::ReplicasPending),
-        );
-    }
-
-    #[test]
-    fn a_deadline_that_passed_fails_the_stage_and_tells_the_pods_trouble() {
-        let trouble = Trouble {
-            pod: "p".into(),
-            container: "c".into(),
-            cause: Cause::Image,
-            message: "cannot pull a/b:1".into(),
-            log: None,
-        };
-        let late = Workload {
-            late: true,
-            available: 0,
-            trouble: Some(trouble),
-            ..complete()
-        };
-        let Gate::Failed { reason, message } = judge(&[Observed::Workload(late)], None) else {
-            panic!("the gate is not failed");
-        };
-        assert_eq!(reason, Reason::ProgressDeadlineExceeded);
-        assert!(message.contains("cannot pull a/b:1"), "{message}");
-    }
-
-    #[test]
-    fn an_image_that_runs_as_root_is_told_with_the_lines_that_allow_it() {
-        let trouble = Trouble {
-            pod: "p".into(),
-            container: "c".into(),
-            cause: Cause::Root,
-            message: "image will run as root".into(),
-            log: None,
-        };
-        let Gate::Waiting {
-            reason, message, ..
-        } = judge(
-            &[Observed::Workload(Workload {
-                available: 0,
-                trouble: Some(trouble),
-                ..complete()
-            })],
-            None,
-        )
-        else {
-            panic!("the gate is not waiting");
-        };
-        assert_eq!(reason, Reason::ImageRunsAsRoot);
-        assert!(message.contains("podTemplate"), "{message}");
-    }
-
-    #[test]
-    fn a_failed_job_shows_its_log() {
-        let run = JobRun {
-            state: JobState::Failed,
-            failed: 3,
-            attempts: 3,
-            trouble: None,
-            log: Some("no such column".into()),
-            head: None,
-        };
-        let Gate::Failed { message, .. } = judge(&[Observed::Job(run)], None) else {
-            panic!("the gate is not failed");
-        };
-        assert!(message.contains("no such column"), "{message}");
-    }
-
-    #[test]
-    fn the_worst_object_makes_the_gate() {
-        let open = || Gate::Open;
-        let wait = || waiting(Reason::JobRunning, "w");
-        let fail = || Gate::Failed {
-            reason: Reason::JobFailed,
-            message: "f".into(),
-        };
-        assert_eq!(open().worst(wait()), wait());
-        assert_eq!(wait().worst(fail()), fail());
-        assert_eq!(fail().worst(wait()), fail());
-        assert_eq!(wait().worst(open()), wait());
-    }
-}
+mod tests;

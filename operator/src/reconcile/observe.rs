@@ -218,12 +218,17 @@ impl Observer<'_> {
         trial: bool,
     ) -> Result<()> {
         let complete = workload.is_complete();
-        if !workload.seen || (complete && !trial) {
+        if !workload.seen || (complete && !trial && workload.wanted > 0) {
             return Ok(());
         }
         let pods = self
             .pods(&selector_text(&labels.unwrap_or_default()))
             .await?;
+        if workload.wanted == 0 {
+            // Pods that are about to go are not counted any more, and still need what they depend on.
+            workload.total = i32::try_from(pods.len()).unwrap_or(i32::MAX);
+            return Ok(());
+        }
         if trial {
             workload.ends = pods::most_ends(&pods);
             workload.ready_since = pods::ready_since(&pods).filter(|_| complete);

@@ -6,7 +6,8 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time};
+use kube::ResourceExt as _;
 use serde_json::json;
 
 use super::check::image;
@@ -24,6 +25,7 @@ const HISTORY: usize = 10;
 pub fn lasting(spec: &AppStackSpec) -> AppStackSpec {
     AppStackSpec {
         suspend: None,
+        hibernate: None,
         deletion_policy: None,
         rollout: None,
         ..spec.clone()
@@ -35,6 +37,7 @@ pub fn lasting(spec: &AppStackSpec) -> AppStackSpec {
 pub fn restored(release: &ReleaseRecord, now: &AppStackSpec) -> AppStackSpec {
     AppStackSpec {
         suspend: now.suspend,
+        hibernate: now.hibernate,
         deletion_policy: now.deletion_policy,
         rollout: now.rollout.clone(),
         ..release.spec.clone()
@@ -143,6 +146,27 @@ pub fn attempt(app: &AppStack) -> Attempt {
     }
 }
 
+/// Who approved a release and when, as far as the API tells: the tool that wrote the annotation. `None` if nobody did.
+#[must_use]
+pub fn approval(app: &AppStack, release: &str) -> Option<String> {
+    let approved = app.annotations().get(annotation::APPROVE)?;
+    (approved == release).then(|| {
+        let key = format!("f:{}", annotation::APPROVE);
+        let wrote = |it: &&ManagedFieldsEntry| {
+            let fields = it
+                .fields_v1
+                .as_ref()
+                .map(|it| &it.0["f:metadata"]["f:annotations"]);
+            fields.is_some_and(|it| it.get(&key).is_some())
+        };
+        let entry = app.managed_fields().iter().find(wrote);
+        let by = entry.and_then(|it| it.manager.clone());
+        let at = entry.and_then(|it| it.time.as_ref());
+        let at = at.map_or_else(String::new, |it| format!(" at {}", it.0));
+        format!("{}{at}", by.unwrap_or_else(|| "somebody".into()))
+    })
+}
+
 /// How this try of a release failed, if it did.
 #[must_use]
 pub fn failure<'a>(records: &'a Records, release: &str, attempt: &Attempt) -> Option<&'a Failure> {
@@ -234,6 +258,7 @@ mod tests {
     fn what_says_how_the_operator_works_makes_no_new_release_and_is_not_restored() {
         let mut changed = spec(MINIMAL);
         changed.suspend = Some(true);
+        changed.hibernate = Some(true);
         changed.rollout = Some(Rollout {
             history: Some(3),
             ..Rollout::default()
@@ -303,6 +328,25 @@ mod tests {
         assert!(failure(&records, "h", &attempt(3, None)).is_none());
         assert!(failure(&records, "h", &attempt(2, Some("again"))).is_none());
         assert!(failure(&records, "other", &attempt(2, None)).is_none());
+    }
+
+    #[test]
+    fn an_approval_is_for_one_release_and_names_the_tool_that_gave_it() {
+        let app: AppStack = serde_saphyr::from_str(
+            "{apiVersion: appstack.dev/v1alpha1, kind: AppStack,
+              metadata: {name: shop, annotations: {appstack.dev/approve: shop-1}, managedFields: [
+                {manager: kubectl-create, operation: Update, fieldsV1: {f:spec: {}}},
+                {manager: kubectl-annotate, operation: Update, time: '2026-01-02T03:04:05Z',
+                 fieldsV1: {f:metadata: {f:annotations: {f:appstack.dev/approve: {}}}}}]},
+              spec: {environment: local, domain: localhost, backend: {image: 'a/b:1'}}}",
+        )
+        .unwrap();
+        let by = approval(&app, "shop-1");
+        assert_eq!(
+            by.as_deref(),
+            Some("kubectl-annotate at 2026-01-02T03:04:05Z")
+        );
+        assert_eq!(approval(&app, "shop-2"), None);
     }
 
     #[test]

@@ -15,7 +15,9 @@ use serde_json::Value;
 
 use super::certificate::{Certificate, SecretData};
 use super::names::Names;
-use crate::api::{AppStackSpec, DeletionPolicy, EmailTls, Environment, OnFailure, SchemaRollback};
+use crate::api::{
+    AppStackSpec, Approval, DeletionPolicy, EmailTls, Environment, OnFailure, SchemaRollback,
+};
 
 /// A checked AppStack.
 #[derive(Clone, Debug)]
@@ -64,6 +66,8 @@ pub struct Stack {
     pub deletion_policy: DeletionPolicy,
     /// How releases are rolled out.
     pub rollout: RolloutRules,
+    /// Whether nothing is to run.
+    pub hibernates: bool,
 }
 
 /// How releases are rolled out.
@@ -75,6 +79,8 @@ pub struct RolloutRules {
     pub soak: Duration,
     /// What happens when a release fails.
     pub on_failure: OnFailure,
+    /// Whether a new release waits for somebody's approval.
+    pub approval: Approval,
     /// Whether a release with another schema is restored.
     pub schema_rollback: SchemaRollback,
     /// How a new release is asked through its public address, if it is.

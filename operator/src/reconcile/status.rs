@@ -4,6 +4,7 @@
 //! conditions are sorted, so that the same outcome gives the same status.
 
 mod conditions;
+mod whole;
 
 use jiff::Timestamp;
 
@@ -11,9 +12,7 @@ use self::conditions::Conditions;
 use super::gates::Gate;
 use super::record::Failure;
 use super::rollout::{Report, Rollout};
-use crate::api::{
-    AppStack, AppStackStatus, ConditionType, Reason, ReleaseStatus, StageName, Urls, annotation,
-};
+use crate::api::{AppStack, AppStackStatus, ConditionType, Reason, ReleaseStatus, StageName, Urls};
 use crate::error::{Class, Error};
 
 /// What a reconciliation came to, when it came to anything.
@@ -38,6 +37,12 @@ pub struct Progress {
     pub previous: Option<ReleaseStatus>,
     /// How the release that is asked for failed, where it did and the serving one is worked towards instead.
     pub failure: Option<Failure>,
+    /// What the release that is asked for would change, where it waits for somebody's approval.
+    pub unapproved: Option<Vec<String>>,
+    /// Who approved it, where somebody did.
+    pub approved: Option<String>,
+    /// Whether nothing is to run.
+    pub hibernates: bool,
     /// What bars the way back to the release that serves.
     pub barrier: Option<String>,
     /// Whether it was found to have failed just now, so that the way back begins with the next look.
@@ -88,8 +93,13 @@ pub fn state(status: &AppStackStatus) -> &'static str {
         .conditions
         .iter()
         .any(|it| it.reason == Reason::Suspended.as_str());
+    let hibernated = status
+        .conditions
+        .iter()
+        .any(|it| it.reason == Reason::Hibernated.as_str());
     match () {
         () if suspended => "suspended",
+        () if hibernated => "hibernated",
         () if is(ConditionType::Ready, "True") => "ready",
         () if is(ConditionType::Stalled, "True") => "failed",
         () if is(ConditionType::Reconciling, "True") => "progressing",
@@ -119,101 +129,7 @@ fn rolled_out(conditions: &mut Conditions, progress: &Progress) {
         let report = progress.rollout.reports.iter().find(|it| it.stage == stage);
         stage_condition(conditions, stage, report);
     }
-    rolled_back(conditions, progress);
-    match (progress.rollout.blocking(), &progress.failure) {
-        (None, None) => done(conditions, progress),
-        (None, Some(failure)) => gone_back(conditions, progress, failure),
-        (Some((stage, gate)), _) => under_way(conditions, progress, stage, gate),
-    }
-}
-
-fn rolled_back(conditions: &mut Conditions, progress: &Progress) {
-    match &progress.failure {
-        Some(failure) => conditions.say(
-            ConditionType::RolledBack,
-            true,
-            &failure.reason,
-            &describe(progress, failure),
-        ),
-        None => conditions.set(
-            ConditionType::RolledBack,
-            false,
-            Reason::NotNeeded,
-            "the release that is asked for has not failed",
-        ),
-    }
-}
-
-fn describe(progress: &Progress, failure: &Failure) -> String {
-    let ReleaseStatus { version, name, .. } = &progress.asked;
-    let Failure { stage, message, .. } = failure;
-    format!("{version} ({name}) failed at the {stage}: {message}")
-}
-
-fn done(conditions: &mut Conditions, progress: &Progress) {
-    let version = &progress.asked.version;
-    let message = format!("{version} serves at {}", progress.urls.dashboard);
-    let nothing = "nothing is left to do";
-    conditions.set(ConditionType::Ready, true, Reason::RolledOut, &message);
-    conditions.set(
-        ConditionType::Reconciling,
-        false,
-        Reason::RolledOut,
-        nothing,
-    );
-    conditions.set(ConditionType::Stalled, false, Reason::RolledOut, nothing);
-}
-
-/// All is well, but not with the release that was asked for.
-fn gone_back(conditions: &mut Conditions, progress: &Progress, failure: &Failure) {
-    let serving = progress.serving.as_ref().map_or("", |it| &it.version);
-    let message = format!(
-        "{serving} serves again; {}; change the spec, or try again: kubectl annotate aps NAME --overwrite {}=\"$(date)\"",
-        describe(progress, failure),
-        annotation::RETRY
-    );
-    let nothing = "nothing more happens without a change";
-    conditions.set(ConditionType::Ready, false, Reason::RolledBack, &message);
-    conditions.set(
-        ConditionType::Reconciling,
-        false,
-        Reason::RolledBack,
-        nothing,
-    );
-    conditions.set(ConditionType::Stalled, true, Reason::RolledBack, &message);
-}
-
-fn under_way(conditions: &mut Conditions, progress: &Progress, stage: StageName, gate: &Gate) {
-    let (stalled, reason) = match (gate, &progress.failure) {
-        (Gate::Failed { .. }, _) => (true, Reason::StageFailed),
-        (_, Some(_)) => (false, Reason::RollingBack),
-        (_, None) => (false, Reason::RollingOut),
-    };
-    let (why, said) = explain(gate);
-    let release = match &progress.failure {
-        Some(_) => progress.serving.as_ref().unwrap_or(&progress.asked),
-        None => &progress.asked,
-    };
-    let barred = match (&progress.barrier, stalled) {
-        (Some(barrier), true) => {
-            format!("; the release that serves is not restored: {barrier} (rollout.schemaRollback)")
-        }
-        _ => String::new(),
-    };
-    let message = format!(
-        "{} of {}: {}: {said}{barred}",
-        stage.as_str(),
-        release.version,
-        why.as_str()
-    );
-    conditions.set(ConditionType::Ready, false, reason, &message);
-    let (going, stuck) = if stalled {
-        ("nothing more happens without a change", message.as_str())
-    } else {
-        (message.as_str(), "work goes on")
-    };
-    conditions.set(ConditionType::Reconciling, !stalled, reason, going);
-    conditions.set(ConditionType::Stalled, stalled, reason, stuck);
+    whole::set(conditions, progress);
 }
 
 fn stage_condition(conditions: &mut Conditions, stage: StageName, report: Option<&Report>) {
@@ -317,6 +233,9 @@ mod tests {
             serving: None,
             previous: None,
             failure: None,
+            unapproved: None,
+            approved: None,
+            hibernates: false,
             barrier: None,
             failed: false,
             urls: Urls::default(),

@@ -19,7 +19,14 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 /// The states that `appstack_stacks` counts; a word outside this set is counted as the last one.
-pub const STATES: [&str; 5] = ["ready", "progressing", "failed", "suspended", UNKNOWN];
+pub const STATES: [&str; 6] = [
+    "ready",
+    "progressing",
+    "failed",
+    "suspended",
+    "hibernated",
+    UNKNOWN,
+];
 const UNKNOWN: &str = "unknown";
 
 type Label = [(&'static str, &'static str); 1];

@@ -35,6 +35,11 @@ pub struct Rollout {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_check: Option<PublicCheck>,
 
+    /// Whether a new release waits for somebody's approval. Default: `None`. The first release of a stack and a pinned one
+    /// do not wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+
     /// How many releases are kept, the serving one included, so that one can go back to them. Default: 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 50))]
@@ -69,6 +74,17 @@ pub struct PublicCheck {
     #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('1h')")
         .message("publicCheck.timeout: a duration between 1s and 1h, such as 60s"))]
     pub timeout: Option<Duration>,
+}
+
+/// Whether a new release waits for somebody's approval.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Approval {
+    /// It does not.
+    #[default]
+    None,
+    /// It waits for the annotation `appstack.dev/approve` with its name, as `status.target.name` and the condition
+    /// AwaitingApproval show it. Another release needs another approval.
+    Required,
 }
 
 /// Whether a release is restored whose schema is another one than the database has.

@@ -29,7 +29,7 @@ pub(super) fn stage(stack: &Stack) -> Stage {
         name: stack.names.backend(),
         port: stack.backend.port,
         url: stack.rollout.public_check.as_ref().map(|it| it.api.clone()),
-        replicas: stack.backend.replicas,
+        replicas: pod::replicas(stack, stack.backend.replicas),
         template: template(stack),
     };
     part.stage(stack, Vec::new())

@@ -116,7 +116,7 @@ fn stateful_set(stack: &Stack, embedded: &Embedded) -> StatefulSet {
     StatefulSet {
         metadata: meta::object(stack, &name, Component::Database),
         spec: Some(StatefulSetSpec {
-            replicas: Some(1),
+            replicas: Some(pod::replicas(stack, 1)),
             service_name: Some(name.into()),
             selector: meta::label_selector(stack, Component::Database),
             template,

@@ -37,7 +37,7 @@ pub(super) fn stage(stack: &Stack, frontend: &Frontend) -> Stage {
             .public_check
             .as_ref()
             .and_then(|it| it.site.clone()),
-        replicas: frontend.replicas,
+        replicas: pod::replicas(stack, frontend.replicas),
         template: template(stack, frontend, &config_name),
     };
     part.stage(stack, vec![Object::ConfigMap(Box::new(config))])

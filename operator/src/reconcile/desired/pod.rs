@@ -90,6 +90,11 @@ pub(super) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec {
     template
 }
 
+/// How many pods there are to be of so many.
+pub(super) const fn replicas(stack: &Stack, wanted: i32) -> i32 {
+    if stack.hibernates { 0 } else { wanted }
+}
+
 /// Pods go on serving for a while after they were told to stop.
 fn drain(stack: &Stack, pod: &mut PodSpec) {
     let seconds = drain_seconds(stack.environment);

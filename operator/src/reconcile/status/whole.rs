@@ -1,0 +1,170 @@
+//! What is said of the whole: Ready, Reconciling and Stalled, and whether a release was rolled back or waits for an
+//! approval.
+//!
+//! Invariant: pure.
+
+use super::super::gates::Gate;
+use super::super::record::Failure;
+use super::conditions::Conditions;
+use super::{Progress, explain};
+use crate::api::{ConditionType, Reason, ReleaseStatus, StageName, annotation};
+
+/// Sets the conditions of the whole.
+pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
+    rolled_back(conditions, progress);
+    approval(conditions, progress);
+    match (progress.rollout.blocking(), &progress.failure) {
+        (Some((stage, gate)), _) => under_way(conditions, progress, stage, gate),
+        (None, _) if progress.hibernates => asleep(conditions),
+        (None, Some(failure)) => gone_back(conditions, progress, failure),
+        (None, None) if progress.unapproved.is_some() => waits(conditions, progress),
+        (None, None) => done(conditions, progress),
+    }
+}
+
+fn approval(conditions: &mut Conditions, progress: &Progress) {
+    const TYPE: ConditionType = ConditionType::AwaitingApproval;
+    match (&progress.unapproved, &progress.approved) {
+        (Some(changes), _) => {
+            conditions.set(
+                TYPE,
+                true,
+                Reason::AwaitingApproval,
+                &ask(progress, changes),
+            );
+        }
+        (None, Some(by)) => {
+            let message = format!("{} was approved by {by}", progress.asked.name);
+            conditions.set(TYPE, false, Reason::Valid, &message);
+        }
+        (None, None) => {
+            let message = "the release that is asked for needs no approval";
+            conditions.set(TYPE, false, Reason::NotNeeded, message);
+        }
+    }
+}
+
+fn ask(progress: &Progress, changes: &[String]) -> String {
+    let ReleaseStatus { version, name, .. } = &progress.asked;
+    format!(
+        "{version} waits for an approval: kubectl annotate aps NAME --overwrite {}={name}; it changes: {}",
+        annotation::APPROVE,
+        changes.join("; ")
+    )
+}
+
+/// All is well with what serves, and what is asked for has not begun.
+fn waits(conditions: &mut Conditions, progress: &Progress) {
+    let changes = progress.unapproved.as_deref().unwrap_or_default();
+    let serving = progress.serving.as_ref().map_or("", |it| &it.version);
+    let message = format!("{serving} serves; {}", ask(progress, changes));
+    let reason = Reason::AwaitingApproval;
+    conditions.set(ConditionType::Ready, false, reason, &message);
+    conditions.set(ConditionType::Reconciling, true, reason, &message);
+    conditions.set(
+        ConditionType::Stalled,
+        false,
+        reason,
+        "somebody is to decide",
+    );
+}
+
+fn asleep(conditions: &mut Conditions) {
+    let message = "hibernate is true: nothing runs, and the data stay";
+    for type_ in [
+        ConditionType::Ready,
+        ConditionType::Reconciling,
+        ConditionType::Stalled,
+    ] {
+        conditions.set(type_, false, Reason::Hibernated, message);
+    }
+}
+
+fn rolled_back(conditions: &mut Conditions, progress: &Progress) {
+    match &progress.failure {
+        Some(failure) => conditions.say(
+            ConditionType::RolledBack,
+            true,
+            &failure.reason,
+            &describe(progress, failure),
+        ),
+        None => conditions.set(
+            ConditionType::RolledBack,
+            false,
+            Reason::NotNeeded,
+            "the release that is asked for has not failed",
+        ),
+    }
+}
+
+fn describe(progress: &Progress, failure: &Failure) -> String {
+    let ReleaseStatus { version, name, .. } = &progress.asked;
+    let Failure { stage, message, .. } = failure;
+    format!("{version} ({name}) failed at the {stage}: {message}")
+}
+
+fn done(conditions: &mut Conditions, progress: &Progress) {
+    let version = &progress.asked.version;
+    let message = format!("{version} serves at {}", progress.urls.dashboard);
+    let nothing = "nothing is left to do";
+    conditions.set(ConditionType::Ready, true, Reason::RolledOut, &message);
+    conditions.set(
+        ConditionType::Reconciling,
+        false,
+        Reason::RolledOut,
+        nothing,
+    );
+    conditions.set(ConditionType::Stalled, false, Reason::RolledOut, nothing);
+}
+
+/// All is well, but not with the release that was asked for.
+fn gone_back(conditions: &mut Conditions, progress: &Progress, failure: &Failure) {
+    let serving = progress.serving.as_ref().map_or("", |it| &it.version);
+    let message = format!(
+        "{serving} serves again; {}; change the spec, or try again: kubectl annotate aps NAME --overwrite {}=\"$(date)\"",
+        describe(progress, failure),
+        annotation::RETRY
+    );
+    let nothing = "nothing more happens without a change";
+    conditions.set(ConditionType::Ready, false, Reason::RolledBack, &message);
+    conditions.set(
+        ConditionType::Reconciling,
+        false,
+        Reason::RolledBack,
+        nothing,
+    );
+    conditions.set(ConditionType::Stalled, true, Reason::RolledBack, &message);
+}
+
+fn under_way(conditions: &mut Conditions, progress: &Progress, stage: StageName, gate: &Gate) {
+    let (stalled, reason) = match (gate, &progress.failure) {
+        (Gate::Failed { .. }, _) => (true, Reason::StageFailed),
+        (_, Some(_)) => (false, Reason::RollingBack),
+        (_, None) => (false, Reason::RollingOut),
+    };
+    let (why, said) = explain(gate);
+    let release = match &progress.failure {
+        Some(_) => progress.serving.as_ref().unwrap_or(&progress.asked),
+        None => &progress.asked,
+    };
+    let barred = match (&progress.barrier, stalled) {
+        (Some(barrier), true) => {
+            format!("; the release that serves is not restored: {barrier} (rollout.schemaRollback)")
+        }
+        _ => String::new(),
+    };
+    let message = format!(
+        "{} of {}: {}: {said}{barred}",
+        stage.as_str(),
+        release.version,
+        why.as_str()
+    );
+    conditions.set(ConditionType::Ready, false, reason, &message);
+    let (going, stuck) = if stalled {
+        ("nothing more happens without a change", message.as_str())
+    } else {
+        (message.as_str(), "work goes on")
+    };
+    conditions.set(ConditionType::Reconciling, !stalled, reason, going);
+    conditions.set(ConditionType::Stalled, stalled, reason, stuck);
+}
