@@ -33,6 +33,8 @@ pub mod annotation {
     pub const APPROVE: &str = "appstack.dev/approve";
     /// On an AppStack: any value. A release that failed is tried once more when it changes.
     pub const RETRY: &str = "appstack.dev/retry";
+    /// On an AppStack: any value. When it changes, a new SECRET_KEY is drawn; the old one is believed for one release more.
+    pub const ROTATE_SECRET_KEY: &str = "appstack.dev/rotate-secret-key";
     /// On a pod template: the hash of the Secret values that the pods read, so that a changed value rolls them.
     pub const SECRETS_HASH: &str = "appstack.dev/secrets-hash";
     /// On a Job: the hash of all that its pod reads. A failed Job runs again when it changes.

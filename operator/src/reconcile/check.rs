@@ -23,7 +23,7 @@ use super::stack::{
     Backend, Command, Edge, Email, Frontend, IngressController, Migration, PublicCheck,
     RolloutRules, Seed, Stack, Tls,
 };
-use crate::api::{self, AppStack, AppStackSpec, DeletionPolicy, EmailTls, Environment};
+use crate::api::{self, AppStack, AppStackSpec, DeletionPolicy, EmailTls, Environment, annotation};
 use crate::error::Invalid;
 
 pub use edge::hosts;
@@ -70,7 +70,15 @@ pub fn stack(
     let spec = &app.spec;
     let names = Names::of(&app.name_any());
     let database = database::check(spec, &names, inputs, settings, &mut faults);
-    let secrets = secrets::check(spec, &names, inputs, &database.connection, &mut faults);
+    let rotation = app.annotations().get(annotation::ROTATE_SECRET_KEY);
+    let secrets = secrets::check(
+        spec,
+        rotation.map(String::as_str),
+        &names,
+        inputs,
+        &database.connection,
+        &mut faults,
+    );
     let edge = edge::check(spec, inputs, settings, &mut faults);
     let backend = backend(spec, &mut faults);
     let frontend = frontend(spec, &mut faults);

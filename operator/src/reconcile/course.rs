@@ -249,8 +249,9 @@ fn direction(app: &AppStack, inputs: &Inputs) -> Direction {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reconcile::inputs::Records;
+    use crate::api::annotation;
     use crate::reconcile::record::Attempt;
+    use crate::reconcile::stack::value;
 
     fn app(tag: &str, rollout: &str) -> AppStack {
         let mut app: AppStack = serde_saphyr::from_str(&format!(
@@ -266,25 +267,31 @@ mod tests {
     fn inputs() -> Inputs {
         let mut inputs = Inputs::offline(&app("2", ""));
         inputs.stored_certificate.clone_from(&inputs.certificate);
-        let mut records = Records::default();
-        for (revision, tag) in [(1, "1"), (2, "2")] {
+        for tag in ["1", "2"] {
             let app = app(tag, "");
             let stack = check::stack(&app, &inputs, &ClusterSettings::default()).unwrap();
-            let values = stack.names.values(&stack.secrets.hash);
-            inputs
-                .secrets
-                .insert(values.into(), stack.secrets.values.clone());
-            records.releases.push(ReleaseRecord {
-                hash: stack.release,
-                revision,
-                verified_at: Some(jiff::Timestamp::from_second(revision).unwrap()),
-                spec: stack.spec,
-                values: stack.secrets.hash,
-                migration: None,
-            });
+            keep(&mut inputs, &stack);
         }
-        inputs.records = records;
         inputs
+    }
+
+    /// Keeps a release as the one that serves.
+    fn keep(inputs: &mut Inputs, stack: &Stack) {
+        let names = &stack.names;
+        let secrets = &stack.secrets;
+        let values = names.values(&secrets.hash);
+        inputs.secrets.insert(values.into(), secrets.values.clone());
+        let generated = secrets.generated.clone();
+        inputs.secrets.insert(names.generated().into(), generated);
+        let revision = i64::try_from(inputs.records.releases.len()).unwrap() + 1;
+        inputs.records.releases.push(ReleaseRecord {
+            hash: stack.release.clone(),
+            revision,
+            verified_at: Some(jiff::Timestamp::from_second(revision).unwrap()),
+            spec: stack.spec.clone(),
+            values: secrets.hash.clone(),
+            migration: None,
+        });
     }
 
     fn plotted(app: &AppStack, inputs: &Inputs) -> Result<Course, Invalid> {
@@ -344,6 +351,41 @@ mod tests {
     }
 
     #[test]
+    fn a_new_secret_key_is_drawn_once_for_each_request_and_the_old_one_stays_for_a_release() {
+        let mut inputs = inputs();
+        let mut app = app("2", "");
+        let names = Names::of("shop");
+        let first = plotted(&app, &inputs).unwrap().asked;
+        inputs
+            .secrets
+            .insert(names.generated().into(), first.secrets.generated.clone());
+        let annotations = [(annotation::ROTATE_SECRET_KEY.to_owned(), "now".to_owned())];
+        app.metadata.annotations = Some(annotations.into());
+        inputs.drawn.secret_key = "the second key".into();
+        let second = plotted(&app, &inputs).unwrap().asked;
+        let value = |stack: &Stack, key: &str| {
+            use secrecy::ExposeSecret as _;
+            let value = stack.secrets.values.get(key);
+            value.map(|it| it.expose_secret().to_owned())
+        };
+        assert_eq!(value(&second, value::SECRET_KEY).unwrap(), "the second key");
+        assert_eq!(
+            value(&second, value::PREVIOUS_KEY),
+            value(&first, value::SECRET_KEY)
+        );
+
+        // When it serves it stays as it is, whatever is drawn; and the next release is without the old key.
+        keep(&mut inputs, &second);
+        inputs.drawn.secret_key = "the third key".into();
+        let same = plotted(&app, &inputs).unwrap().asked;
+        assert_eq!(same.release, second.release);
+        app.spec.backend.image = "a/b:3".into();
+        let next = plotted(&app, &inputs).unwrap().asked;
+        assert_eq!(value(&next, value::SECRET_KEY).unwrap(), "the second key");
+        assert_eq!(value(&next, value::PREVIOUS_KEY), None);
+    }
+
+    #[test]
     fn a_release_that_needs_an_approval_waits_for_its_own() {
         let inputs = inputs();
         let mut app = app("3", "approval: Required");
@@ -352,7 +394,7 @@ mod tests {
         let changes = course.unapproved.unwrap();
         assert_eq!(changes[0], "backend a/b:2 -> a/b:3");
         let name: String = course.asked.names.release(&course.asked.release).into();
-        let annotations = [(crate::api::annotation::APPROVE.to_owned(), name)];
+        let annotations = [(annotation::APPROVE.to_owned(), name)];
         app.metadata.annotations = Some(annotations.into());
         let course = plotted(&app, &inputs).unwrap();
         assert_eq!(image(&course.target), "a/b:3");

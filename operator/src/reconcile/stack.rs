@@ -122,6 +122,8 @@ pub struct Secrets {
 pub mod value {
     /// Signs tokens and cookies.
     pub const SECRET_KEY: &str = "SECRET_KEY";
+    /// The key before it, for one release after it was changed.
+    pub const PREVIOUS_KEY: &str = "SECRET_KEY_PREVIOUS";
     /// The password of the first superuser.
     pub const SUPERUSER_PASSWORD: &str = "FIRST_SUPERUSER_PASSWORD";
     /// Where errors are reported to.

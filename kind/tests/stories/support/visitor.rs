@@ -109,16 +109,20 @@ impl Visitor {
 
     /// The list of items, once the API lets this visitor in.
     pub(crate) async fn list(&self) -> reqwest::Result<Option<Value>> {
-        let Some(token) = self.token().await? else {
-            return Ok(None);
-        };
+        match self.token().await? {
+            Some(token) => self.list_with(&token).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The list of items, for somebody who logged in before.
+    pub(crate) async fn list_with(&self, token: &str) -> reqwest::Result<Value> {
         let asked = self.client.get(self.items_url()).bearer_auth(token);
-        let answer = asked.send().await?.error_for_status()?;
-        answer.json().await.map(Some)
+        asked.send().await?.error_for_status()?.json().await
     }
 
     /// Logs in. Who is not known yet signs up; there is no token before the next try.
-    async fn token(&self) -> reqwest::Result<Option<String>> {
+    pub(crate) async fn token(&self) -> reqwest::Result<Option<String>> {
         let login = self
             .client
             .post(format!("{}/api/v1/login/access-token", self.api))

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::super::certificate::SecretData;
 use super::super::inputs::{Inputs, external_database, secret_references};
 use super::super::names::{Names, short_hash};
+use super::super::release;
 use super::super::stack::{Connection, Secrets, value};
 use super::{Faults, env};
 use crate::api::{AppStackSpec, Environment};
@@ -14,13 +15,16 @@ use crate::api::{AppStackSpec, Environment};
 /// Values that everybody knows.
 const WELL_KNOWN: [&str; 2] = ["", "changethis"];
 /// The variables whose values may come from `secrets.from`. The first two are generated where they do not.
-const KEYS: [&str; 5] = [
+const KEYS: [&str; 6] = [
     value::SECRET_KEY,
     value::SUPERUSER_PASSWORD,
+    value::PREVIOUS_KEY,
     "SMTP_USER",
     "SMTP_PASSWORD",
     value::SENTRY_DSN,
 ];
+/// Where `<stack>-generated` notes the last request for a new SECRET_KEY. It is no value of the application's.
+const ROTATION: &str = "SECRET_KEY_ROTATION";
 /// Values that tell where the database is. They are no secrets, and stay in logs.
 const PLACE: [&str; 5] = [
     value::DATABASE_HOST,
@@ -30,20 +34,24 @@ const PLACE: [&str; 5] = [
     value::DATABASE_SSLMODE,
 ];
 
-/// Resolves every secret value of the stack.
+/// Resolves every secret value of the stack. `rotation` is the request to draw a new SECRET_KEY, where there is one.
 pub(super) fn check(
     spec: &AppStackSpec,
+    rotation: Option<&str>,
     names: &Names,
     inputs: &Inputs,
     connection: &Connection,
     faults: &mut Faults,
 ) -> Secrets {
-    let generated = generated(spec, names, inputs);
+    let generated = generated(spec, rotation, names, inputs);
     let mut values = inputs
         .restored
         .clone()
         .unwrap_or_else(|| of_now(spec, names, inputs, &generated, faults));
     values.extend(connection.values());
+    if inputs.restored.is_none() {
+        values.extend(previous_key(spec, names, inputs, &values));
+    }
     let public_sentry_dsn = values
         .get(value::SENTRY_DSN)
         .and_then(|it| public_dsn(it.expose_secret()));
@@ -86,6 +94,32 @@ fn chosen(
     KEYS.iter()
         .filter_map(|key| Some(((*key).to_owned(), value(key)?)))
         .collect()
+}
+
+/// The SECRET_KEY of the release before, for the one release that follows a change of it: what the old key signed, such as
+/// the session of somebody who is logged in, is believed until then.
+fn previous_key(
+    spec: &AppStackSpec,
+    names: &Names,
+    inputs: &Inputs,
+    values: &SecretData,
+) -> Option<(String, SecretString)> {
+    let serving = release::serving(&inputs.records)?;
+    let kept = inputs.secrets.get(names.values(&serving.values).as_str())?;
+    if values.contains_key(value::PREVIOUS_KEY) {
+        return None;
+    }
+    let text =
+        |values: &SecretData| Some(values.get(value::SECRET_KEY)?.expose_secret().to_owned());
+    let entry = |key: &SecretString| (value::PREVIOUS_KEY.to_owned(), key.clone());
+    if text(kept) != text(values) {
+        return kept.get(value::SECRET_KEY).map(entry);
+    }
+    // The release that follows the change is the one that serves: it stays what it is.
+    let mut same = values.clone();
+    same.extend(kept.get(value::PREVIOUS_KEY).map(entry));
+    (release::hash(spec, &hash(&same)) == serving.hash)
+        .then(|| kept.get(value::PREVIOUS_KEY).map(entry))?
 }
 
 /// What must not be seen in a log.
@@ -189,14 +223,19 @@ pub(super) fn database_password(
     })
 }
 
-/// What `<stack>-generated` is to hold: what it holds already, and drawn values for what is not there.
+/// What `<stack>-generated` is to hold: what it holds already, and drawn values for what is not there. A request for a new
+/// SECRET_KEY is noted beside it, so that each is answered once.
 fn generated(
     spec: &AppStackSpec,
+    rotation: Option<&str>,
     names: &Names,
     inputs: &Inputs,
 ) -> BTreeMap<String, SecretString> {
     let drawn = &inputs.drawn;
     let external = external_database(spec).is_some();
+    let answered = stored(names, inputs, ROTATION);
+    let is_due = rotation.is_some_and(|it| answered.is_none_or(|done| done.expose_secret() != it));
+    let request = rotation.map(SecretString::from).or(answered.cloned());
     [
         (value::SECRET_KEY, &drawn.secret_key, true),
         (value::SUPERUSER_PASSWORD, &drawn.superuser_password, true),
@@ -209,9 +248,10 @@ fn generated(
     .into_iter()
     .filter(|(_, _, needed)| *needed)
     .map(|(key, drawn, _)| {
-        let value = stored(names, inputs, key).unwrap_or(drawn);
-        (key.to_owned(), value.clone())
+        let kept = stored(names, inputs, key).filter(|_| key != value::SECRET_KEY || !is_due);
+        (key.to_owned(), kept.unwrap_or(drawn).clone())
     })
+    .chain(request.map(|it| (ROTATION.to_owned(), it)))
     .collect()
 }
 
