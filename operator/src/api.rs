@@ -23,6 +23,8 @@ pub mod label {
     pub const COMPONENT: &str = "app.kubernetes.io/component";
     /// On pods that serve: the hash of their template. Part of the selectors, so that requests go to one revision alone.
     pub const REVISION: &str = "appstack.dev/revision";
+    /// On what keeps a record: its kind. A revision of a StatefulSet has none.
+    pub const RECORD: &str = "appstack.dev/record";
     /// Who made the object; always [`super::MANAGER`].
     pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 }

@@ -14,6 +14,7 @@ use crate::runtime::admin::Progress;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::queue::Queue;
+use crate::runtime::sightings::Sightings;
 
 /// What every reconciliation shares.
 pub struct Context {
@@ -29,7 +30,9 @@ pub struct Context {
     pub backoff: Backoff,
     /// How many stacks are reconciled at the same time.
     pub queue: Queue,
-    /// What this process has done.
+    /// What the watches see.
+    pub sightings: Sightings,
+    /// What this process has done and read.
     pub ledger: Ledger,
     /// How releases fared that are asked through their public address.
     pub tries: Memory,

@@ -1,13 +1,13 @@
 //! Wakes `reconcile` when an AppStack, a child of one, or something that one refers to changes.
 //!
-//! Invariant: no domain words beyond labels and references. Children are watched by their metadata alone, and
-//! nothing of them is kept.
+//! Invariant: no domain words beyond labels and references. All but the AppStacks is watched by its metadata alone, and
+//! what is kept of them is in the sightings.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use futures::StreamExt as _;
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use futures::{Stream, StreamExt as _, stream};
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
     ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
@@ -16,10 +16,12 @@ use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::PartialObjectMeta;
 use kube::core::NamespaceResourceScope;
+use kube::runtime::WatchStreamExt as _;
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher;
-use kube::{Api, Client, Resource, ResourceExt as _};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, Resource, ResourceExt as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{AppStack, AppStackSpec, MANAGER, label};
@@ -28,16 +30,36 @@ use crate::error::{Class, Error};
 use crate::reconcile::desired::Middleware;
 use crate::reconcile::inputs::{referenced_config_maps, referenced_secrets};
 use crate::reconcile::{error_policy, reconcile};
+use crate::runtime::sightings::kind;
+
+/// The labels that say whose an object is.
+const KEPT: [&str; 2] = [label::STACK, label::MANAGED_BY];
+
+/// A kind whose objects are watched in namespaces.
+trait Kind:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + 'static
+{
+}
+
+impl<K> Kind for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + 'static
+{
+}
+
+/// The objects of a kind that something happens to.
+trait Touched<K>: Stream<Item = watcher::Result<PartialObjectMeta<K>>> + Send {}
+
+impl<K, S> Touched<K> for S where S: Stream<Item = watcher::Result<PartialObjectMeta<K>>> + Send {}
 
 /// Reconciles the AppStacks of one namespace, or of all, until `stop` is cancelled.
 pub async fn run(ctx: Arc<Context>, namespace: Option<String>, stop: CancellationToken) {
     let scope = Scope {
-        client: ctx.client.clone(),
+        ctx: ctx.clone(),
         namespace,
     };
-    let controller = Controller::new(scope.api::<AppStack>(), watcher::Config::default());
-    let store = controller.store();
-    let controller = watch_children(controller, &scope, ctx.traefik_kinds);
+    let (store, writer) = reflector::store();
+    let controller = Controller::for_stream(scope.stacks(writer), store.clone());
+    let controller = watch_children(controller, &scope);
     let controller =
         watch_references(controller, &scope, &store).graceful_shutdown_on(stop.cancelled_owned());
     let progress = ctx.progress.clone();
@@ -69,36 +91,24 @@ async fn watched(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<controller::Ac
     result
 }
 
-fn watch_children(
-    controller: Controller<AppStack>,
-    scope: &Scope,
-    traefik_kinds: bool,
-) -> Controller<AppStack> {
-    let ours = watcher::Config::default().labels(&format!("{}={MANAGER}", label::MANAGED_BY));
+fn watch_children(controller: Controller<AppStack>, scope: &Scope) -> Controller<AppStack> {
     let controller = controller
-        .watches(scope.meta::<Deployment>(), ours.clone(), |it| stack_of(&it))
-        .watches(scope.meta::<StatefulSet>(), ours.clone(), |it| {
+        .watches_stream(scope.children::<Deployment>(), |it| stack_of(&it))
+        .watches_stream(scope.children::<StatefulSet>(), |it| stack_of(&it))
+        .watches_stream(scope.children::<PersistentVolumeClaim>(), |it| {
             stack_of(&it)
         })
-        .watches(scope.meta::<PersistentVolumeClaim>(), ours.clone(), |it| {
-            stack_of(&it)
-        })
-        .watches(scope.meta::<Job>(), ours.clone(), |it| stack_of(&it))
-        .watches(scope.meta::<Service>(), ours.clone(), |it| stack_of(&it))
-        .watches(scope.meta::<ServiceAccount>(), ours.clone(), |it| {
-            stack_of(&it)
-        })
-        .watches(scope.meta::<NetworkPolicy>(), ours.clone(), |it| {
-            stack_of(&it)
-        })
-        .watches(scope.meta::<PodDisruptionBudget>(), ours.clone(), |it| {
-            stack_of(&it)
-        })
-        .watches(scope.meta::<Ingress>(), ours.clone(), |it| stack_of(&it))
+        .watches_stream(scope.children::<Job>(), |it| stack_of(&it))
+        .watches_stream(scope.children::<Service>(), |it| stack_of(&it))
+        .watches_stream(scope.children::<ServiceAccount>(), |it| stack_of(&it))
+        .watches_stream(scope.children::<NetworkPolicy>(), |it| stack_of(&it))
+        .watches_stream(scope.children::<PodDisruptionBudget>(), |it| stack_of(&it))
+        .watches_stream(scope.children::<Ingress>(), |it| stack_of(&it))
+        .watches_stream(scope.records(), |it| stack_of(&it))
         // Why a pod does not start is told by the pod alone; its Deployment's status does not change for it.
-        .watches(scope.meta::<Pod>(), ours.clone(), |it| stack_of(&it));
-    if traefik_kinds {
-        controller.watches(scope.meta::<Middleware>(), ours, |it| stack_of(&it))
+        .watches_stream(scope.children::<Pod>(), |it| stack_of(&it));
+    if scope.ctx.traefik_kinds {
+        controller.watches_stream(scope.children::<Middleware>(), |it| stack_of(&it))
     } else {
         controller
     }
@@ -113,35 +123,23 @@ fn watch_references(
     let by_config_map = store.clone();
     let all = store.clone();
     controller
-        .watches(
-            scope.meta::<Secret>(),
-            watcher::Config::default(),
-            move |secret| {
-                let refers =
-                    |spec: &AppStackSpec, name: &str| referenced_secrets(spec).any(|it| it == name);
-                woken_by(&by_secret, &secret, refers)
-            },
-        )
-        .watches(
-            scope.meta::<ConfigMap>(),
-            watcher::Config::default(),
-            move |map| {
-                let refers = |spec: &AppStackSpec, name: &str| {
-                    referenced_config_maps(spec).any(|(it, _)| it == name)
-                };
-                woken_by(&by_config_map, &map, refers)
-            },
-        )
-        .watches(
-            Api::<PartialObjectMeta<IngressClass>>::all(scope.client.clone()),
-            watcher::Config::default(),
-            move |_| {
-                all.state()
-                    .iter()
-                    .map(|it| ObjectRef::from_obj(it.as_ref()))
-                    .collect::<Vec<_>>()
-            },
-        )
+        .watches_stream(scope.all::<Secret>(), move |secret| {
+            let refers =
+                |spec: &AppStackSpec, name: &str| referenced_secrets(spec).any(|it| it == name);
+            woken_by(&by_secret, &secret, refers)
+        })
+        .watches_stream(scope.all::<ConfigMap>(), move |map| {
+            let refers = |spec: &AppStackSpec, name: &str| {
+                referenced_config_maps(spec).any(|(it, _)| it == name)
+            };
+            woken_by(&by_config_map, &map, refers)
+        })
+        .watches_stream(scope.ingress_classes(), move |_| {
+            all.state()
+                .iter()
+                .map(|it| ObjectRef::from_obj(it.as_ref()))
+                .collect::<Vec<_>>()
+        })
 }
 
 /// The stack that a child belongs to, by its label.
@@ -197,34 +195,88 @@ fn tell(
         Err(controller::Error::ReconcilerFailed(error, stack)) => {
             tracing::warn!(%stack, error = error.chain(), "cannot reconcile");
         }
-        Err(controller::Error::QueueError(error)) => {
-            tracing::warn!(%error, "a watch was interrupted");
-        }
         Err(error) => tracing::warn!(%error, "the controller was interrupted"),
     }
 }
 
-/// Where we look: one namespace, or all.
+/// What a watch sees. That it was interrupted is told here: the controller would hold all watches back for it.
+fn undisturbed<T: Send>(
+    kind: &'static str,
+    events: impl Stream<Item = watcher::Result<T>> + Send,
+) -> impl Stream<Item = T> + Send {
+    events.filter_map(move |event| {
+        let event =
+            event.inspect_err(|error| tracing::warn!(kind, %error, "a watch was interrupted"));
+        std::future::ready(event.ok())
+    })
+}
+
+/// Where we look: one namespace, or all. Each watch has a back-off of its own, and what it sees goes to the sightings
+/// before anybody is woken by it.
 struct Scope {
-    client: Client,
+    ctx: Arc<Context>,
     namespace: Option<String>,
 }
 
 impl Scope {
+    /// The AppStacks themselves, which are kept whole but for what nobody reads.
+    fn stacks(
+        &self,
+        writer: Writer<AppStack>,
+    ) -> impl Stream<Item = watcher::Result<AppStack>> + Send + use<> {
+        let stacks = watcher(self.api(), watcher::Config::default())
+            .default_backoff()
+            .modify(|it: &mut AppStack| it.metadata.managed_fields = None)
+            .reflect(writer)
+            .applied_objects();
+        undisturbed("AppStack", stacks).map(Ok)
+    }
+
+    /// What we made, of a kind.
+    fn children<K: Kind>(&self) -> impl Touched<K> + use<K> {
+        self.seen(self.api(), &format!("{}={MANAGER}", label::MANAGED_BY))
+    }
+
+    /// What we wrote down.
+    fn records(&self) -> impl Touched<ControllerRevision> + use<> {
+        self.seen(self.api(), label::RECORD)
+    }
+
+    /// Everything of a kind, whose ever it is.
+    fn all<K: Kind>(&self) -> impl Touched<K> + use<K> {
+        self.seen(self.api(), "")
+    }
+
+    fn ingress_classes(&self) -> impl Touched<IngressClass> + use<> {
+        self.seen(Api::all(self.ctx.client.clone()), "")
+    }
+
+    fn seen<K>(&self, api: Api<PartialObjectMeta<K>>, labels: &str) -> impl Touched<K> + use<K>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + Send + 'static,
+    {
+        let lookout = self
+            .ctx
+            .sightings
+            .lookout(kind::<K>(), self.namespace.as_deref(), &KEPT);
+        let config = watcher::Config::default();
+        let config = if labels.is_empty() {
+            config
+        } else {
+            config.labels(labels)
+        };
+        let events = undisturbed(kind::<K>(), watcher(api, config).default_backoff());
+        events.flat_map(move |event| stream::iter(lookout.note(event)).map(Ok))
+    }
+
     fn api<K>(&self) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
+        let client = self.ctx.client.clone();
         match &self.namespace {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => Api::all(self.client.clone()),
+            Some(namespace) => Api::namespaced(client, namespace),
+            None => Api::all(client),
         }
-    }
-
-    fn meta<K>(&self) -> Api<PartialObjectMeta<K>>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug,
-    {
-        self.api()
     }
 }

@@ -33,6 +33,7 @@ use self::apply::Writer;
 use self::course::{Course, Serving};
 use self::gates::{Gate, Trial};
 use self::inputs::Inputs;
+use self::ledger::Page;
 use self::observe::Observer;
 use self::record::{Failure, Record};
 use self::rollout::{Beside, Plan, Rollout, Visits};
@@ -62,9 +63,10 @@ pub async fn reconcile(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<Action> 
         return Ok(Action::await_change());
     }
     let now = now();
-    let writer = Writer::new(&ctx.client, &ctx.ledger, &app, ctx.traefik_kinds);
+    let page = ctx.ledger.page(&ctx.sightings, &app);
+    let writer = Writer::new(&ctx.client, &page, &app, ctx.traefik_kinds);
     // On the heap: the state of all its requests is large, and every waiting reconciliation would carry it.
-    let outcome = Box::pin(roll_out(&app, &ctx, &writer, now)).await;
+    let outcome = Box::pin(roll_out(&app, &ctx, &page, &writer, now)).await;
     let status = status::compute(&app, &outcome, now);
     let written = writer.status(&status).await;
     if let (Err(error), Err(_)) = (&outcome, &written) {
@@ -102,13 +104,14 @@ pub fn key(app: &AppStack) -> String {
 async fn roll_out(
     app: &AppStack,
     ctx: &Context,
+    page: &Page<'_>,
     writer: &Writer<'_>,
     now: Timestamp,
 ) -> Result<Outcome> {
     if app.spec.suspend == Some(true) {
         return Ok(Outcome::Suspended);
     }
-    let inputs = gather::inputs(&ctx.client, app, ctx.traefik_kinds, now).await?;
+    let inputs = gather::inputs(&ctx.client, page, app, ctx.traefik_kinds, now).await?;
     let serving = course::serving(app, &inputs, &ctx.settings);
     let course = match course::plot(app, &inputs, &ctx.settings, &serving) {
         Ok(course) => course,

@@ -23,6 +23,7 @@ use crate::runtime::backoff::Backoff;
 use crate::runtime::leader::{self, Election, Outcome, Timings};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::queue::Queue;
+use crate::runtime::sightings::Sightings;
 use crate::runtime::telemetry;
 
 /// The name of the Lease, and of the controller in metrics and Events.
@@ -130,6 +131,7 @@ async fn context(
         traefik_kinds: serves_traefik_kinds(&client).await?,
         backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
         queue: Queue::new(settings.concurrency, metrics.clone()),
+        sightings: Sightings::default(),
         ledger: Ledger::default(),
         tries: Memory::default(),
         settings: settings.cluster.clone().into(),

@@ -1,4 +1,4 @@
-//! What any operator needs, whatever it operates: health, metrics, traces, back-off, leadership.
+//! What any operator needs, whatever it operates: health, metrics, traces, back-off, leadership, what watches see.
 //!
 //! Nothing here knows what an `AppStack` is. These modules must not import `api` or `reconcile`,
 //! so that they can be read, tested and replaced on their own; `tests/architecture.rs` checks it.
@@ -8,4 +8,5 @@ pub mod backoff;
 pub mod leader;
 pub mod metrics;
 pub mod queue;
+pub mod sightings;
 pub mod telemetry;

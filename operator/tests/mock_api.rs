@@ -3,6 +3,8 @@
 //! Only order and failure are tested here. What is built is in `golden`, and what Kubernetes makes of it in the
 //! stories of the local cluster.
 
+#[path = "mock_api/ledger.rs"]
+mod ledger;
 #[path = "mock_api/server.rs"]
 mod server;
 
@@ -21,6 +23,7 @@ use appstack_operator::runtime::admin::Progress;
 use appstack_operator::runtime::backoff::Backoff;
 use appstack_operator::runtime::metrics::Metrics;
 use appstack_operator::runtime::queue::Queue;
+use appstack_operator::runtime::sightings::Sightings;
 use k8s_controller::events::EventRecorder;
 use kube::runtime::controller::Action;
 use kube::runtime::events::Reporter;
@@ -78,6 +81,7 @@ impl World {
             metrics,
             progress: Arc::new(Progress::new(Duration::from_secs(1))),
             backoff: Backoff::new(BACKOFF, Duration::from_mins(1)),
+            sightings: Sightings::default(),
             ledger: Ledger::default(),
             tries: Memory::default(),
             settings: ClusterSettings::default(),

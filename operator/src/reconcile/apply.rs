@@ -1,7 +1,8 @@
 //! The only module that writes: objects, records, the status, Events, and the deletion of what is no longer wanted.
 //!
 //! Everything is applied server side by one field manager, so that fields of others on our objects survive, and an
-//! apply that changes nothing leaves the object as it is. What is deleted is deleted by UID.
+//! apply that changes nothing leaves the object as it is. What is known to be as it was applied is not applied again.
+//! What is deleted is deleted by UID.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -13,21 +14,23 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::{DeleteParams, ListParams, PartialObjectMeta, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::desired::{Desired, Middleware, Object};
-use super::ledger::Ledger;
+use super::ledger::{Key, Page};
 use super::names::{ChildName, Names};
 use super::record::{self, Record};
 use super::request::send;
 use crate::api::{AppStack, AppStackStatus, MANAGER, STATUS_MANAGER, annotation, label};
 use crate::error::{CallError, Class, Error, Result};
+use crate::runtime::sightings::kind;
 
-/// An object as the API server answered it. Only this module makes one, so that nobody judges what was merely built.
+/// An object as the API server answered it, now or when it was last applied and has not moved since. Only this module
+/// makes one, so that nobody judges what was merely built.
 #[derive(Clone, Debug)]
 pub struct Applied(Object);
 
@@ -42,7 +45,7 @@ impl Applied {
 /// Writes for one stack.
 pub struct Writer<'a> {
     client: &'a Client,
-    ledger: &'a Ledger,
+    page: &'a Page<'a>,
     app: &'a AppStack,
     namespace: String,
     traefik_kinds: bool,
@@ -53,14 +56,14 @@ impl<'a> Writer<'a> {
     #[must_use]
     pub fn new(
         client: &'a Client,
-        ledger: &'a Ledger,
+        page: &'a Page<'a>,
         app: &'a AppStack,
         traefik_kinds: bool,
     ) -> Self {
         Self {
             namespace: app.namespace().unwrap_or_default(),
             client,
-            ledger,
+            page,
             app,
             traefik_kinds,
         }
@@ -78,7 +81,17 @@ impl<'a> Writer<'a> {
         Ok(applied)
     }
 
+    /// The live object; nothing is sent where it is known already.
     async fn object(&self, object: &Object) -> Result<Object> {
+        if let Some(known) = self.page.unmoved(object) {
+            return Ok(known);
+        }
+        let answer = self.send(object).await?;
+        self.page.applied(object, &answer);
+        Ok(answer)
+    }
+
+    async fn send(&self, object: &Object) -> Result<Object> {
         Ok(match object {
             Object::ServiceAccount(it) => Object::ServiceAccount(self.put(it.as_ref()).await?),
             Object::Secret(it) => Object::Secret(self.put(it.as_ref()).await?),
@@ -104,16 +117,22 @@ impl<'a> Writer<'a> {
     /// if ours was deleted, the name is looked at again.
     async fn put<K: Child>(&self, object: &K) -> Result<Box<K>> {
         let name = object.name_any();
-        let known = self.ledger.claimed(&self.stack(), kind::<K>(), &name);
-        if let Some(uid) = known {
+        if let Some(uid) = self.page.claimed(kind::<K>(), &name) {
             match self.patch(object, Some(uid)).await {
                 Err(error) if error.class() == Class::Conflict => {
-                    self.ledger.unclaim(&self.stack(), kind::<K>(), &name);
+                    self.page.unclaim(kind::<K>(), &name);
                 }
                 answer => return answer,
             }
         }
-        let uid = self.claim::<K>(&name).await?;
+        let found = send(self.api::<K>().get_metadata_opt(&name)).await;
+        let uid = match found.map_err(|source| unread::<K>(&name, source))? {
+            Some(found) => {
+                self.claim::<K>(&name, &found.metadata)?;
+                found.metadata.uid
+            }
+            None => None,
+        };
         self.patch(object, uid).await
     }
 
@@ -130,6 +149,7 @@ impl<'a> Writer<'a> {
             object["metadata"]["uid"] = uid.into();
         }
         let params = PatchParams::apply(MANAGER).force().validation_strict();
+        self.page.strike(kind::<K>(), &name);
         let answer: K = send(
             self.api::<K>()
                 .patch(&name, &params, &Patch::Apply(&object)),
@@ -137,7 +157,7 @@ impl<'a> Writer<'a> {
         .await
         .map_err(failed)?;
         if let Some(uid) = &answer.meta().uid {
-            self.ledger.claim(&self.stack(), kind::<K>(), &name, uid);
+            self.page.claim(kind::<K>(), &name, uid);
         }
         Ok(Box::new(answer))
     }
@@ -146,15 +166,11 @@ impl<'a> Writer<'a> {
     /// that it reads has changed; its deletion wakes us, and the next one is made.
     async fn job(&self, wanted: &Job) -> Result<Box<Job>> {
         let name = wanted.name_any();
-        self.claim::<Job>(&name).await?;
         let found = send(self.api::<Job>().get_opt(&name)).await;
-        let found = found.map_err(|source| Error::Read {
-            what: format!("Job {name}"),
-            source,
-        })?;
-        let Some(found) = found else {
-            return self.put(wanted).await;
+        let Some(found) = found.map_err(|source| unread::<Job>(&name, source))? else {
+            return self.patch(wanted, None).await;
         };
+        self.claim::<Job>(&name, &found.metadata)?;
         let inputs = |job: &Job| job.annotations().get(annotation::INPUTS_HASH).cloned();
         if super::observe::job_ended(&found) && inputs(&found) != inputs(wanted) {
             self.delete::<Job>(&name, found.metadata.uid.clone())
@@ -164,36 +180,25 @@ impl<'a> Writer<'a> {
         Ok(Box::new(found))
     }
 
-    /// Makes sure that a name is free or ours: nobody else's object is ever taken over. Gives the UID of what is there.
-    async fn claim<K: Child>(&self, name: &str) -> Result<Option<String>> {
-        let found = send(self.api::<K>().get_metadata_opt(name)).await;
-        let found = found.map_err(|source| Error::Read {
-            what: format!("{} {name}", kind::<K>()),
-            source,
-        })?;
-        match found {
-            Some(found) if !self.is_ours(&found) => Err(Error::NameTaken {
-                kind: kind::<K>(),
-                name: name.into(),
-            }),
-            found => Ok(found.and_then(|it| it.metadata.uid)),
+    /// Makes sure that what was found under a name is ours: nobody else's object is ever taken over.
+    fn claim<K: Child>(&self, name: &str, found: &ObjectMeta) -> Result<()> {
+        if self.is_ours(found) {
+            return Ok(());
         }
+        Err(Error::NameTaken {
+            kind: kind::<K>(),
+            name: name.into(),
+        })
     }
 
     /// Ours is what we labelled for this stack and what no other object controls. An object that outlived an
     /// earlier AppStack of the same name has no owner and is taken over again.
-    fn is_ours<K: Child>(&self, found: &PartialObjectMeta<K>) -> bool {
-        let labels = found.labels();
-        let labelled = labels
-            .get(label::STACK)
-            .is_some_and(|it| *it == self.app.name_any())
-            && labels
-                .get(label::MANAGED_BY)
-                .is_some_and(|it| it == MANAGER);
-        let controller = found
-            .owner_references()
-            .iter()
-            .find(|it| it.controller == Some(true));
+    fn is_ours(&self, found: &ObjectMeta) -> bool {
+        let label = |key| Some(found.labels.as_ref()?.get(key)?.as_str());
+        let labelled = label(label::STACK) == Some(&self.app.name_any())
+            && label(label::MANAGED_BY) == Some(MANAGER);
+        let mut owners = found.owner_references.iter().flatten();
+        let controller = owners.find(|it| it.controller == Some(true));
         labelled && controller.is_none_or(|it| Some(&it.uid) == self.app.metadata.uid.as_ref())
     }
 
@@ -202,18 +207,13 @@ impl<'a> Writer<'a> {
     ///
     /// # Errors
     /// If the API server refuses a list or a deletion.
-    pub async fn prune(
-        &self,
-        wanted: &[&Desired],
-        retained: &BTreeSet<(&'static str, String)>,
-    ) -> Result<()> {
+    pub async fn prune(&self, wanted: &[&Desired], retained: &BTreeSet<Key>) -> Result<()> {
         let wanted = wanted.iter().flat_map(|it| it.objects());
-        let keep: BTreeSet<(&'static str, String)> = wanted
+        let keep: BTreeSet<Key> = wanted
             .map(|object| (object.kind(), object.name()))
             .chain(retained.iter().cloned())
             .collect();
-        let stack = self.stack();
-        if self.ledger.is_pruned(&stack, &keep) {
+        if self.page.is_pruned(&keep) {
             return Ok(());
         }
         // No volume claim, no pod and no record: the first is data, the others look after themselves.
@@ -230,11 +230,11 @@ impl<'a> Writer<'a> {
         if self.traefik_kinds {
             self.prune_kind::<Middleware>(&keep).await?;
         }
-        self.ledger.pruned(&stack, keep);
+        self.page.pruned(keep);
         Ok(())
     }
 
-    async fn prune_kind<K: Child>(&self, keep: &BTreeSet<(&'static str, String)>) -> Result<()> {
+    async fn prune_kind<K: Child>(&self, keep: &BTreeSet<Key>) -> Result<()> {
         let ours = format!(
             "{}={},{}={MANAGER}",
             label::STACK,
@@ -252,7 +252,7 @@ impl<'a> Writer<'a> {
         })?;
         for found in list {
             let name = found.name_any();
-            if self.is_ours(&found) && !keep.contains(&(kind::<K>(), name.clone())) {
+            if self.is_ours(&found.metadata) && !keep.contains(&(kind::<K>(), name.clone())) {
                 self.delete::<K>(&name, found.metadata.uid.clone()).await?;
             }
         }
@@ -264,6 +264,7 @@ impl<'a> Writer<'a> {
             uid,
             resource_version: None,
         });
+        self.page.strike(kind::<K>(), name);
         match send(self.api::<K>().delete(name, &params)).await {
             Err(source) if !source.is_not_found() => Err(Error::Delete {
                 kind: kind::<K>(),
@@ -320,16 +321,6 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The stack's key in the ledger. An AppStack that was deleted and made again is another one.
-    fn stack(&self) -> String {
-        format!(
-            "{}/{}/{}",
-            self.namespace,
-            self.app.name_any(),
-            self.app.uid().unwrap_or_default()
-        )
-    }
-
     fn api<K>(&self) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -357,10 +348,9 @@ impl<K> Child for K where
 {
 }
 
-/// The kind as a word that lives for ever; every kind of ours is typed, so its name is a constant.
-fn kind<K: Child>() -> &'static str {
-    match K::kind(&()) {
-        std::borrow::Cow::Borrowed(kind) => kind,
-        std::borrow::Cow::Owned(_) => "object",
+fn unread<K: Child>(name: &str, source: CallError) -> Error {
+    Error::Read {
+        what: format!("{} {name}", kind::<K>()),
+        source,
     }
 }

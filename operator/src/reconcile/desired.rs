@@ -22,7 +22,8 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::{CustomResource, ResourceExt as _};
+use kube::CustomResource;
+use kube::api::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
 use super::names::ChildName;
@@ -266,20 +267,32 @@ impl Object {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::ServiceAccount(it) => it.name_any(),
-            Self::Secret(it) => it.name_any(),
-            Self::ConfigMap(it) => it.name_any(),
-            Self::NetworkPolicy(it) => it.name_any(),
-            Self::Service(it) => it.name_any(),
-            Self::PersistentVolumeClaim(it) => it.name_any(),
-            Self::StatefulSet(it) => it.name_any(),
-            Self::Job(it) => it.name_any(),
             Self::Finished(name) => name.to_string(),
-            Self::Deployment(it) => it.name_any(),
-            Self::PodDisruptionBudget(it) => it.name_any(),
-            Self::Middleware(it) => it.name_any(),
-            Self::Ingress(it) => it.name_any(),
+            other => {
+                let name = other.metadata().and_then(|it| it.name.clone());
+                name.unwrap_or_default()
+            }
         }
+    }
+
+    /// The metadata; `None` of what is only known to be done.
+    #[must_use]
+    pub const fn metadata(&self) -> Option<&ObjectMeta> {
+        Some(match self {
+            Self::ServiceAccount(it) => &it.metadata,
+            Self::Secret(it) => &it.metadata,
+            Self::ConfigMap(it) => &it.metadata,
+            Self::NetworkPolicy(it) => &it.metadata,
+            Self::Service(it) => &it.metadata,
+            Self::PersistentVolumeClaim(it) => &it.metadata,
+            Self::StatefulSet(it) => &it.metadata,
+            Self::Job(it) => &it.metadata,
+            Self::Finished(_) => return None,
+            Self::Deployment(it) => &it.metadata,
+            Self::PodDisruptionBudget(it) => &it.metadata,
+            Self::Middleware(it) => &it.metadata,
+            Self::Ingress(it) => &it.metadata,
+        })
     }
 }
 

@@ -1,18 +1,21 @@
-//! Reads what the spec refers to and draws what chance gives.
+//! Reads what the spec refers to and draws what chance gives. What the ledger knows is not read again.
 //!
 //! Invariant: judges nothing and writes nothing. What is absent is left out of the `Inputs`; `check` says so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
 use k8s_openapi::api::networking::v1::IngressClass;
 use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client, Resource, ResourceExt as _};
 use rand::Rng as _;
 use rand::distr::Alphanumeric;
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 
 use super::certificate::{self, Certificate, SecretData};
 use super::check;
@@ -20,12 +23,14 @@ use super::inputs::{
     Drawn, Inputs, MigrationRecord, Records, ReleaseRecord, external_database,
     referenced_config_maps, referenced_secrets,
 };
+use super::ledger::{Content, KeptRecord, Page};
 use super::names::Names;
 use super::record::{self, Record};
 use super::release;
 use super::request::send;
 use crate::api::AppStack;
 use crate::error::{Error, Result};
+use crate::runtime::sightings::{Version, Versions, kind};
 
 /// Everything that a roll-out depends on beside the spec.
 ///
@@ -33,21 +38,23 @@ use crate::error::{Error, Result};
 /// If the API server refuses a read or cannot be reached.
 pub async fn inputs(
     client: &Client,
+    page: &Page<'_>,
     app: &AppStack,
     traefik_kinds: bool,
     now: Timestamp,
 ) -> Result<Inputs> {
     let namespace = app.namespace().unwrap_or_default();
     let names = Names::of(&app.name_any());
-    let records = records(client, &namespace, &names).await?;
-    let secrets = secrets(client, &namespace, &wanted_secrets(app, &names, &records)).await?;
+    let records = records(client, page, &namespace, &names).await?;
+    let wanted = wanted_secrets(app, &names, &records);
+    let secrets = secrets(client, page, &namespace, &wanted).await?;
     let stored_certificate = stored_certificate(&names, &secrets);
     Ok(Inputs {
-        config_maps: config_maps(client, &namespace, app).await?,
+        config_maps: config_maps(client, page, &namespace, app).await?,
         restored: None,
-        ingress_classes: ingress_classes(client).await?,
+        ingress_classes: ingress_classes(client, page).await?,
         certificate: self_signed(app, &names, &secrets, stored_certificate.as_ref(), now)?,
-        volume: volume(client, &namespace, app, &names).await?,
+        volume: volume(client, page, &namespace, app, &names).await?,
         drawn: draw(),
         stored_certificate,
         traefik_kinds,
@@ -76,43 +83,67 @@ fn wanted_secrets(app: &AppStack, names: &Names, records: &Records) -> BTreeSet<
 
 async fn config_maps(
     client: &Client,
+    page: &Page<'_>,
     namespace: &str,
     app: &AppStack,
 ) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    let names: BTreeSet<&str> = referenced_config_maps(&app.spec)
-        .map(|(name, _)| name)
+    let wanted: BTreeSet<String> = referenced_config_maps(&app.spec)
+        .map(|(name, _)| name.to_owned())
         .collect();
+    page.read_only(kind::<ConfigMap>(), &wanted);
+    let values = |map: ConfigMap| Content::ConfigMap(map.data.unwrap_or_default());
     let mut found = BTreeMap::new();
-    for name in names {
-        let map = send(api.get_opt(name))
-            .await
-            .map_err(|source| Error::Read {
-                what: format!("ConfigMap {name}"),
-                source,
-            })?;
-        found.extend(map.map(|it| (name.to_owned(), it.data.unwrap_or_default())));
+    for name in wanted {
+        if let Content::ConfigMap(data) = content(page, &api, &name, values).await? {
+            found.insert(name, data);
+        }
     }
     Ok(found)
 }
 
 async fn secrets(
     client: &Client,
+    page: &Page<'_>,
     namespace: &str,
     wanted: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, SecretData>> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    page.read_only(kind::<Secret>(), wanted);
+    let values = |secret| Content::Secret(data(secret));
     let mut found = BTreeMap::new();
     for name in wanted {
-        let secret = send(api.get_opt(name))
-            .await
-            .map_err(|source| Error::Read {
-                what: format!("Secret {name}"),
-                source,
-            })?;
-        found.extend(secret.map(|secret| (name.clone(), data(secret))));
+        if let Content::Secret(data) = content(page, &api, name, values).await? {
+            found.insert(name.clone(), data);
+        }
     }
     Ok(found)
+}
+
+/// What an object holds: as it was read before if it has not moved since, else as it is.
+async fn content<K>(
+    page: &Page<'_>,
+    api: &Api<K>,
+    name: &str,
+    values: impl Fn(K) -> Content,
+) -> Result<Content>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let kind = kind::<K>();
+    if let Some(known) = page.content(kind, name) {
+        return Ok(known);
+    }
+    let found = send(api.get_opt(name))
+        .await
+        .map_err(|source| Error::Read {
+            what: format!("{kind} {name}"),
+            source,
+        })?;
+    let version = found.as_ref().and_then(|it| Version::of(it.meta()));
+    let content = found.map_or(Content::Absent, values);
+    page.read(kind, name, version, &content);
+    Ok(content)
 }
 
 /// Values that are no text are left out: none of ours is binary.
@@ -157,9 +188,11 @@ fn self_signed(
         .map_err(Error::Certificate)
 }
 
-/// The UID of the embedded database's volume claim, if there is one.
+/// The UID of the embedded database's volume claim, if there is one. That there is none is believed of the API server
+/// alone: a migration and a seed would run again.
 async fn volume(
     client: &Client,
+    page: &Page<'_>,
     namespace: &str,
     app: &AppStack,
     names: &Names,
@@ -167,8 +200,11 @@ async fn volume(
     if external_database(&app.spec).is_some() {
         return Ok(None);
     }
-    let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
     let name = names.database_volume();
+    if let Some(uid) = page.still_there(kind::<PersistentVolumeClaim>(), name.as_str()) {
+        return Ok(Some(uid));
+    }
+    let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
     let claim = send(api.get_metadata_opt(name.as_str())).await;
     let claim = claim.map_err(|source| Error::Read {
         what: format!("PersistentVolumeClaim {name}"),
@@ -177,42 +213,77 @@ async fn volume(
     Ok(claim.and_then(|it| it.metadata.uid))
 }
 
-async fn ingress_classes(client: &Client) -> Result<Vec<IngressClass>> {
+async fn ingress_classes(client: &Client, page: &Page<'_>) -> Result<Vec<IngressClass>> {
+    if let Some(known) = page.ingress_classes() {
+        return Ok(known.to_vec());
+    }
     let api: Api<IngressClass> = Api::all(client.clone());
     let list = send(api.list(&ListParams::default())).await;
-    Ok(list
+    let mut classes = list
         .map_err(|source| Error::Read {
             what: "IngressClasses".into(),
             source,
         })?
-        .items)
+        .items;
+    for class in &mut classes {
+        class.metadata.managed_fields = None;
+    }
+    page.listed_ingress_classes(versions(&classes), Arc::new(classes.clone()));
+    Ok(classes)
 }
 
-async fn records(client: &Client, namespace: &str, names: &Names) -> Result<Records> {
+async fn records(
+    client: &Client,
+    page: &Page<'_>,
+    namespace: &str,
+    names: &Names,
+) -> Result<Records> {
+    if let Some(known) = page.records() {
+        return Ok(parsed(&known));
+    }
     let api: Api<ControllerRevision> = Api::namespaced(client.clone(), namespace);
     let list = send(api.list(&ListParams::default().labels(&record::selector(names)))).await;
-    let list = list.map_err(|source| Error::Read {
-        what: "the records of releases".into(),
-        source,
-    })?;
-    let mut list = list.items;
-    list.sort_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|time| time.0));
+    let mut revisions = list
+        .map_err(|source| Error::Read {
+            what: "the records of releases".into(),
+            source,
+        })?
+        .items;
+    revisions.sort_by_key(|it| it.creation_timestamp().map(|time| time.0));
+    let kept: Vec<KeptRecord> = revisions.iter().map(kept).collect();
+    let records = parsed(&kept);
+    page.listed_records(versions(&revisions), kept);
+    Ok(records)
+}
+
+fn versions<K: Resource>(objects: &[K]) -> Versions {
+    let each = objects
+        .iter()
+        .map(|it| Some((it.name_any(), Version::of(it.meta())?)));
+    each.flatten().collect()
+}
+
+fn kept(revision: &ControllerRevision) -> KeptRecord {
+    let data = revision.data.as_ref();
+    KeptRecord {
+        revision: revision.revision,
+        since: revision.creation_timestamp().map(|time| time.0),
+        text: data.map(|it| it.0.to_string()).unwrap_or_default().into(),
+    }
+}
+
+fn parsed(kept: &[KeptRecord]) -> Records {
     let mut records = Records::default();
-    for revision in list {
-        let verified_at = revision
-            .metadata
-            .creation_timestamp
-            .as_ref()
-            .map(|time| time.0);
-        match record::parse(&revision) {
+    for it in kept {
+        match record::parse(&it.text) {
             Some(Record::Release {
                 hash,
                 spec,
                 values,
                 migration,
             }) => records.releases.push(ReleaseRecord {
-                revision: revision.revision,
-                verified_at,
+                revision: it.revision,
+                verified_at: it.since,
                 hash,
                 spec: *spec,
                 values,
@@ -229,7 +300,7 @@ async fn records(client: &Client, namespace: &str, names: &Names) -> Result<Reco
             None => {}
         }
     }
-    Ok(records)
+    records
 }
 
 /// Long enough that nobody guesses them, and of letters and digits alone, so that they need no quoting anywhere.

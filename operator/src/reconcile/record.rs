@@ -12,9 +12,6 @@ use serde::{Deserialize, Serialize};
 use super::names::{ChildName, Names};
 use crate::api::{AppStackSpec, MANAGER, label};
 
-/// Marks a record, so that it is not taken for a revision of a StatefulSet.
-const RECORD: &str = "appstack.dev/record";
-
 /// A fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "camelCase")]
@@ -91,7 +88,7 @@ pub fn name(names: &Names, record: &Record) -> ChildName {
 /// The labels of all records of a stack, as text for a list.
 #[must_use]
 pub fn selector(names: &Names) -> String {
-    format!("{}={},{RECORD}", label::STACK, names.stack())
+    format!("{}={},{}", label::STACK, names.stack(), label::RECORD)
 }
 
 /// The object that keeps a record. `revision` orders releases and is 1 for the others.
@@ -112,7 +109,7 @@ pub fn object(
     let labels = [
         (label::STACK, names.stack()),
         (label::MANAGED_BY, MANAGER),
-        (RECORD, kind),
+        (label::RECORD, kind),
     ];
     ControllerRevision {
         metadata: ObjectMeta {
@@ -131,10 +128,10 @@ pub fn object(
     }
 }
 
-/// The record that an object keeps; `None` if it is of a kind that is not known here.
+/// The record in the data of an object; `None` if it is of a kind that is not known here.
 #[must_use]
-pub fn parse(revision: &ControllerRevision) -> Option<Record> {
-    serde_json::from_value(revision.data.as_ref()?.0.clone()).ok()
+pub fn parse(data: &str) -> Option<Record> {
+    serde_json::from_str(data).ok()
 }
 
 #[cfg(test)]
@@ -176,7 +173,8 @@ mod tests {
                 &record,
                 1,
             );
-            assert_eq!(parse(&object), Some(record));
+            let data = object.data.unwrap().0.to_string();
+            assert_eq!(parse(&data), Some(record));
         }
     }
 }

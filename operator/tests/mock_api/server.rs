@@ -54,6 +54,13 @@ impl Server {
         self.state().objects.get(at).cloned()
     }
 
+    /// Every object of a kind.
+    pub(crate) fn all(&self, kind: &str) -> Vec<Value> {
+        let state = self.state();
+        let all = state.objects.values().filter(|it| it["kind"] == kind);
+        all.cloned().collect()
+    }
+
     /// Puts an object there, as somebody else would.
     pub(crate) fn put(&self, at: &str, object: Value) {
         self.state().store(at, object);

@@ -1,0 +1,363 @@
+//! What the watches saw last of each object: its UID, its resourceVersion and a few labels.
+//!
+//! Invariant: it keeps nothing else, so that a cluster full of Secrets costs little memory; a store of whole metadata
+//! costs several times as much. It lags behind the API server and may do so for long, so it is good for one question
+//! alone: whether an object is still the one that somebody remembers.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kube::Resource;
+use kube::api::{ObjectMeta, PartialObjectMeta};
+use kube::core::PartialObjectMetaExt as _;
+use kube::runtime::watcher::Event;
+
+/// What the watches of all kinds saw.
+#[derive(Debug, Default)]
+pub struct Sightings(Mutex<HashMap<Place, Arc<Lookout>>>);
+
+/// A kind, and the namespace that is watched; `None` where all are.
+type Place = (&'static str, Option<String>);
+
+/// One state of one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// The object's UID.
+    pub uid: Box<str>,
+    /// The object's resourceVersion.
+    pub resource_version: Box<str>,
+}
+
+/// The states of objects, by name.
+pub type Versions = BTreeMap<String, Version>;
+
+/// What was seen of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// Nobody looks at objects of this kind here, or the first list of them is not in yet.
+    Blind,
+    /// There is none of that name.
+    Absent,
+    /// It was last seen in this state.
+    There(Version),
+}
+
+/// The kind as a word that lives for ever: that of every typed kind is a constant.
+#[must_use]
+pub fn kind<K: Resource<DynamicType = ()>>() -> &'static str {
+    match K::kind(&()) {
+        Cow::Borrowed(kind) => kind,
+        Cow::Owned(_) => "object",
+    }
+}
+
+impl Version {
+    /// The state that metadata are of; `None` for what no API server answered.
+    #[must_use]
+    pub fn of(metadata: &ObjectMeta) -> Option<Self> {
+        Some(Self {
+            uid: metadata.uid.as_deref()?.into(),
+            resource_version: metadata.resource_version.as_deref()?.into(),
+        })
+    }
+}
+
+impl Sightings {
+    /// Where a watch puts what it sees of a kind. Of labels only those of the `labels` are kept.
+    pub fn lookout(
+        &self,
+        kind: &'static str,
+        namespace: Option<&str>,
+        labels: &'static [&'static str],
+    ) -> Arc<Lookout> {
+        let lookout = Arc::new(Lookout {
+            labels,
+            content: Mutex::default(),
+        });
+        let place = (kind, namespace.map(str::to_owned));
+        self.lookouts().insert(place, lookout.clone());
+        lookout
+    }
+
+    /// What was seen of an object.
+    #[must_use]
+    pub fn of(&self, kind: &'static str, namespace: &str, name: &str) -> Sight {
+        self.look(kind, namespace, |content| {
+            let found = content.objects.get(namespace).and_then(|it| it.get(name));
+            found.map_or(Sight::Absent, |it| Sight::There(it.version.clone()))
+        })
+        .unwrap_or(Sight::Blind)
+    }
+
+    /// Everything of a kind in a namespace that has this label; `None` if nobody looks there.
+    #[must_use]
+    pub fn labelled(
+        &self,
+        kind: &'static str,
+        namespace: &str,
+        label: (&str, &str),
+    ) -> Option<Versions> {
+        let has = |it: &Seen| {
+            it.labels
+                .iter()
+                .any(|(key, value)| (*key, &**value) == label)
+        };
+        self.look(kind, namespace, |content| content.versions(namespace, has))
+    }
+
+    /// Everything of a kind that has no namespace, as it is seen by those who look into `from`; `None` if nobody does.
+    #[must_use]
+    pub fn cluster_wide(&self, kind: &'static str, from: &str) -> Option<Versions> {
+        self.look(kind, from, |content| content.versions("", |_| true))
+    }
+
+    /// Looks at what is seen of a kind in a namespace.
+    fn look<T>(
+        &self,
+        kind: &'static str,
+        namespace: &str,
+        look: impl FnOnce(&Content) -> T,
+    ) -> Option<T> {
+        let lookout = {
+            let lookouts = self.lookouts();
+            let of_one = lookouts.get(&(kind, Some(namespace.to_owned())));
+            of_one.or_else(|| lookouts.get(&(kind, None))).cloned()
+        }?;
+        let content = lookout.content();
+        content.complete.then(|| look(&content))
+    }
+
+    fn lookouts(&self) -> MutexGuard<'_, HashMap<Place, Arc<Lookout>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one watch saw.
+#[derive(Debug)]
+pub struct Lookout {
+    labels: &'static [&'static str],
+    content: Mutex<Content>,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    /// By namespace, which is empty for kinds without one, and by name.
+    objects: HashMap<Box<str>, HashMap<Box<str>, Seen>>,
+    /// Which list of the watch this is; what was not seen since it began is gone.
+    list: u32,
+    /// Whether a list came to its end.
+    complete: bool,
+}
+
+#[derive(Debug)]
+struct Seen {
+    version: Version,
+    labels: Box<[(&'static str, Box<str>)]>,
+    list: u32,
+}
+
+impl Lookout {
+    /// Notes an event of the watch, and gives the objects that it touches. Those that vanished while nobody watched
+    /// are among them once a new list is complete, with the labels that are kept.
+    pub fn note<K>(&self, event: Event<PartialObjectMeta<K>>) -> Vec<PartialObjectMeta<K>> {
+        let mut content = self.content();
+        match event {
+            Event::Init => {
+                content.list = content.list.wrapping_add(1);
+                Vec::new()
+            }
+            // Whoever is woken by it must see it, so it cannot wait for the end of the list.
+            Event::InitApply(it) | Event::Apply(it) => {
+                content.keep(&it.metadata, self.labels);
+                vec![it]
+            }
+            Event::Delete(it) => {
+                content.remove(&it.metadata);
+                vec![it]
+            }
+            Event::InitDone => {
+                content.complete = true;
+                let gone = content.sweep().into_iter();
+                gone.map(ObjectMeta::into_response_partial).collect()
+            }
+        }
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        // A panic elsewhere leaves it whole: each change is one insertion or removal.
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Content {
+    fn keep(&mut self, metadata: &ObjectMeta, labels: &'static [&'static str]) {
+        let (Some(name), Some(version)) = (metadata.name.as_deref(), Version::of(metadata)) else {
+            return;
+        };
+        let all = metadata.labels.as_ref();
+        let value = |key: &str| Some(all?.get(key)?.as_str().into());
+        let seen = Seen {
+            version,
+            labels: labels
+                .iter()
+                .filter_map(|key| Some((*key, value(key)?)))
+                .collect(),
+            list: self.list,
+        };
+        let namespace = metadata.namespace.as_deref().unwrap_or_default();
+        if let Some(objects) = self.objects.get_mut(namespace) {
+            objects.insert(name.into(), seen);
+        } else {
+            let objects = HashMap::from([(name.into(), seen)]);
+            self.objects.insert(namespace.into(), objects);
+        }
+    }
+
+    fn remove(&mut self, metadata: &ObjectMeta) {
+        let namespace = metadata.namespace.as_deref().unwrap_or_default();
+        let name = metadata.name.as_deref().unwrap_or_default();
+        if let Some(objects) = self.objects.get_mut(namespace) {
+            objects.remove(name);
+            if objects.is_empty() {
+                self.objects.remove(namespace);
+            }
+        }
+    }
+
+    /// Drops what the last list did not hold.
+    fn sweep(&mut self) -> Vec<ObjectMeta> {
+        let list = self.list;
+        let mut gone = Vec::new();
+        self.objects.retain(|namespace, objects| {
+            let old = objects.extract_if(|_, seen| seen.list != list);
+            gone.extend(old.map(|(name, seen)| seen.metadata(namespace, &name)));
+            !objects.is_empty()
+        });
+        gone
+    }
+
+    fn versions(&self, namespace: &str, wanted: impl Fn(&Seen) -> bool) -> Versions {
+        let objects = self.objects.get(namespace).into_iter().flatten();
+        objects
+            .filter(|(_, seen)| wanted(seen))
+            .map(|(name, seen)| (name.to_string(), seen.version.clone()))
+            .collect()
+    }
+}
+
+impl Seen {
+    fn metadata(&self, namespace: &str, name: &str) -> ObjectMeta {
+        let labels = self.labels.iter();
+        ObjectMeta {
+            name: Some(name.into()),
+            namespace: (!namespace.is_empty()).then(|| namespace.into()),
+            labels: Some(
+                labels
+                    .map(|(key, value)| ((*key).to_owned(), value.to_string()))
+                    .collect(),
+            ),
+            ..ObjectMeta::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Service;
+    use kube::ResourceExt as _;
+
+    use super::*;
+
+    const OWNER: &str = "owner";
+
+    fn service(name: &str, version: &str) -> PartialObjectMeta<Service> {
+        let labels = [(OWNER, "shop"), ("other", "long and of no use")];
+        let metadata = ObjectMeta {
+            name: Some(name.into()),
+            namespace: Some("ns".into()),
+            uid: Some(format!("uid-{name}")),
+            resource_version: Some(version.into()),
+            labels: Some(labels.map(|(key, value)| (key.into(), value.into())).into()),
+            ..ObjectMeta::default()
+        };
+        metadata.into_response_partial()
+    }
+
+    fn listed(lookout: &Lookout, services: &[(&str, &str)]) -> Vec<PartialObjectMeta<Service>> {
+        assert!(lookout.note::<Service>(Event::Init).is_empty());
+        for (name, version) in services {
+            lookout.note(Event::InitApply(service(name, version)));
+        }
+        lookout.note(Event::InitDone)
+    }
+
+    fn sightings(namespace: Option<&str>) -> (Sightings, Arc<Lookout>) {
+        let sightings = Sightings::default();
+        let lookout = sightings.lookout("Service", namespace, &[OWNER]);
+        (sightings, lookout)
+    }
+
+    fn seen(sightings: &Sightings, name: &str) -> Option<String> {
+        match sightings.of("Service", "ns", name) {
+            Sight::There(version) => Some(version.resource_version.into()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn nothing_is_known_before_the_first_list_is_complete() {
+        let (sightings, lookout) = sightings(None);
+        assert_eq!(sightings.of("Service", "ns", "a"), Sight::Blind);
+        lookout.note::<Service>(Event::Init);
+        lookout.note(Event::InitApply(service("a", "1")));
+        assert_eq!(sightings.of("Service", "ns", "a"), Sight::Blind);
+        assert_eq!(sightings.labelled("Service", "ns", (OWNER, "shop")), None);
+        lookout.note::<Service>(Event::InitDone);
+        assert_eq!(seen(&sightings, "a").as_deref(), Some("1"));
+        assert_eq!(sightings.of("Service", "ns", "b"), Sight::Absent);
+        assert_eq!(sightings.of("Secret", "ns", "a"), Sight::Blind);
+    }
+
+    #[test]
+    fn events_are_followed() {
+        let (sightings, lookout) = sightings(Some("ns"));
+        listed(&lookout, &[("a", "1")]);
+        lookout.note(Event::Apply(service("a", "2")));
+        assert_eq!(seen(&sightings, "a").as_deref(), Some("2"));
+        lookout.note(Event::Delete(service("a", "3")));
+        assert_eq!(sightings.of("Service", "ns", "a"), Sight::Absent);
+        assert_eq!(sightings.of("Service", "elsewhere", "a"), Sight::Blind);
+    }
+
+    #[test]
+    fn what_a_new_list_brings_is_seen_at_once_and_what_it_lacks_is_told_at_its_end() {
+        let (sightings, lookout) = sightings(None);
+        listed(&lookout, &[("a", "1"), ("b", "1")]);
+        lookout.note::<Service>(Event::Init);
+        lookout.note(Event::InitApply(service("a", "2")));
+        assert_eq!(seen(&sightings, "a").as_deref(), Some("2"));
+        assert_eq!(seen(&sightings, "b").as_deref(), Some("1"));
+        let gone = lookout.note::<Service>(Event::InitDone);
+        assert_eq!(sightings.of("Service", "ns", "b"), Sight::Absent);
+        let [gone] = gone.as_slice() else {
+            panic!("{gone:?}");
+        };
+        assert_eq!(
+            (gone.name_any(), gone.namespace()),
+            ("b".into(), Some("ns".into()))
+        );
+        assert_eq!(gone.labels().get(OWNER).map(String::as_str), Some("shop"));
+    }
+
+    #[test]
+    fn objects_are_found_by_a_label_that_is_kept() {
+        let (sightings, lookout) = sightings(None);
+        listed(&lookout, &[("a", "1"), ("b", "7")]);
+        let found = |label| sightings.labelled("Service", "ns", label).unwrap();
+        let names: Vec<_> = found((OWNER, "shop")).into_keys().collect();
+        assert_eq!(names, ["a", "b"]);
+        assert!(found((OWNER, "other")).is_empty());
+        assert!(found(("other", "long and of no use")).is_empty());
+    }
+}
