@@ -15,6 +15,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::Pod;
 
+pub(crate) use audit::Request;
 pub(crate) use children::{Child, KINDS};
 pub(crate) use stacks::{API, Document, FATED, NOWHERE, SCRIPTED, SHOP, parse};
 pub(crate) use visitor::Visitor;

@@ -335,6 +335,14 @@ impl World {
         String::from_utf8(value.0.clone()).unwrap()
     }
 
+    /// What the operator has counted. The API server asks it, so that nothing has to be opened for it.
+    pub(crate) async fn operator_metrics(&self) -> String {
+        let service = "appstack-operator-metrics:admin";
+        let path = format!("/api/v1/namespaces/appstack-system/services/{service}/proxy/metrics");
+        let request = http::Request::get(path).body(Vec::new()).unwrap();
+        self.client.request_text(request).await.unwrap()
+    }
+
     /// What kubectl prints.
     pub(crate) async fn kubectl(&self, words: &[&str]) -> String {
         let mut kubectl = self.cluster.kubectl().unwrap();
