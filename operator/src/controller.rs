@@ -29,7 +29,7 @@ use crate::context::Context;
 use crate::error::{Class, Error};
 use crate::reconcile::desired::Middleware;
 use crate::reconcile::inputs::{referenced_config_maps, referenced_secrets};
-use crate::reconcile::{error_policy, reconcile};
+use crate::reconcile::{error_policy, reconcile, release};
 use crate::runtime::sightings::kind;
 
 /// The labels that say whose an object is.
@@ -226,7 +226,10 @@ impl Scope {
     ) -> impl Stream<Item = watcher::Result<AppStack>> + Send + use<> {
         let stacks = watcher(self.api(), watcher::Config::default())
             .default_backoff()
-            .modify(|it: &mut AppStack| it.metadata.managed_fields = None)
+            .modify(|it: &mut AppStack| {
+                let managers = it.metadata.managed_fields.iter_mut();
+                managers.for_each(|them| them.retain(release::wrote_approval));
+            })
             .reflect(writer)
             .applied_objects();
         undisturbed("AppStack", stacks).map(Ok)

@@ -151,20 +151,21 @@ pub fn attempt(app: &AppStack) -> Attempt {
 pub fn approval(app: &AppStack, release: &str) -> Option<String> {
     let approved = app.annotations().get(annotation::APPROVE)?;
     (approved == release).then(|| {
-        let key = format!("f:{}", annotation::APPROVE);
-        let wrote = |it: &&ManagedFieldsEntry| {
-            let fields = it
-                .fields_v1
-                .as_ref()
-                .map(|it| &it.0["f:metadata"]["f:annotations"]);
-            fields.is_some_and(|it| it.get(&key).is_some())
-        };
-        let entry = app.managed_fields().iter().find(wrote);
+        let entry = app.managed_fields().iter().find(|it| wrote_approval(it));
         let by = entry.and_then(|it| it.manager.clone());
         let at = entry.and_then(|it| it.time.as_ref());
         let at = at.map_or_else(String::new, |it| format!(" at {}", it.0));
         format!("{}{at}", by.unwrap_or_else(|| "somebody".into()))
     })
+}
+
+/// Whether a manager of an AppStack wrote its approval.
+#[must_use]
+pub fn wrote_approval(manager: &ManagedFieldsEntry) -> bool {
+    let fields = manager.fields_v1.as_ref();
+    let annotations = fields.map(|it| &it.0["f:metadata"]["f:annotations"]);
+    let key = format!("f:{}", annotation::APPROVE);
+    annotations.is_some_and(|it| it.get(&key).is_some())
 }
 
 /// How this try of a release failed, if it did.
