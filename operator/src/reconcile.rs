@@ -158,6 +158,8 @@ async fn work(
         Serving::Nothing => Beside::Nothing,
         // What failed may be all that still answers, until the serving release has turned out to be whole.
         Serving::Release(_) if course.failure.is_some() => Beside::Everything,
+        // What it keeps would end before what needs it.
+        Serving::Release(_) if course.target.hibernates => Beside::Everything,
         Serving::Release(served) => Beside::Release(&served.desired),
         Serving::Unknown => Beside::Everything,
     };
