@@ -191,11 +191,16 @@ fn ends_too_often(workload: &Workload) -> Option<Gate> {
 }
 
 fn soaking(workload: &Workload, trial: &Trial) -> Option<Gate> {
-    let until = workload.ready_since?.saturating_add(trial.soak).ok()?;
+    let Some(since) = workload.ready_since else {
+        // A pod that ended just now is still counted as available.
+        let message = "not every pod is ready";
+        return (workload.wanted > 0).then(|| waiting(Reason::ReplicasPending, message));
+    };
+    let until = since.saturating_add(trial.soak).ok()?;
     (trial.now < until).then(|| Gate::Waiting {
         reason: Reason::Soaking,
         message: format!(
-            "the new pods are ready, and must stay so until {until} before requests go to them"
+            "the new pods are ready, and must stay so until {until} before the release goes on"
         ),
         until: Some(until),
     })

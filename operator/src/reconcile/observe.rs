@@ -233,7 +233,8 @@ impl Observer<'_> {
             workload.ends = pods::most_ends(&pods);
             workload.ready_since = pods::ready_since(&pods).filter(|_| complete);
         }
-        if complete {
+        // What has ended may be counted as available for a moment more.
+        if complete && workload.ends == 0 {
             return Ok(());
         }
         workload.trouble = pods::trouble(&pods);

@@ -90,6 +90,9 @@ impl Server {
                 "updatedReplicas": wanted, "readyReplicas": wanted, "availableReplicas": wanted,
             }),
         };
+        if let Some(name) = at.strip_prefix("deployments/") {
+            self.put(&format!("pods/{name}"), pod(name, &object));
+        }
         self.put(at, object);
         Ok(())
     }
@@ -240,6 +243,17 @@ impl State {
         self.objects.insert(at.to_owned(), object);
         true
     }
+}
+
+/// A pod of a Deployment that has been ready for long; it stands for all of them.
+fn pod(name: &str, deployment: &Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "labels": deployment["spec"]["template"]["metadata"]["labels"]},
+        "status": {"conditions": [
+            {"type": "Ready", "status": "True", "lastTransitionTime": "2000-01-01T00:00:00Z"},
+        ]},
+    })
 }
 
 /// The address in a path such as `/apis/apps/v1/namespaces/demo/deployments/shop-backend`.

@@ -52,7 +52,11 @@ fn new_pods_must_stay_ready_for_the_soak_and_old_ones_need_not() {
 #[test]
 fn a_container_of_a_new_release_may_end_twice() {
     let judged = |ends, trial: Option<Trial>| {
-        let workload = Workload { ends, ..complete() };
+        let workload = Workload {
+            ends,
+            ready_since: Some(Timestamp::UNIX_EPOCH),
+            ..complete()
+        };
         judge(&[Observed::Workload(workload)], trial.as_ref())
     };
     let trial = Trial {
@@ -62,6 +66,21 @@ fn a_container_of_a_new_release_may_end_twice() {
     assert_eq!(judged(2, Some(trial)), Gate::Open);
     assert!(matches!(judged(3, Some(trial)), Gate::Failed { .. }));
     assert_eq!(judged(3, None), Gate::Open);
+}
+
+#[test]
+fn a_new_pod_that_is_counted_but_not_ready_is_waited_for() {
+    let trial = Trial {
+        soak: Duration::ZERO,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    let judged = |workload| judge(&[Observed::Workload(workload)], Some(&trial));
+    assert!(judged(complete()).is_shut());
+    let none = Workload {
+        seen: true,
+        ..Workload::default()
+    };
+    assert_eq!(judged(none), Gate::Open);
 }
 
 #[test]
