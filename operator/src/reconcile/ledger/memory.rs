@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ControllerRevision;
-use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
 use kube::api::ObjectMeta;
 use sha2::{Digest as _, Sha256};
 
@@ -189,11 +189,20 @@ fn judged(answer: &Object) -> Option<Object> {
     Some(answer)
 }
 
-/// Takes away what is large and judged by nobody.
+/// Takes away what is large and judged by nobody: of a template the names of its containers are left.
 fn strip(metadata: &mut ObjectMeta, template: Option<&mut PodTemplateSpec>) {
     metadata.managed_fields = None;
     if let Some(template) = template {
-        *template = PodTemplateSpec::default();
+        let containers = template.spec.take().map(|it| it.containers);
+        let named = |it: Container| Container {
+            name: it.name,
+            ..Container::default()
+        };
+        template.metadata = None;
+        template.spec = Some(PodSpec {
+            containers: containers.into_iter().flatten().map(named).collect(),
+            ..PodSpec::default()
+        });
     }
 }
 
@@ -284,7 +293,8 @@ mod tests {
         assert_eq!(known.status.unwrap().available_replicas, Some(2));
         let spec = known.spec.unwrap();
         assert_eq!(spec.replicas, Some(2));
-        assert_eq!(spec.template, PodTemplateSpec::default());
+        let names = json!({"spec": {"containers": [{"name": "backend"}]}});
+        assert_eq!(json!(spec.template), names);
         assert_eq!(known.metadata.managed_fields, None);
     }
 
