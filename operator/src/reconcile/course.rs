@@ -327,6 +327,16 @@ mod tests {
     }
 
     #[test]
+    fn what_was_drawn_comes_back_from_the_values_of_the_release_that_serves() {
+        let mut inputs = inputs();
+        inputs.secrets.remove("shop-generated").unwrap();
+        inputs.drawn.secret_key = "another".into();
+        inputs.drawn.database_password = "another".into();
+        let course = plotted(&app("2", ""), &inputs).unwrap();
+        assert_eq!(course.target.release, inputs.records.releases[1].hash);
+    }
+
+    #[test]
     fn a_new_release_is_the_target_until_it_fails_and_then_the_serving_one() {
         let mut inputs = inputs();
         let app = app("3", "");

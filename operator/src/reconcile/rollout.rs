@@ -203,13 +203,15 @@ impl Plan<'_> {
         is_due.then_some(check)
     }
 
-    /// Whether a stage has pods that the serving release does not have.
+    /// Whether a stage has pods that the serving release does not have, as far as that is known. The database's are nobody's
+    /// but the stack's.
     fn is_new(&self, stage: &Stage) -> bool {
-        let Beside::Release(serving) = self.beside else {
-            return true;
+        let serves = |it: &Object| match self.beside {
+            Beside::Release(serving) => serving.has(it),
+            Beside::Nothing | Beside::Everything => false,
         };
         let pods = |it: &&Object| matches!(it, Object::Deployment(_));
-        stage.objects.iter().filter(pods).any(|it| !serving.has(it))
+        stage.objects.iter().filter(pods).any(|it| !serves(it))
     }
 }
 
@@ -261,6 +263,9 @@ impl Rollout {
 mod tests {
     use super::*;
     use crate::api::Reason;
+    use crate::reconcile::check::{self, ClusterSettings};
+    use crate::reconcile::desired::{self, Direction};
+    use crate::reconcile::inputs::Inputs;
 
     fn waiting() -> Gate {
         Gate::Waiting {
@@ -268,6 +273,36 @@ mod tests {
             message: "it runs".into(),
             until: None,
         }
+    }
+
+    #[test]
+    fn a_trial_is_for_pods_that_serve_visitors_and_never_for_the_database() {
+        let app = serde_saphyr::from_str(
+            "{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {name: shop, namespace: ns, uid: u},
+              spec: {environment: local, domain: localhost, backend: {image: 'a/b:1'}}}",
+        )
+        .unwrap();
+        let settings = ClusterSettings::default();
+        let stack = check::stack(&app, &Inputs::offline(&app), &settings).unwrap();
+        let target = desired::build(&stack, Direction::Forward);
+        let new = |beside| {
+            let plan = Plan {
+                target: &target,
+                beside,
+                trial: None,
+                unproven: true,
+                visits: Visits {
+                    memory: &Memory::default(),
+                    stack: "ns/shop".into(),
+                    now: Timestamp::UNIX_EPOCH,
+                },
+                retained: BTreeSet::new(),
+            };
+            let new = target.stages.iter().filter(|it| plan.is_new(it));
+            new.map(|it| it.name).collect::<Vec<_>>()
+        };
+        assert_eq!(new(Beside::Everything), [StageName::Backend]);
+        assert_eq!(new(Beside::Release(&target)), []);
     }
 
     #[test]

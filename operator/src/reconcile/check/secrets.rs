@@ -214,13 +214,11 @@ pub(super) fn database_password(
     names: &Names,
     inputs: &Inputs,
 ) -> SecretString {
-    let given =
-        given(spec, &inputs.secrets, value::DATABASE_PASSWORD).map(|(_, value)| value.clone());
-    given.unwrap_or_else(|| {
-        stored(names, inputs, value::DATABASE_PASSWORD)
-            .unwrap_or(&inputs.drawn.database_password)
-            .clone()
-    })
+    let given = given(spec, &inputs.secrets, value::DATABASE_PASSWORD).map(|(_, value)| value);
+    given
+        .or_else(|| drawn_before(names, inputs, value::DATABASE_PASSWORD))
+        .unwrap_or(&inputs.drawn.database_password)
+        .clone()
 }
 
 /// What `<stack>-generated` is to hold: what it holds already, and drawn values for what is not there. A request for a new
@@ -234,7 +232,9 @@ fn generated(
     let drawn = &inputs.drawn;
     let external = external_database(spec).is_some();
     let answered = stored(names, inputs, ROTATION);
-    let is_due = rotation.is_some_and(|it| answered.is_none_or(|done| done.expose_secret() != it));
+    // Where the Secret is gone, nobody knows which request was answered; the key comes back as it was.
+    let is_due = inputs.secrets.contains_key(names.generated().as_str())
+        && rotation.is_some_and(|it| answered.is_none_or(|done| done.expose_secret() != it));
     let request = rotation.map(SecretString::from).or(answered.cloned());
     [
         (value::SECRET_KEY, &drawn.secret_key, true),
@@ -248,11 +248,22 @@ fn generated(
     .into_iter()
     .filter(|(_, _, needed)| *needed)
     .map(|(key, drawn, _)| {
-        let kept = stored(names, inputs, key).filter(|_| key != value::SECRET_KEY || !is_due);
+        let kept = drawn_before(names, inputs, key).filter(|_| key != value::SECRET_KEY || !is_due);
         (key.to_owned(), kept.unwrap_or(drawn).clone())
     })
     .chain(request.map(|it| (ROTATION.to_owned(), it)))
     .collect()
+}
+
+/// A value that was drawn before: as it is stored, or, where that was deleted, as the release that serves reads it.
+fn drawn_before<'a>(names: &Names, inputs: &'a Inputs, key: &str) -> Option<&'a SecretString> {
+    stored(names, inputs, key).or_else(|| {
+        let serving = release::serving(&inputs.records)?;
+        // Another server's password is none of ours.
+        let is_ours = key != value::DATABASE_PASSWORD || external_database(&serving.spec).is_none();
+        let values = inputs.secrets.get(names.values(&serving.values).as_str())?;
+        values.get(key).filter(|_| is_ours)
+    })
 }
 
 /// A stored generated value; an emptied one counts as missing.
