@@ -3,20 +3,23 @@
 mod releases;
 mod visitors;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::future::ready;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use appstack_operator::api::AppStack;
 use clap::Args;
-use futures::TryStreamExt as _;
+use futures::{Stream, TryStreamExt as _};
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
+use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use local_cluster::{Cluster, Progress, folders};
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
 use crate::{Named, install, tell};
 
@@ -114,10 +117,10 @@ async fn roll_out(client: &Client, namespace: &str) -> Result<RollOut> {
     let mut stack: AppStack = serde_saphyr::from_str(&text)?;
     // Two stacks cannot share a host name.
     stack.spec.domain = format!("{namespace}.localhost");
-    let watch = tokio::spawn(watch_pods(Api::namespaced(client.clone(), namespace)));
+    let watch = PodWatch::begin(Api::namespaced(client.clone(), namespace), &PATH).await?;
     let started = Instant::now();
     stacks.create(&PostParams::default(), &stack).await?;
-    let ready =
+    let is_ready =
         kube::runtime::wait::await_condition(stacks.clone(), "shop", |stack: Option<&AppStack>| {
             let status = stack.and_then(|it| it.status.as_ref());
             status.is_some_and(|it| {
@@ -126,13 +129,11 @@ async fn roll_out(client: &Client, namespace: &str) -> Result<RollOut> {
                     .any(|it| it.type_ == "Ready" && it.status == "True")
             })
         });
-    tokio::time::timeout(DEADLINE, ready)
+    tokio::time::timeout(DEADLINE, is_ready)
         .await
         .context("the roll-out took too long")??;
     let total = started.elapsed().as_secs_f64();
-    let pods = tokio::time::timeout(DEADLINE, watch)
-        .await
-        .context("a pod of the path was not seen")???;
+    let pods = watch.took().await?;
     stacks.delete("shop", &DeleteParams::default()).await?;
     namespaces
         .delete(namespace, &DeleteParams::default())
@@ -140,25 +141,52 @@ async fn roll_out(client: &Client, namespace: &str) -> Result<RollOut> {
     Ok(RollOut { total, pods })
 }
 
-/// What each pod on the way took, from its creation to being ready or done, in seconds, summed up. A client sees both
-/// moments as they happen; the times in the pods themselves are whole seconds, and the end of a Job's container is told
-/// a second late.
-async fn watch_pods(pods: Api<Pod>) -> Result<f64> {
-    let mut changes = pin!(
-        watcher(pods, watcher::Config::default())
-            .default_backoff()
+/// What pods on the way took.
+struct PodWatch(JoinHandle<Result<f64>>);
+
+impl PodWatch {
+    /// Watches for one new pod of each part, from now on. A client sees a pod come and be ready as it happens; the times
+    /// in the pods themselves are whole seconds, and the end of a Job's container is told a second late.
+    async fn begin(pods: Api<Pod>, parts: &'static [&'static str]) -> Result<Self> {
+        let changes = watcher(pods, watcher::Config::default()).default_backoff();
+        let mut changes = Box::pin(changes);
+        let mut old = HashSet::new();
+        while let Some(change) = changes.try_next().await? {
+            match change {
+                Event::InitApply(pod) => _ = old.insert(pod.uid()),
+                Event::InitDone => break,
+                Event::Init | Event::Apply(_) | Event::Delete(_) => {}
+            }
+        }
+        let new = changes
             .touched_objects()
-    );
+            .try_filter(move |pod| ready(!old.contains(&pod.uid())));
+        Ok(Self(tokio::spawn(follow(new, parts))))
+    }
+
+    /// From its creation to being ready or done, in seconds, summed up over the pods.
+    async fn took(self) -> Result<f64> {
+        tokio::time::timeout(DEADLINE, self.0)
+            .await
+            .context("a pod of the path was not seen")??
+    }
+}
+
+async fn follow(
+    pods: impl Stream<Item = Result<Pod, watcher::Error>>,
+    parts: &[&str],
+) -> Result<f64> {
+    let mut pods = pin!(pods);
     let mut starts: HashMap<String, Instant> = HashMap::new();
     let mut took: HashMap<String, f64> = HashMap::new();
-    while took.len() < PATH.len() {
-        let pod = changes.try_next().await?.context("the watch ended")?;
+    while took.len() < parts.len() {
+        let pod = pods.try_next().await?.context("the watch ended")?;
         let component = pod
             .labels()
             .get("app.kubernetes.io/component")
             .cloned()
             .unwrap_or_default();
-        if !PATH.contains(&component.as_str()) {
+        if !parts.contains(&component.as_str()) {
             continue;
         }
         let start = *starts.entry(component.clone()).or_insert_with(Instant::now);
@@ -174,12 +202,12 @@ fn is_done(pod: &Pod) -> bool {
     let Some(status) = &pod.status else {
         return false;
     };
-    let ready = status
+    let is_ready = status
         .conditions
         .iter()
         .flatten()
         .any(|it| it.type_ == "Ready" && it.status == "True");
-    ready || status.phase.as_deref() == Some("Succeeded")
+    is_ready || status.phase.as_deref() == Some("Succeeded")
 }
 
 /// The operator's memory in bytes, as the kubelet counts it.

@@ -4,15 +4,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use appstack_operator::api::{AppStack, AppStackStatus};
-use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
-use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
 use local_cluster::{Cluster, Progress, folders};
 use serde_json::{Value, json};
 
 use super::visitors::{Place, Visitors};
-use super::{DEADLINE, middle};
+use super::{DEADLINE, PodWatch, middle};
 use crate::tell;
 
 const NAMESPACE: &str = "bench-releases";
@@ -126,14 +126,15 @@ impl Stack {
     }
 
     async fn good_release(&self, round: usize) -> Result<f64> {
+        let pods = Api::namespaced(self.client.clone(), NAMESPACE);
+        let watch = PodWatch::begin(pods, &["backend", "frontend"]).await?;
         let started = Instant::now();
         let env = json!([{"name": "ROUND", "value": round.to_string()}]);
         self.change(json!({"backend": {"env": env}, "frontend": {"config": {"round": round}}}))
             .await?;
         self.is_ready().await?;
         let total = started.elapsed().as_secs_f64();
-        let soaks = f64::from(2 * SOAK);
-        Ok(total - self.start_of("backend").await? - self.start_of("frontend").await? - soaks)
+        Ok(total - watch.took().await? - f64::from(2 * SOAK))
     }
 
     /// Odd ones end at once, even ones have an image that is not there.
@@ -199,27 +200,6 @@ impl Stack {
             .await
             .with_context(|| format!("waited in vain: {what}"))??;
         Ok(())
-    }
-
-    /// How long the newest pod of a part took from its creation to being ready, in seconds; Kubernetes tells whole ones.
-    async fn start_of(&self, component: &str) -> Result<f64> {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), NAMESPACE);
-        let ours = format!("app.kubernetes.io/component={component}");
-        let list = pods.list(&ListParams::default().labels(&ours)).await?;
-        let newest = list
-            .items
-            .into_iter()
-            .max_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|it| it.0))
-            .with_context(|| format!("there is no pod of the {component}"))?;
-        let made = newest.metadata.creation_timestamp.context("no creation")?;
-        let conditions = newest.status.and_then(|it| it.conditions);
-        let ready = conditions
-            .into_iter()
-            .flatten()
-            .find(|it| it.type_ == "Ready" && it.status == "True")
-            .and_then(|it| it.last_transition_time)
-            .context("it is not ready")?;
-        Ok(ready.0.duration_since(made.0).as_secs_f64())
     }
 
     async fn remove(&self) -> Result<()> {
