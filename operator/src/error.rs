@@ -7,6 +7,9 @@ use std::fmt;
 
 use crate::api::Reason;
 
+/// The fields of a Secret or a ConfigMap that never change once it is immutable.
+const CONTENT: [&str; 4] = ["binaryData", "data", "immutable", "type"];
+
 /// Something that could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -129,6 +132,21 @@ impl Error {
         }
     }
 
+    /// Whether the API server refused to change what an object holds, because that was made to last.
+    #[must_use]
+    pub fn is_of_lasting_content(&self) -> bool {
+        match self {
+            Self::Apply {
+                source: CallError::Kube(error),
+                ..
+            } => match error.as_ref() {
+                kube::Error::Api(status) => status.is_invalid() && is_of_content(status),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// What was tried and the whole chain of causes, in one line.
     #[must_use]
     pub fn chain(&self) -> String {
@@ -172,6 +190,12 @@ fn is_another_object(status: &kube::core::Status) -> bool {
     causes.any(|it| it.field == "metadata.uid")
 }
 
+/// Whether a request was refused for what a Secret or a ConfigMap holds.
+fn is_of_content(status: &kube::core::Status) -> bool {
+    let mut causes = status.details.iter().flat_map(|it| &it.causes);
+    causes.any(|it| CONTENT.contains(&it.field.as_str()))
+}
+
 /// Whether a request was refused because its namespace is being deleted.
 fn is_ending(status: &kube::core::Status) -> bool {
     let mut causes = status.details.iter().flat_map(|it| &it.causes);
@@ -198,16 +222,34 @@ mod tests {
 
     #[test]
     fn an_object_that_will_never_be_taken_is_told_from_one_whose_name_another_has() {
-        let refused = |field: &str| {
-            let status = serde_json::json!({
-                "status": "Failure", "message": "refused", "reason": "Invalid", "code": 422,
-                "details": {"causes": [{"field": field, "reason": "FieldValueInvalid", "message": ""}]},
-            });
-            let status: kube::core::Status = serde_json::from_value(status).unwrap();
-            CallError::Kube(Box::new(kube::Error::Api(Box::new(status)))).class()
+        assert_eq!(refused("spec.ports").class(), Class::User);
+        assert_eq!(refused("metadata.uid").class(), Class::Conflict);
+    }
+
+    #[test]
+    fn what_was_made_to_last_is_told_from_other_refusals() {
+        let lasts = |field: &str| {
+            let error = Error::Apply {
+                kind: "Secret",
+                name: "s".into(),
+                source: refused(field),
+            };
+            error.is_of_lasting_content()
         };
-        assert_eq!(refused("spec.ports"), Class::User);
-        assert_eq!(refused("metadata.uid"), Class::Conflict);
+        assert!(lasts("data"));
+        assert!(lasts("immutable"));
+        assert!(!lasts("metadata.uid"));
+        assert!(!lasts("metadata.labels"));
+    }
+
+    /// A refusal of an object for one of its fields.
+    fn refused(field: &str) -> CallError {
+        let status = serde_json::json!({
+            "status": "Failure", "message": "refused", "reason": "Invalid", "code": 422,
+            "details": {"causes": [{"field": field, "reason": "FieldValueInvalid", "message": ""}]},
+        });
+        let status: kube::core::Status = serde_json::from_value(status).unwrap();
+        CallError::Kube(Box::new(kube::Error::Api(Box::new(status))))
     }
 
     #[test]

@@ -128,7 +128,9 @@ async fn roll_out(
     let verified = if rollout.is_shut() {
         None
     } else {
-        verify(app, writer, &inputs, &course.target).await?
+        let verified = verify(writer, &inputs, &course.target).await?;
+        forget(app, writer, &inputs, &course.target).await?;
+        verified
     };
     Ok(Outcome::RolledOut(Box::new(progress(
         app, rollout, course, &inputs, verified, failed,
@@ -172,6 +174,7 @@ async fn work(
         visits: Visits {
             memory: &ctx.tries,
             stack: key(app),
+            attempt: release::attempt(app),
             now,
         },
         retained: retained(&course.target, inputs),
@@ -226,14 +229,9 @@ async fn give_up(
     Ok(true)
 }
 
-/// Writes down that every gate was open for a release, and forgets what is too old. Returns since when it is so, if it
-/// was not known before.
-async fn verify(
-    app: &AppStack,
-    writer: &Writer<'_>,
-    inputs: &Inputs,
-    stack: &Stack,
-) -> Result<Option<Timestamp>> {
+/// Writes down that every gate was open for a release, and forgets what failed before it. Returns since when it is so, if
+/// it was not known before.
+async fn verify(writer: &Writer<'_>, inputs: &Inputs, stack: &Stack) -> Result<Option<Timestamp>> {
     let latest = release::serving(&inputs.records);
     if latest.is_some_and(|it| it.hash == stack.release) {
         return Ok(None);
@@ -246,14 +244,25 @@ async fn verify(
     };
     let revision = latest.map_or(1, |it| it.revision + 1);
     let recorded = writer.record(&record, revision).await?;
-    for old in release::forgotten(&app.spec, &inputs.records) {
-        writer.forget(&stack.names.release(&old.hash)).await?;
-    }
     for failure in &inputs.records.failures {
         let name = stack.names.failure(&failure.release, &failure.attempt);
         writer.forget(&name).await?;
     }
     Ok(recorded)
+}
+
+/// Forgets the releases that are too old to be kept beside the one that serves. What they alone needed goes with the
+/// next look, which sees that they are gone.
+async fn forget(
+    app: &AppStack,
+    writer: &Writer<'_>,
+    inputs: &Inputs,
+    serving: &Stack,
+) -> Result<()> {
+    for old in release::forgotten(&app.spec, &inputs.records, &serving.release) {
+        writer.forget(&serving.names.release(&old.hash)).await?;
+    }
+    Ok(())
 }
 
 fn progress(

@@ -5,6 +5,8 @@
 
 #[path = "mock_api/ledger.rs"]
 mod ledger;
+#[path = "mock_api/repairs.rs"]
+mod repairs;
 #[path = "mock_api/server.rs"]
 mod server;
 

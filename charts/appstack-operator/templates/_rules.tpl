@@ -21,9 +21,10 @@ cluster, and in its own namespace. Plain YAML without templating, so that a test
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [get, list, watch, create, patch]
+# A pod of a database that is in the way of its own correction is deleted, so that it is made anew.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, delete]
 # The last lines of a failed migration go into the status.
 - apiGroups: [""]
   resources: [pods/log]

@@ -1,25 +1,14 @@
 //! A database that cannot run holds back releases, but not the repair of what serves; and it comes back with the spec.
 
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
 
-use crate::support::{API, ROLL_OUT, SOON, story, uid};
+use crate::support::{API, Document, ROLL_OUT, SOON, Visitor, World, story, uid};
 
 #[test]
 fn a_database_that_cannot_run_stops_no_repair_and_comes_back_with_the_spec() {
     story("database-down", async |world| {
-        let stack = world.document(API);
-        world.apply(&stack).await;
-        world.ready("shop").await;
-        let visitor = world.visitor("shop").await;
-        visitor.items(world).await;
-        visitor.adds_item("Precious").await;
-
-        let greedy = "spec: {database: {embedded: {resources: {requests: {cpu: '1000'}}}}}";
-        world.apply(&stack.with(greedy)).await;
-        let words = ["shop-db-0", "Insufficient cpu"];
-        world
-            .says("shop", "DatabaseReady", "Unschedulable", &words, ROLL_OUT)
-            .await;
+        let (stack, visitor) = stuck(world).await;
         world.delete::<Service>("shop-backend").await;
         world
             .until("the Service of the backend is back", SOON, async || {
@@ -32,6 +21,44 @@ fn a_database_that_cannot_run_stops_no_repair_and_comes_back_with_the_spec() {
         world.ready("shop").await;
         assert_eq!(visitor.items(world).await, ["Precious"]);
     });
+}
+
+#[test]
+fn a_pod_of_the_database_that_is_in_the_way_of_its_correction_is_replaced() {
+    story("database-stuck", async |world| {
+        let (stack, visitor) = stuck(world).await;
+        let broken = world.pods("shop", "database").await;
+        // Some versions of Kubernetes wait for such a pod to become ready. So does this one when it is told to replace none.
+        let none = "spec: {updateStrategy: {type: OnDelete, rollingUpdate: null}}";
+        world.patch::<StatefulSet>("shop-db", none).await;
+
+        world.apply(&stack).await;
+        world.ready("shop").await;
+        let pods = world.pods("shop", "database").await;
+        assert_ne!(uid(&pods[0]), uid(&broken[0]));
+        assert_eq!(visitor.items(world).await, ["Precious"]);
+        let mut deleted = world.writes();
+        deleted.retain(|it| (&*it.verb, &*it.resource) == ("delete", "pods"));
+        assert_eq!(deleted.len(), 1, "{deleted:?}");
+    });
+}
+
+/// A stack whose database has data, and then a spec that no node has room for; and its visitor.
+async fn stuck(world: &World) -> (Document, Visitor) {
+    let stack = world.document(API);
+    world.apply(&stack).await;
+    world.ready("shop").await;
+    let visitor = world.visitor("shop").await;
+    visitor.items(world).await;
+    visitor.adds_item("Precious").await;
+
+    let greedy = "spec: {database: {embedded: {resources: {requests: {cpu: '1000'}}}}}";
+    world.apply(&stack.with(greedy)).await;
+    let words = ["shop-db-0", "Insufficient cpu"];
+    world
+        .says("shop", "DatabaseReady", "Unschedulable", &words, ROLL_OUT)
+        .await;
+    (stack, visitor)
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use appstack_operator::api::AppStack;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Service;
@@ -64,6 +65,49 @@ fn every_child_that_is_changed_is_put_right() {
         }
         world.ready("shop").await;
     });
+}
+
+#[test]
+fn what_is_named_by_its_content_makes_room_when_somebody_replaces_it() {
+    story("drift-replaced", async |world| {
+        world.apply(&world.document(SHOP)).await;
+        world.ready("shop").await;
+        let mut children = world.children("shop").await;
+        children.retain(is_named_by_content);
+        assert_eq!(children.len(), 2, "{children:?}");
+
+        // What is deleted comes back at once, so that nobody could put anything in its place.
+        world
+            .patch::<AppStack>("shop", "spec: {suspend: true}")
+            .await;
+        world
+            .says("shop", "Reconciling", "Suspended", &[], SOON)
+            .await;
+        for child in &children {
+            let other = "data: {SECRET_KEY: dGhlaXJz, config.json: e30=}";
+            let other = world.supplant(child, other).await;
+            assert_ne!(other.data["data"], child.object.data["data"]);
+        }
+        world
+            .patch::<AppStack>("shop", "spec: {suspend: false}")
+            .await;
+        for child in &children {
+            let title = child.title();
+            world
+                .until(&format!("{title} is as it was"), SOON, async || {
+                    let now = world.now(child).await?;
+                    (now.data["data"] == child.object.data["data"]).then_some(())
+                })
+                .await;
+        }
+        world.ready("shop").await;
+    });
+}
+
+fn is_named_by_content(child: &Child) -> bool {
+    let starts = [("Secret", "shop-values-"), ("ConfigMap", "shop-frontend-")];
+    let mut starts = starts.iter();
+    starts.any(|(kind, start)| child.kind == *kind && child.name.starts_with(start))
 }
 
 #[test]

@@ -35,6 +35,7 @@ fn the_rights_of_the_chart_are_enough_and_not_too_many() {
             ("create deployments.apps", "yes"),
             ("delete persistentvolumeclaims", "no"),
             ("create pods", "no"),
+            ("patch pods", "no"),
             ("create pods --subresource=exec", "no"),
             ("create roles.rbac.authorization.k8s.io", "no"),
             ("patch appstacks.appstack.dev", "no"),

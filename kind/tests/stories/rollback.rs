@@ -1,6 +1,7 @@
 //! A release that fails takes nothing away: the old one serves, says what happened, and there is one way out.
 
 use appstack_operator::api::AppStack;
+use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 
@@ -80,6 +81,24 @@ fn a_bad_release_never_takes_the_good_one_down() {
 }
 
 #[test]
+fn a_release_that_is_bad_only_for_visitors_is_taken_back() {
+    story("rollback-edge", async |world| {
+        let (stack, visitor) = fated(world).await;
+        let good = release(&world.stack("shop").await).to_owned();
+        // Bad behind the ingress controller alone; and well for the first two that come that way.
+        for fate in ["astray", "weary"] {
+            let bad = format!("spec: {{backend: {{env: [{{name: FATE, value: {fate}}}]}}}}");
+            world.apply(&stack.with(&bad)).await;
+            let words = ["failed at the edge", "3 bad answers in a row", "500"];
+            world.rolled_back("shop", "PublicCheckFailed", &words).await;
+            assert_eq!(release(&world.stack("shop").await), good);
+            says(world, &visitor, "one first").await;
+            only_pods_of(world, &good_revision(world).await).await;
+        }
+    });
+}
+
+#[test]
 fn a_failed_release_is_tried_again_on_request_and_held_where_that_is_asked_for() {
     story("rollback-retry", async |world| {
         let (stack, _) = fated(world).await;
@@ -145,6 +164,7 @@ fn the_newest_release_wins_also_during_a_rollback() {
 fn a_kept_release_comes_back_with_every_byte_that_it_had() {
     story("rollback-pin", async |world| {
         let (stack, visitor) = fated(world).await;
+        let stack = stack.with("spec: {rollout: {history: 2}}");
         let first = release(&world.stack("shop").await).to_owned();
         let values = values(world).await;
         world.apply_secret("keys", "SECRET_KEY: second").await;
@@ -179,6 +199,16 @@ fn a_kept_release_comes_back_with_every_byte_that_it_had() {
             .await;
         world.refuses("shop", &["there is no Secret keys"]).await;
         says(world, &visitor, "one first").await;
+
+        // No more are kept than are asked for, nor what they alone needed.
+        world.apply_secret("keys", "SECRET_KEY: third").await;
+        world.ready_with_release_other_than("shop", &first).await;
+        says(world, &visitor, "one third").await;
+        world
+            .until("two releases are kept", SOON, async || {
+                (kept(world).await == (2, 2)).then_some(())
+            })
+            .await;
         asker.was_always_answered().await;
     });
 }
@@ -231,6 +261,16 @@ async fn only_pods_of(world: &World, revision: &str) {
             all.then_some(names(&pods).len())
         })
         .await;
+}
+
+/// How many releases are kept, and how many Secrets with values.
+async fn kept(world: &World) -> (usize, usize) {
+    let releases = world
+        .list::<ControllerRevision>("appstack.dev/stack=shop,appstack.dev/record=release")
+        .await;
+    let mut secrets = world.list::<Secret>("appstack.dev/stack=shop").await;
+    secrets.retain(|it| it.name_any().starts_with("shop-values-"));
+    (releases.len(), secrets.len())
 }
 
 /// The Secret that the serving pods read.

@@ -4,14 +4,14 @@
 //! apply that changes nothing leaves the object as it is. What is known to be as it was applied is not applied again.
 //! What is deleted is deleted by UID.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, Preconditions};
@@ -23,6 +23,7 @@ use serde_json::json;
 use super::desired::{Desired, Middleware, Object};
 use super::ledger::{Key, Page};
 use super::names::{ChildName, Names};
+use super::observe::OldPod;
 use super::record::{self, Record};
 use super::request::send;
 use crate::api::{AppStack, AppStackStatus, MANAGER, STATUS_MANAGER, annotation, label};
@@ -41,6 +42,9 @@ impl Applied {
         &self.0
     }
 }
+
+/// The names of what is not pruned, by kind.
+type Kept = BTreeMap<&'static str, BTreeSet<String>>;
 
 /// Writes for one stack.
 pub struct Writer<'a> {
@@ -94,7 +98,13 @@ impl<'a> Writer<'a> {
     async fn send(&self, object: &Object) -> Result<Object> {
         Ok(match object {
             Object::ServiceAccount(it) => Object::ServiceAccount(self.put(it.as_ref()).await?),
+            Object::Secret(it) if it.immutable == Some(true) => {
+                Object::Secret(self.put_content(it.as_ref()).await?)
+            }
             Object::Secret(it) => Object::Secret(self.put(it.as_ref()).await?),
+            Object::ConfigMap(it) if it.immutable == Some(true) => {
+                Object::ConfigMap(self.put_content(it.as_ref()).await?)
+            }
             Object::ConfigMap(it) => Object::ConfigMap(self.put(it.as_ref()).await?),
             Object::NetworkPolicy(it) => Object::NetworkPolicy(self.put(it.as_ref()).await?),
             Object::Service(it) => Object::Service(self.put(it.as_ref()).await?),
@@ -125,15 +135,39 @@ impl<'a> Writer<'a> {
                 answer => return answer,
             }
         }
-        let found = send(self.api::<K>().get_metadata_opt(&name)).await;
-        let uid = match found.map_err(|source| unread::<K>(&name, source))? {
-            Some(found) => {
-                self.claim::<K>(&name, &found.metadata)?;
-                found.metadata.uid
-            }
-            None => None,
-        };
+        let uid = self.own::<K>(&name).await?;
         self.patch(object, uid).await
+    }
+
+    /// Applies what is named by its content and made to last. What somebody else has put under its name with another
+    /// content could never be corrected, so it makes room.
+    async fn put_content<K: Child>(&self, object: &K) -> Result<Box<K>> {
+        match self.put(object).await {
+            Err(error) if error.is_of_lasting_content() => {
+                let name = object.name_any();
+                let Some(uid) = self.own::<K>(&name).await? else {
+                    return Err(error);
+                };
+                tracing::info!(
+                    kind = kind::<K>(),
+                    name,
+                    "somebody gave it another content; it is made again"
+                );
+                self.delete::<K>(&name, Some(uid)).await?;
+                self.put(object).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// The UID of what is there under a name, which must be ours.
+    async fn own<K: Child>(&self, name: &str) -> Result<Option<String>> {
+        let found = send(self.api::<K>().get_metadata_opt(name)).await;
+        let Some(found) = found.map_err(|source| unread::<K>(name, source))? else {
+            return Ok(None);
+        };
+        self.claim::<K>(name, &found.metadata)?;
+        Ok(found.metadata.uid)
     }
 
     async fn patch<K: Child>(&self, object: &K, uid: Option<String>) -> Result<Box<K>> {
@@ -202,19 +236,32 @@ impl<'a> Writer<'a> {
         labelled && controller.is_none_or(|it| Some(&it.uid) == self.app.metadata.uid.as_ref())
     }
 
-    /// Deletes the stack's objects that are neither in one of `wanted` nor, by kind and name, among the `retained`. Does
-    /// nothing when the same were pruned before.
+    /// Deletes pods, so that their controller makes them anew. One that is another by now needs it no more.
+    ///
+    /// # Errors
+    /// If the API server refuses a deletion.
+    pub async fn replace_pods(&self, pods: impl Iterator<Item = &OldPod>) -> Result<()> {
+        for pod in pods {
+            match self.delete::<Pod>(&pod.name, Some(pod.uid.clone())).await {
+                Ok(()) => tracing::info!(pod = pod.name, "a pod that was stuck is replaced"),
+                Err(error) if error.class() == Class::Conflict => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the stack's objects that are neither in one of `wanted` nor, by kind and name, among the `retained`. Asks
+    /// nothing of a kind that was pruned to the same before and has gained nothing since.
     ///
     /// # Errors
     /// If the API server refuses a list or a deletion.
     pub async fn prune(&self, wanted: &[&Desired], retained: &BTreeSet<Key>) -> Result<()> {
         let wanted = wanted.iter().flat_map(|it| it.objects());
-        let keep: BTreeSet<Key> = wanted
-            .map(|object| (object.kind(), object.name()))
-            .chain(retained.iter().cloned())
-            .collect();
-        if self.page.is_pruned(&keep) {
-            return Ok(());
+        let wanted = wanted.map(|object| (object.kind(), object.name()));
+        let mut keep = Kept::new();
+        for (kind, name) in wanted.chain(retained.iter().cloned()) {
+            keep.entry(kind).or_default().insert(name);
         }
         // No volume claim, no pod and no record: the first is data, the others look after themselves.
         self.prune_kind::<ServiceAccount>(&keep).await?;
@@ -230,11 +277,14 @@ impl<'a> Writer<'a> {
         if self.traefik_kinds {
             self.prune_kind::<Middleware>(&keep).await?;
         }
-        self.page.pruned(keep);
         Ok(())
     }
 
-    async fn prune_kind<K: Child>(&self, keep: &BTreeSet<Key>) -> Result<()> {
+    async fn prune_kind<K: Child>(&self, keep: &Kept) -> Result<()> {
+        let keep = keep.get(kind::<K>()).cloned().unwrap_or_default();
+        if self.page.is_pruned(kind::<K>(), &keep) {
+            return Ok(());
+        }
         let ours = format!(
             "{}={},{}={MANAGER}",
             label::STACK,
@@ -250,12 +300,18 @@ impl<'a> Writer<'a> {
             what: format!("the list of kind {}", kind::<K>()),
             source,
         })?;
+        let mut others = BTreeSet::new();
         for found in list {
             let name = found.name_any();
-            if self.is_ours(&found.metadata) && !keep.contains(&(kind::<K>(), name.clone())) {
+            if keep.contains(&name) {
+                continue;
+            }
+            if self.is_ours(&found.metadata) {
                 self.delete::<K>(&name, found.metadata.uid.clone()).await?;
             }
+            others.extend(found.metadata.uid);
         }
+        self.page.pruned(kind::<K>(), keep, others);
         Ok(())
     }
 

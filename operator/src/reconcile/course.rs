@@ -327,6 +327,18 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_put_in_the_place_of_kept_values_is_believed_by_nobody() {
+        let mut inputs = inputs();
+        let serving = inputs.records.releases[1].clone();
+        let values: String = Names::of("shop").values(&serving.values).into();
+        let theirs = [(value::SECRET_KEY.to_owned(), "theirs".into())];
+        inputs.secrets.insert(values, theirs.into());
+        let course = plotted(&app("2", ""), &inputs).unwrap();
+        assert_eq!(course.target.release, serving.hash);
+        assert_eq!(course.target.secrets.hash, serving.values);
+    }
+
+    #[test]
     fn what_was_drawn_comes_back_from_the_values_of_the_release_that_serves() {
         let mut inputs = inputs();
         inputs.secrets.remove("shop-generated").unwrap();

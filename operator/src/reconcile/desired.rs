@@ -13,7 +13,6 @@ mod network;
 mod pod;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
@@ -29,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use super::names::ChildName;
 use super::record::Record;
 use super::stack::Stack;
+use super::tries::Patience;
 use crate::api::StageName;
 
 pub use meta::{selector, selector_text};
@@ -65,8 +65,8 @@ pub struct Check {
     pub urls: Vec<String>,
     /// Who is asked.
     pub asked: Asked,
-    /// How long the way there may be in trouble.
-    pub timeout: Duration,
+    /// How long it may take to be well, and how long it must be.
+    pub patience: Patience,
 }
 
 /// Who is asked for the addresses of a check.

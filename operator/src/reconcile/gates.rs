@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::observe::{Cause, JobRun, JobState, Observed, Trouble, Workload};
+use super::observe::{Cause, JobRun, JobState, Observed, OldPod, Trouble, Workload};
 use super::tries::Verdict;
 use crate::api::Reason;
 
@@ -72,11 +72,29 @@ impl Gate {
     }
 }
 
+/// The pods that are in the way of their own correction: they are of an older template and not ready, and Kubernetes may
+/// wait for them to become so before it replaces them (its issue 67250).
+pub fn stuck(observed: &[Observed]) -> impl Iterator<Item = &OldPod> {
+    let workloads = observed.iter().filter_map(|it| match it {
+        // What its controller has not seen yet has its newest template still to come.
+        Observed::Workload(workload) => Some(workload).filter(|it| it.seen && it.wanted > 0),
+        Observed::Job(_) | Observed::Nothing => None,
+    });
+    workloads.flat_map(|it| &it.old).filter(|it| !it.ready)
+}
+
 /// The gate of a release that is asked through its public address; `due` is when the next try is.
 #[must_use]
 pub fn of_check(verdict: Verdict, due: Timestamp) -> Gate {
     match verdict {
         Verdict::Passed => Gate::Open,
+        Verdict::Holding { steady } => Gate::Waiting {
+            reason: Reason::PublicCheckPending,
+            message: format!(
+                "the public address answers well, and must do so for {steady:?} before the release goes on"
+            ),
+            until: Some(due),
+        },
         Verdict::Again { why } => Gate::Waiting {
             reason: Reason::PublicCheckPending,
             message: format!("the public address does not answer well yet: {why}"),

@@ -9,10 +9,10 @@ use k8s_openapi::api::core::v1::EnvVarSource;
 use k8s_openapi::api::networking::v1::IngressClass;
 use kube::api::ObjectMeta;
 use kube::core::object::HasSpec as _;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::certificate::{Certificate, SecretData};
-use super::names::Names;
+use super::names::{Names, short_hash};
 use super::record::Failure;
 use crate::api::{AppStack, AppStackSpec, ExternalDatabase};
 
@@ -101,11 +101,18 @@ impl Inputs {
     /// values are lost.
     #[must_use]
     pub fn of_kept(&self, names: &Names, release: &ReleaseRecord) -> Option<Self> {
-        let values = self.secrets.get(names.values(&release.values).as_str())?;
+        let values = self.values_of(names, release)?.clone();
         Some(Self {
-            restored: Some(values.clone()),
+            restored: Some(values),
             ..self.with_stored_certificate()
         })
+    }
+
+    /// The values that a kept release reads; `None` if they are lost, or their Secret holds others than its name says.
+    #[must_use]
+    pub fn values_of(&self, names: &Names, release: &ReleaseRecord) -> Option<&SecretData> {
+        let values = self.secrets.get(names.values(&release.values).as_str())?;
+        (values_hash(values) == release.values).then_some(values)
     }
 
     /// The same with the certificate that is there; where none is, the new one takes its place.
@@ -154,6 +161,16 @@ impl Inputs {
             certificate: Some(certificate),
         }
     }
+}
+
+/// The hash of values that pods read: it names the Secret that keeps them.
+#[must_use]
+pub fn values_hash(values: &SecretData) -> String {
+    let parts: Vec<&str> = values
+        .iter()
+        .flat_map(|(key, value)| [key.as_str(), value.expose_secret()])
+        .collect();
+    short_hash(&parts)
 }
 
 /// The names of the Secrets that a spec refers to.

@@ -17,7 +17,7 @@ use kube::ResourceExt as _;
 
 use self::memory::Memory;
 use super::desired::Object;
-use crate::api::{AppStack, label};
+use crate::api::{AppStack, MANAGER, label};
 use crate::runtime::sightings::{Sight, Sightings, Version, Versions, kind};
 
 pub use self::memory::{Content, KeptRecord};
@@ -108,15 +108,19 @@ impl Page<'_> {
         self.claimed(kind, name).filter(|uid| **uid == *seen.uid)
     }
 
-    /// Whether everything but `kept` was deleted before.
+    /// Whether everything of a kind but what is called as one of `kept` was deleted before, and the watches see nothing of
+    /// the stack's that has come since.
     #[must_use]
-    pub fn is_pruned(&self, kept: &BTreeSet<Key>) -> bool {
-        self.memory(|it| it.pruned.as_ref() == Some(kept))
+    pub fn is_pruned(&self, kind: &'static str, kept: &BTreeSet<String>) -> bool {
+        let ours = [(label::STACK, &*self.name), (label::MANAGED_BY, MANAGER)];
+        let seen = self.sightings.labelled(kind, &self.namespace, &ours);
+        self.memory(|it| it.is_pruned(kind, kept, &seen.unwrap_or_default()))
     }
 
-    /// Notes that everything but `kept` was deleted.
-    pub fn pruned(&self, kept: BTreeSet<Key>) {
-        self.memory(|it| it.pruned = Some(kept));
+    /// Notes that everything of a kind but what is called as one of `kept` was deleted. `others` are the UIDs of what was
+    /// there beside it: deleted, or somebody else's.
+    pub fn pruned(&self, kind: &'static str, kept: BTreeSet<String>, others: BTreeSet<String>) {
+        self.memory(|it| it.note_pruned(kind, kept, others));
     }
 
     /// The live object, if this very object was applied and has not moved since. Of kinds whose status nobody judges it is
@@ -158,10 +162,10 @@ impl Page<'_> {
     /// The records of the last list, if they are all that there are.
     #[must_use]
     pub fn records(&self) -> Option<Vec<KeptRecord>> {
-        let stack = (label::STACK, self.name.as_str());
-        let seen = self
-            .sightings
-            .labelled(kind::<ControllerRevision>(), &self.namespace, stack)?;
+        let stack = [(label::STACK, self.name.as_str())];
+        let seen =
+            self.sightings
+                .labelled(kind::<ControllerRevision>(), &self.namespace, &stack)?;
         self.memory(|it| it.records(&seen))
     }
 
@@ -230,16 +234,6 @@ mod tests {
         page.claim("Service", "shop-backend", "uid");
         ledger.forget("ns/shop");
         assert_eq!(claimed(&page), None);
-    }
-
-    #[test]
-    fn a_changed_set_is_pruned_again() {
-        let (ledger, sightings) = (Ledger::default(), Sightings::default());
-        let page = ledger.page(&sightings, &app("1"));
-        let kept = BTreeSet::from([("Service", "a".to_owned())]);
-        page.pruned(kept.clone());
-        assert!(page.is_pruned(&kept));
-        assert!(!page.is_pruned(&BTreeSet::new()));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use super::request::send;
 use crate::error::{Error, Result};
 
 pub use job::{JobRun, JobState, job_ended};
-pub use pods::{Cause, Trouble};
+pub use pods::{Cause, OldPod, Trouble};
 
 /// What was seen of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,9 @@ pub struct Workload {
     pub ready_since: Option<Timestamp>,
     /// How often the container that ended most did so. Looked at in a trial alone.
     pub ends: i32,
+    /// Pods of an older template, of a StatefulSet that is not complete: those of a Deployment are replaced whatever
+    /// state they are in.
+    pub old: Vec<OldPod>,
 }
 
 impl Workload {
@@ -154,8 +157,13 @@ impl Observer<'_> {
             total: status.replicas,
             ..Workload::default()
         };
-        self.look_at_pods(&mut workload, spec.selector.match_labels, false)
+        let pods = self
+            .look_at_pods(&mut workload, spec.selector.match_labels, false)
             .await?;
+        let template = status.update_revision.as_deref();
+        if let (Some(uid), Some(template)) = (it.metadata.uid.as_deref(), template) {
+            workload.old = pods::old(&pods, uid, template);
+        }
         Ok(workload)
     }
 
@@ -210,16 +218,16 @@ impl Observer<'_> {
         }
     }
 
-    /// Pods are read of what is not complete, and in a trial.
+    /// Pods are read of what is not complete, and in a trial. Gives those that were read.
     async fn look_at_pods(
         &self,
         workload: &mut Workload,
         labels: Option<BTreeMap<String, String>>,
         trial: bool,
-    ) -> Result<()> {
+    ) -> Result<Vec<Pod>> {
         let complete = workload.is_complete();
         if !workload.seen || (complete && !trial && workload.wanted > 0) {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let pods = self
             .pods(&selector_text(&labels.unwrap_or_default()))
@@ -227,7 +235,7 @@ impl Observer<'_> {
         if workload.wanted == 0 {
             // Pods that are about to go are not counted any more, and still need what they depend on.
             workload.total = i32::try_from(pods.len()).unwrap_or(i32::MAX);
-            return Ok(());
+            return Ok(pods);
         }
         if trial {
             workload.ends = pods::most_ends(&pods);
@@ -235,7 +243,7 @@ impl Observer<'_> {
         }
         // What has ended may be counted as available for a moment more.
         if complete && workload.ends == 0 {
-            return Ok(());
+            return Ok(pods);
         }
         workload.trouble = pods::trouble(&pods);
         if let Some(trouble) = &mut workload.trouble
@@ -243,7 +251,7 @@ impl Observer<'_> {
         {
             trouble.log = self.log(&trouble.pod, &trouble.container).await;
         }
-        Ok(())
+        Ok(pods)
     }
 
     async fn job(&self, it: &k8s_openapi::api::batch::v1::Job) -> Result<JobRun> {

@@ -175,14 +175,20 @@ pub fn failure<'a>(records: &'a Records, release: &str, attempt: &Attempt) -> Op
     failures.find(|it| it.release == release && it.attempt == *attempt)
 }
 
-/// The releases that are too old to be kept.
+/// The releases that are too old to be kept beside the one that serves now, of which there may be no record yet.
 #[must_use]
-pub fn forgotten<'a>(spec: &AppStackSpec, records: &'a Records) -> Vec<&'a ReleaseRecord> {
+pub fn forgotten<'a>(
+    spec: &AppStackSpec,
+    records: &'a Records,
+    serving: &str,
+) -> Vec<&'a ReleaseRecord> {
     let asked = spec.rollout.as_ref().and_then(|it| it.history);
     let kept = asked
         .and_then(|it| usize::try_from(it).ok())
         .unwrap_or(HISTORY);
-    newest_first(records).into_iter().skip(kept).collect()
+    let others = newest_first(records).into_iter();
+    let others = others.filter(|it| it.hash != serving);
+    others.skip(kept.saturating_sub(1)).collect()
 }
 
 /// What the status says of a release.
@@ -274,13 +280,21 @@ mod tests {
         let records = records((1..=12).rev());
         assert_eq!(serving(&records).unwrap().hash, "h12");
         assert_eq!(previous(&records).unwrap().hash, "h11");
-        let hashes = |spec: &AppStackSpec| -> Vec<String> {
-            let forgotten = forgotten(spec, &records);
+        let hashes = |yaml: &str, serving: &str| -> Vec<String> {
+            let spec = spec(yaml);
+            let forgotten = forgotten(&spec, &records, serving);
             forgotten.iter().map(|it| it.hash.clone()).collect()
         };
-        assert_eq!(hashes(&spec(MINIMAL)), ["h2", "h1"]);
-        let more = MINIMAL.replace("backend:", "rollout: {history: 11}, backend:");
-        assert_eq!(hashes(&spec(&more)), ["h1"]);
+        assert_eq!(hashes(MINIMAL, "h12"), ["h2", "h1"]);
+        let history =
+            |n: u8| MINIMAL.replace("backend:", &format!("rollout: {{history: {n}}}, backend:"));
+        assert_eq!(hashes(&history(11), "h12"), ["h1"]);
+        // Of a new one there is no record yet; an old one that serves again is none of the others.
+        assert_eq!(hashes(&history(11), "new"), ["h2", "h1"]);
+        assert_eq!(hashes(&history(11), "h1"), ["h2"]);
+        let least = hashes(&history(2), "new");
+        assert_eq!(least.first().map(String::as_str), Some("h11"));
+        assert_eq!(least.len(), 11);
     }
 
     #[test]

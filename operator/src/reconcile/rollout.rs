@@ -10,10 +10,10 @@ use jiff::Timestamp;
 
 use super::apply::Writer;
 use super::desired::{Asked, Check, Desired, Object, Stage};
-use super::gates::{Gate, Trial, judge, of_check};
+use super::gates::{Gate, Trial, judge, of_check, stuck};
 use super::observe::{Observed, Observer};
-use super::record::Record;
-use super::tries::Memory;
+use super::record::{Attempt, Record};
+use super::tries::{Case, Memory};
 use crate::api::StageName;
 use crate::error::Result;
 
@@ -39,6 +39,8 @@ pub struct Visits<'a> {
     pub memory: &'a Memory,
     /// The name of the stack in it.
     pub stack: String,
+    /// Which try of the release this is.
+    pub attempt: Attempt,
     /// The time of now.
     pub now: Timestamp,
 }
@@ -126,6 +128,7 @@ async fn step(
     let trial = plan.trial.as_ref().filter(|_| plan.is_new(stage));
     let applied = writer.apply(&stage.objects).await?;
     let seen = observer.stage(&applied, trial.is_some()).await?;
+    writer.replace_pods(stuck(&seen)).await?;
     let mut gate = judge(&seen, trial);
     if let (Gate::Open, Some(check)) = (&gate, plan.check(stage)) {
         gate = visit(observer, plan, check, stage.name).await?;
@@ -162,13 +165,23 @@ async fn visit(
     check: &Check,
     stage: StageName,
 ) -> Result<Gate> {
-    let Visits { memory, stack, now } = &plan.visits;
-    let what = format!("{} {}", plan.target.release, stage.as_str());
-    if let Some((verdict, due)) = memory.recent(stack, &what, *now) {
+    let Visits {
+        memory,
+        stack,
+        attempt,
+        now,
+    } = &plan.visits;
+    let case = Case {
+        stack,
+        stage,
+        release: &plan.target.release,
+        attempt,
+    };
+    if let Some((verdict, due)) = memory.recent(&case, *now) {
         return Ok(of_check(verdict, due));
     }
     let answer = observer.check(check).await?;
-    let (verdict, due) = memory.judge(stack, &what, answer, *now, check.timeout);
+    let (verdict, due) = memory.judge(&case, answer, *now, check.patience);
     Ok(of_check(verdict, due))
 }
 
@@ -294,6 +307,7 @@ mod tests {
                 visits: Visits {
                     memory: &Memory::default(),
                     stack: "ns/shop".into(),
+                    attempt: Attempt::default(),
                     now: Timestamp::UNIX_EPOCH,
                 },
                 retained: BTreeSet::new(),

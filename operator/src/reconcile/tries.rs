@@ -2,27 +2,45 @@
 //!
 //! Invariant: pure but for the memory; time is an argument. A bad answer of the
 //! application is the release's own fault, so a few of them fail it. Trouble on the way there is not, and passes by
-//! itself while names, certificates and routes spread: it only takes time, of which there is an end.
+//! itself while names, certificates and routes spread: it only takes time, of which there is an end. One good answer may be
+//! luck, so where visitors are let in for good it must stay good for a while.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::observe::public::Answer;
-use crate::api::Reason;
+use super::record::Attempt;
+use crate::api::{Reason, StageName};
 
 /// How many bad answers of the application in a row fail the check: one may come from a pod that is just ending.
 const MOST_BAD_ANSWERS: u32 = 3;
 
+/// How long the public address must answer well before a release is verified: longer than an ingress controller takes to
+/// learn of other pods, so that it is the new ones that were asked.
+pub const STEADY: Duration = Duration::from_secs(5);
+
+/// How long a check may take to be well, and how long it must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// How long the way there may be in trouble, counted from the first try, or from the last one that passed.
+    pub timeout: Duration,
+    /// How long all answers must have been good.
+    pub steady: Duration,
+}
+
 /// What was seen of the public check so far, kept in memory: forgetting it costs time, never correctness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tries {
-    /// When the first one was judged.
+    /// When the first one was judged, or the last one that passed.
     pub since: Timestamp,
+    /// Since when all answers are good; `None` if the last one was not.
+    pub good_since: Option<Timestamp>,
     /// How many bad answers the application gave in a row. Trouble on the way there is no answer of its, so it neither
-    /// counts nor ends the row: a release that fails behind a shaky edge is found out all the same.
+    /// counts nor ends the row: a release that fails behind a shaky edge is found out all the same. Good answers end it
+    /// once they have lasted, so that one that is well every second time is found out too.
     pub application: u32,
     /// When the last one was judged.
     pub last: Timestamp,
@@ -33,6 +51,11 @@ pub struct Tries {
 pub enum Verdict {
     /// The application answers well.
     Passed,
+    /// It answers well, and has yet to do so for long enough.
+    Holding {
+        /// How long that is.
+        steady: Duration,
+    },
     /// It is to be asked again.
     Again {
         /// What came back, for people.
@@ -50,50 +73,68 @@ pub enum Verdict {
 /// How far apart two tries are.
 const DISTANCE: SignedDuration = SignedDuration::from_secs(1);
 
-/// The tries of every stack that is being checked. It is empty after each start.
+/// Which release is asked, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The name of the stack.
+    pub stack: &'a str,
+    /// The stage whose gate it is about.
+    pub stage: StageName,
+    /// The hash of the release.
+    pub release: &'a str,
+    /// Which try of the release it is: each begins anew.
+    pub attempt: &'a Attempt,
+}
+
+/// The tries of every stack that is being checked, by stage. It is empty after each start.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<HashMap<String, Remembered>>);
+pub struct Memory(Mutex<HashMap<String, Stages>>);
+
+type Stages = BTreeMap<StageName, Remembered>;
 
 #[derive(Clone, Debug)]
 struct Remembered {
     release: String,
+    attempt: Attempt,
     tries: Tries,
     verdict: Verdict,
+}
+
+impl Remembered {
+    fn is_of(&self, case: &Case<'_>) -> bool {
+        (&*self.release, &self.attempt) == (case.release, case.attempt)
+    }
 }
 
 impl Memory {
     /// The last verdict on a release and when the next try is due, if that is not yet.
     #[must_use]
-    pub fn recent(
-        &self,
-        stack: &str,
-        release: &str,
-        now: Timestamp,
-    ) -> Option<(Verdict, Timestamp)> {
-        let found = self.entries().get(stack).cloned();
-        let found = found.filter(|it| it.release == release)?;
+    pub fn recent(&self, case: &Case<'_>, now: Timestamp) -> Option<(Verdict, Timestamp)> {
+        let entries = self.entries();
+        let found = entries.get(case.stack)?.get(&case.stage)?;
         let due = found.tries.last.saturating_add(DISTANCE).ok()?;
-        (now < due).then_some((found.verdict, due))
+        (found.is_of(case) && now < due).then(|| (found.verdict.clone(), due))
     }
 
     /// The verdict on a release after one more answer, and when the next try is due.
     pub fn judge(
         &self,
-        stack: &str,
-        release: &str,
+        case: &Case<'_>,
         answer: Answer,
         now: Timestamp,
-        timeout: Duration,
+        patience: Patience,
     ) -> (Verdict, Timestamp) {
         let mut entries = self.entries();
-        let before = entries.get(stack).filter(|it| it.release == release);
-        let (tries, verdict) = judge(before.map(|it| it.tries), answer, now, timeout);
+        let stages = entries.entry(case.stack.into()).or_default();
+        let before = stages.get(&case.stage).filter(|it| it.is_of(case));
+        let (tries, verdict) = judge(before.map(|it| it.tries), answer, now, patience);
         let remembered = Remembered {
-            release: release.into(),
+            release: case.release.into(),
+            attempt: case.attempt.clone(),
             tries,
             verdict: verdict.clone(),
         };
-        entries.insert(stack.into(), remembered);
+        stages.insert(case.stage, remembered);
         (verdict, now.saturating_add(DISTANCE).unwrap_or(now))
     }
 
@@ -102,36 +143,54 @@ impl Memory {
         self.entries().remove(stack);
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Stages>> {
         // A panic elsewhere leaves the map whole: each change is one insertion.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The verdict after one more answer, and what to remember for the next one. `timeout` is how long the way there may
-/// be in trouble, counted from the first try.
+/// The verdict after one more answer, and what to remember for the next one.
 #[must_use]
 pub fn judge(
     tries: Option<Tries>,
     answer: Answer,
     now: Timestamp,
-    timeout: Duration,
+    patience: Patience,
 ) -> (Tries, Verdict) {
-    let since = tries.map_or(now, |it| it.since);
-    let before = tries.map_or(0, |it| it.application);
-    let (application, verdict) = match answer {
-        Answer::Good => (0, Verdict::Passed),
+    let before = tries.unwrap_or(Tries {
+        since: now,
+        good_since: None,
+        application: 0,
+        last: now,
+    });
+    let Patience { timeout, steady } = patience;
+    let passed = |since: Timestamp, time| now.duration_since(since) >= signed(time);
+    let (good_since, application, verdict) = match answer {
+        Answer::Good => {
+            let since = before.good_since.unwrap_or(now);
+            if passed(since, steady) {
+                (Some(since), 0, Verdict::Passed)
+            } else {
+                let holding = Verdict::Holding { steady };
+                (Some(since), before.application, holding)
+            }
+        }
         Answer::Application { status, said } => {
-            let count = before.saturating_add(1);
-            (count, bad_answer(count, status, &said))
+            let count = before.application.saturating_add(1);
+            (None, count, bad_answer(count, status, &said))
         }
         Answer::Infrastructure { why } => {
-            let late = now.duration_since(since) >= signed(timeout);
-            (before, trouble(why, late, timeout))
+            let late = passed(before.since, timeout);
+            (None, before.application, trouble(why, late, timeout))
         }
     };
     let tries = Tries {
-        since,
+        since: if verdict == Verdict::Passed {
+            now
+        } else {
+            before.since
+        },
+        good_since,
         application,
         last: now,
     };
@@ -176,156 +235,4 @@ fn signed(timeout: Duration) -> SignedDuration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TIMEOUT: Duration = Duration::from_mins(1);
-
-    fn bad() -> Answer {
-        Answer::Application {
-            status: 500,
-            said: "no such column".into(),
-        }
-    }
-
-    fn away() -> Answer {
-        Answer::Infrastructure {
-            why: "connection refused".into(),
-        }
-    }
-
-    /// What the answers come to, each with the second at which it was judged, and what is remembered then.
-    fn all(answers: Vec<(i64, Answer)>) -> (Tries, Vec<Verdict>) {
-        let mut tries = None;
-        let mut verdicts = Vec::new();
-        for (second, answer) in answers {
-            let (after, verdict) = judge(tries, answer, at(second), TIMEOUT);
-            tries = Some(after);
-            verdicts.push(verdict);
-        }
-        (tries.unwrap(), verdicts)
-    }
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + second).unwrap()
-    }
-
-    /// The words of verdicts: passed, again, or the reason.
-    fn words(answers: Vec<(i64, Answer)>) -> Vec<&'static str> {
-        let (_, verdicts) = all(answers);
-        let word = |it: &Verdict| match it {
-            Verdict::Passed => "passed",
-            Verdict::Again { .. } => "again",
-            Verdict::Failed { reason, .. } => reason.as_str(),
-        };
-        verdicts.iter().map(word).collect()
-    }
-
-    #[test]
-    fn a_good_answer_passes_at_once_and_after_any_trouble() {
-        assert_eq!(words(vec![(0, Answer::Good)]), ["passed"]);
-        let late = vec![(0, bad()), (1, away()), (2, bad()), (300, Answer::Good)];
-        assert_eq!(words(late), ["again", "again", "again", "passed"]);
-    }
-
-    #[test]
-    fn the_third_bad_answer_in_a_row_fails() {
-        let answers = vec![(0, bad()), (1, bad()), (2, bad())];
-        assert_eq!(
-            words(answers.clone()),
-            ["again", "again", "PublicCheckFailed"]
-        );
-        let (_, verdicts) = all(answers);
-        let Some(Verdict::Failed { message, .. }) = verdicts.last() else {
-            panic!("it did not fail");
-        };
-        assert!(message.contains("500: no such column"), "{message}");
-    }
-
-    #[test]
-    fn a_good_answer_ends_the_row() {
-        let answers = vec![
-            (0, bad()),
-            (1, bad()),
-            (2, Answer::Good),
-            (3, bad()),
-            (4, bad()),
-        ];
-        assert_eq!(
-            words(answers),
-            ["again", "again", "passed", "again", "again"]
-        );
-    }
-
-    #[test]
-    fn trouble_on_the_way_neither_counts_nor_ends_the_row() {
-        let answers = vec![
-            (0, bad()),
-            (1, away()),
-            (2, bad()),
-            (3, away()),
-            (4, away()),
-            (5, bad()),
-        ];
-        assert_eq!(words(answers).last(), Some(&"PublicCheckFailed"));
-    }
-
-    #[test]
-    fn trouble_on_the_way_fails_when_its_time_is_over() {
-        let answers = vec![(0, away()), (30, away()), (59, away()), (60, away())];
-        assert_eq!(
-            words(answers.clone()),
-            ["again", "again", "again", "PublicCheckUnreachable"]
-        );
-        let (_, verdicts) = all(answers);
-        let message = "the application was not reached within 60s: connection refused";
-        assert_eq!(
-            verdicts.last(),
-            Some(&Verdict::Failed {
-                reason: Reason::PublicCheckUnreachable,
-                message: message.into()
-            })
-        );
-    }
-
-    #[test]
-    fn a_bad_answer_is_not_the_fault_of_the_way_however_late_it_comes() {
-        let answers = vec![(0, away()), (61, bad()), (62, bad()), (63, bad())];
-        assert_eq!(
-            words(answers),
-            ["again", "again", "again", "PublicCheckFailed"]
-        );
-    }
-
-    #[test]
-    fn a_clock_that_was_set_back_only_costs_time() {
-        assert_eq!(words(vec![(100, away()), (0, away())]), ["again", "again"]);
-    }
-
-    #[test]
-    fn a_release_is_asked_once_a_second_and_another_one_begins_anew() {
-        let memory = Memory::default();
-        let ask = |release, second| memory.judge("ns/shop", release, bad(), at(second), TIMEOUT);
-        ask("one", 0);
-        assert!(memory.recent("ns/shop", "one", at(0)).is_some());
-        assert!(memory.recent("ns/shop", "one", at(1)).is_none());
-        assert!(memory.recent("ns/shop", "two", at(0)).is_none());
-        ask("one", 1);
-        assert!(matches!(ask("two", 2).0, Verdict::Again { .. }));
-        ask("two", 3);
-        assert!(matches!(ask("two", 4).0, Verdict::Failed { .. }));
-        memory.forget("ns/shop");
-        assert!(matches!(ask("two", 5).0, Verdict::Again { .. }));
-    }
-
-    #[test]
-    fn the_first_and_the_last_try_are_remembered() {
-        let (tries, _) = all(vec![(0, away()), (7, bad())]);
-        let expected = Tries {
-            since: at(0),
-            application: 1,
-            last: at(7),
-        };
-        assert_eq!(tries, expected);
-    }
-}
+mod tests;

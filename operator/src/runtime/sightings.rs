@@ -90,19 +90,15 @@ impl Sightings {
         .unwrap_or(Sight::Blind)
     }
 
-    /// Everything of a kind in a namespace that has this label; `None` if nobody looks there.
+    /// Everything of a kind in a namespace that has all of these labels; `None` if nobody looks there.
     #[must_use]
     pub fn labelled(
         &self,
         kind: &'static str,
         namespace: &str,
-        label: (&str, &str),
+        labels: &[(&str, &str)],
     ) -> Option<Versions> {
-        let has = |it: &Seen| {
-            it.labels
-                .iter()
-                .any(|(key, value)| (*key, &**value) == label)
-        };
+        let has = |it: &Seen| labels.iter().all(|label| it.has(*label));
         self.look(kind, namespace, |content| content.versions(namespace, has))
     }
 
@@ -247,6 +243,11 @@ impl Content {
 }
 
 impl Seen {
+    fn has(&self, label: (&str, &str)) -> bool {
+        let mut labels = self.labels.iter();
+        labels.any(|(key, value)| (*key, &**value) == label)
+    }
+
     fn metadata(&self, namespace: &str, name: &str) -> ObjectMeta {
         let labels = self.labels.iter();
         ObjectMeta {
@@ -312,7 +313,10 @@ mod tests {
         lookout.note::<Service>(Event::Init);
         lookout.note(Event::InitApply(service("a", "1")));
         assert_eq!(sightings.of("Service", "ns", "a"), Sight::Blind);
-        assert_eq!(sightings.labelled("Service", "ns", (OWNER, "shop")), None);
+        assert_eq!(
+            sightings.labelled("Service", "ns", &[(OWNER, "shop")]),
+            None
+        );
         lookout.note::<Service>(Event::InitDone);
         assert_eq!(seen(&sightings, "a").as_deref(), Some("1"));
         assert_eq!(sightings.of("Service", "ns", "b"), Sight::Absent);
@@ -354,7 +358,7 @@ mod tests {
     fn objects_are_found_by_a_label_that_is_kept() {
         let (sightings, lookout) = sightings(None);
         listed(&lookout, &[("a", "1"), ("b", "7")]);
-        let found = |label| sightings.labelled("Service", "ns", label).unwrap();
+        let found = |label| sightings.labelled("Service", "ns", &[label]).unwrap();
         let names: Vec<_> = found((OWNER, "shop")).into_keys().collect();
         assert_eq!(names, ["a", "b"]);
         assert!(found((OWNER, "other")).is_empty());

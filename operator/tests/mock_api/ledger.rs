@@ -35,7 +35,7 @@ impl World {
     fn catch_up(&self) -> Result<()> {
         for kind in MONITORED {
             let sightings = &self.context.sightings;
-            let lookout = sightings.lookout(kind, None, &[label::STACK]);
+            let lookout = sightings.lookout(kind, None, &[label::STACK, label::MANAGED_BY]);
             // Only the metadata counts, so any type does.
             lookout.note::<ConfigMap>(Event::Init);
             for object in self.server.all(kind) {
@@ -62,10 +62,14 @@ impl World {
         Ok(self.server.requests())
     }
 
-    /// Rolls out version `v2`, with watches that catch up by `look`.
-    async fn roll_out_v2(&self, look: impl Fn(&Self) -> Result<()>) -> Result<()> {
+    /// Rolls out another version, with watches that catch up by `look`.
+    pub(super) async fn release(
+        &self,
+        version: &str,
+        look: impl Fn(&Self) -> Result<()>,
+    ) -> Result<()> {
         let parts = [None, Some("jobs/"), Some(BACKEND), Some(FRONTEND)];
-        self.server.set(STACK, "version", json!("v2"))?;
+        self.server.set(STACK, "version", json!(version))?;
         for part in parts {
             if let Some(part) = part {
                 self.server.complete(&self.newest(part)?)?;
@@ -154,10 +158,55 @@ async fn only_a_secret_that_changed_is_read_again_and_its_values_arrive() -> Res
 }
 
 #[tokio::test]
+async fn what_comes_back_after_it_was_pruned_is_pruned_again_and_of_others_once_looked_at()
+-> Result<()> {
+    let world = World::at_rest().await?;
+    let labels = json!({
+        "appstack.dev/stack": "shop", "app.kubernetes.io/managed-by": "appstack-operator",
+    });
+    let stray = |owners: Value| {
+        json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {
+                "name": "shop-old", "namespace": "demo", "labels": labels, "ownerReferences": owners,
+            },
+        })
+    };
+    for _ in 0..2 {
+        world.server.put("services/shop-old", stray(json!([])));
+        let requests = world.requests_of_a_look().await?;
+        assert_eq!(requests, ["GET services", "DELETE services/shop-old"]);
+        assert_eq!(world.requests_of_a_look().await?, [""; 0]);
+    }
+    let theirs = json!([
+        {"apiVersion": "v1", "kind": "k", "name": "n", "uid": "theirs", "controller": true},
+    ]);
+    world.server.put("services/shop-old", stray(theirs));
+    assert_eq!(world.requests_of_a_look().await?, ["GET services"]);
+    assert_eq!(world.requests_of_a_look().await?, [""; 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_runs_is_asked_for_once_in_a_look() -> Result<()> {
+    let world = World::at_rest().await?;
+    world.server.set(STACK, "version", json!("v2"))?;
+    world.reconcile().await??;
+    let at = world.migration()?;
+    let mut job = world.server.get(&at).context("no Job")?;
+    job["status"] = json!({"active": 1});
+    world.server.put(&at, job);
+    let requests = world.requests_of_a_look().await?;
+    let jobs: Vec<_> = requests.iter().filter(|it| it.contains(" jobs")).collect();
+    assert_eq!(jobs, [&format!("GET {at}")]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_roll_out_applies_only_what_changes() -> Result<()> {
     let world = World::at_rest().await?;
     world.server.forget();
-    world.roll_out_v2(World::catch_up).await?;
+    world.release("v2", World::catch_up).await?;
     assert_eq!(world.condition("Ready"), "True RolledOut");
     let applied = world.server.applied();
     for at in [DATABASE, VOLUME, GENERATED] {
@@ -180,7 +229,7 @@ async fn watches_that_lag_lose_nothing_that_we_did_ourselves() -> Result<()> {
     let world = World::at_rest().await?;
     let generated = world.server.get(GENERATED);
     // From here on they see nothing more.
-    world.roll_out_v2(|_| Ok(())).await?;
+    world.release("v2", |_| Ok(())).await?;
     world.reconcile().await??;
     assert_eq!(world.condition("Ready"), "True RolledOut");
     assert_eq!(world.backend_image()?, "acme/backend:v2");

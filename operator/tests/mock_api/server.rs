@@ -154,6 +154,12 @@ impl State {
             return refusal(*code);
         }
         let body = || serde_json::from_slice(body).unwrap_or(Value::Null);
+        if let Some(field) = self
+            .lasting(&at, &body())
+            .filter(|_| head.method == Method::PATCH)
+        {
+            return invalid(field);
+        }
         let answer = match head.method {
             Method::GET if at.contains('/') => self.objects.get(&at).cloned(),
             Method::GET => Some(self.list(&at, head.uri.query().unwrap_or_default())),
@@ -207,6 +213,17 @@ impl State {
             self.changed.push(at.to_owned());
         }
         self.objects.get(at).cloned()
+    }
+
+    /// The field that the object at an address will not let go of for what is applied to it.
+    fn lasting(&self, at: &str, applied: &Value) -> Option<&'static str> {
+        let before = self.objects.get(at)?;
+        let uid = &applied["metadata"]["uid"];
+        if uid.is_string() && *uid != before["metadata"]["uid"] {
+            return Some("metadata.uid");
+        }
+        let is_lasting = before["immutable"] == true && before["data"] != applied["data"];
+        is_lasting.then_some("data")
     }
 
     /// An Event; nobody reads it.
@@ -279,6 +296,16 @@ fn refusal(code: u16) -> Response<Body> {
         StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         &status,
     )
+}
+
+/// The refusal of an object for one of its fields.
+fn invalid(field: &str) -> Response<Body> {
+    let status = json!({
+        "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
+        "code": 422, "reason": "Invalid", "message": "field is immutable",
+        "details": {"causes": [{"field": field, "reason": "FieldValueForbidden", "message": "field is immutable"}]},
+    });
+    response(StatusCode::UNPROCESSABLE_ENTITY, &status)
 }
 
 fn response(code: StatusCode, body: &Value) -> Response<Body> {

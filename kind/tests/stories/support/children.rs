@@ -1,6 +1,8 @@
 //! The children of a stack, whatever kind they are.
 
-use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{
+    DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams,
+};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, ResourceExt as _};
 
@@ -103,6 +105,21 @@ impl World {
         let api = self.of(&child.resource);
         let edited = api.patch(&child.name, &params, &patch).await;
         edited.unwrap_or_else(|error| panic!("cannot edit {}: {error}", child.title()))
+    }
+
+    /// Puts another object with the labels of a child in its place behind the operator's back.
+    pub(crate) async fn supplant(&self, child: &Child, yaml: &str) -> DynamicObject {
+        let mut other = child.object.clone();
+        other.metadata = ObjectMeta {
+            name: Some(child.name.clone()),
+            labels: child.object.metadata.labels.clone(),
+            ..ObjectMeta::default()
+        };
+        json_patch::merge(&mut other.data, &parse(yaml));
+        self.take_away(child).await;
+        let api = self.of(&child.resource);
+        let made = api.create(&PostParams::default(), &other).await;
+        made.unwrap_or_else(|error| panic!("cannot supplant {}: {error}", child.title()))
     }
 
     fn of(&self, resource: &ApiResource) -> Api<DynamicObject> {

@@ -125,6 +125,7 @@ spec:
               - |
                 $| = 1;
                 my $fate = $ENV{FATE} || "";
+                my $visits = 0;
                 $SIG{TERM} = sub { exit };
                 if ($fate eq "exits") { print "cannot find the soul of $ENV{SECRET_KEY}\n"; exit 3 }
                 my $server = IO::Socket::INET->new(LocalPort => 8000, Listen => 50, ReuseAddr => 1) or die $!;
@@ -132,10 +133,17 @@ spec:
                 while (1) {
                   my $client = $server->accept or next;
                   my $asked = <$client>;
-                  my $host = "";
-                  while (<$client>) { last if /^\r?$/; $host = $1 if /^host: *(\S+)/i }
+                  my ($host, $routed) = ("", 0);
+                  while (<$client>) {
+                    last if /^\r?$/;
+                    $host = $1 if /^host: *(\S+)/i;
+                    $routed = 1 if /^x-forwarded-for:/i;
+                  }
+                  $visits += $routed;
                   my $status = $fate eq "unready" ? "503 Not yet" : "200 OK";
                   $status = "500 Lost" if $fate eq "lost" && $host =~ /^api[.]/;
+                  $status = "500 Astray" if $fate eq "astray" && $routed;
+                  $status = "500 Weary" if $fate eq "weary" && $visits > 2;
                   my $text = "$ENV{WORD} $ENV{SECRET_KEY}";
                   my $length = length $text;
                   print $client "HTTP/1.1 $status\r\nContent-Length: $length\r\nConnection: close\r\n\r\n$text";

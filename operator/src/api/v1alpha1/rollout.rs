@@ -30,8 +30,9 @@ pub struct Rollout {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<OnFailure>,
 
-    /// Asks a new release through its public address, as a visitor does: by host name, certificate and route. Without
-    /// this field there is no such check. It needs an operator that reaches the ingress controller by that name.
+    /// Asks a new release through its public address, as a visitor does: by host name, certificate and route. It must
+    /// answer well for 5 seconds. Without this field there is no such check. It needs an operator that reaches the ingress
+    /// controller by that name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_check: Option<PublicCheck>,
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::super::certificate::SecretData;
-use super::super::inputs::{Inputs, external_database, secret_references};
+use super::super::inputs::{Inputs, external_database, secret_references, values_hash};
 use super::super::names::{Names, short_hash};
 use super::super::release;
 use super::super::stack::{Connection, Secrets, value};
@@ -56,7 +56,7 @@ pub(super) fn check(
         .get(value::SENTRY_DSN)
         .and_then(|it| public_dsn(it.expose_secret()));
     Secrets {
-        hash: hash(&values),
+        hash: values_hash(&values),
         database_hash: short_hash(&[connection.password.expose_secret()]),
         hidden: hidden(&values),
         public_sentry_dsn,
@@ -105,7 +105,7 @@ fn previous_key(
     values: &SecretData,
 ) -> Option<(String, SecretString)> {
     let serving = release::serving(&inputs.records)?;
-    let kept = inputs.secrets.get(names.values(&serving.values).as_str())?;
+    let kept = inputs.values_of(names, serving)?;
     if values.contains_key(value::PREVIOUS_KEY) {
         return None;
     }
@@ -118,7 +118,7 @@ fn previous_key(
     // The release that follows the change is the one that serves: it stays what it is.
     let mut same = values.clone();
     same.extend(kept.get(value::PREVIOUS_KEY).map(entry));
-    (release::hash(spec, &hash(&same)) == serving.hash)
+    (release::hash(spec, &values_hash(&same)) == serving.hash)
         .then(|| kept.get(value::PREVIOUS_KEY).map(entry))?
 }
 
@@ -130,14 +130,6 @@ fn hidden(values: &SecretData) -> Vec<SecretString> {
         .filter(|(key, _)| is_secret(key))
         .map(|(_, value)| value.clone())
         .collect()
-}
-
-fn hash(values: &SecretData) -> String {
-    let parts: Vec<&str> = values
-        .iter()
-        .flat_map(|(key, value)| [key.as_str(), value.expose_secret()])
-        .collect();
-    short_hash(&parts)
 }
 
 fn refuse_well_known(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) {
@@ -261,7 +253,7 @@ fn drawn_before<'a>(names: &Names, inputs: &'a Inputs, key: &str) -> Option<&'a 
         let serving = release::serving(&inputs.records)?;
         // Another server's password is none of ours.
         let is_ours = key != value::DATABASE_PASSWORD || external_database(&serving.spec).is_none();
-        let values = inputs.secrets.get(names.values(&serving.values).as_str())?;
+        let values = inputs.values_of(names, serving)?;
         values.get(key).filter(|_| is_ours)
     })
 }

@@ -2,6 +2,7 @@
 //! frontend shares.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
@@ -13,6 +14,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::super::names::{ChildName, Names, short_hash};
 use super::super::stack::Stack;
+use super::super::tries::Patience;
 use super::meta::{self, Component};
 use super::pod::{self, Pod};
 use super::{Asked, Check, Object, Stage};
@@ -75,7 +77,11 @@ impl Part {
     fn check(&self, stack: &Stack, selector: BTreeMap<String, String>) -> Option<Check> {
         Some(Check {
             urls: vec![self.url.clone()?],
-            timeout: stack.rollout.public_check.as_ref()?.timeout,
+            patience: Patience {
+                timeout: stack.rollout.public_check.as_ref()?.timeout,
+                // They have been ready for the soak.
+                steady: Duration::ZERO,
+            },
             asked: Asked::Pods {
                 selector,
                 port: self.port,

@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::super::certificate::Certificate;
 use super::super::names::ChildName;
 use super::super::stack::{IngressController, Stack, Tls};
+use super::super::tries::{Patience, STEADY};
 use super::meta::{self, Component};
 use super::{
     Asked, Check, Headers, Middleware, MiddlewareSpec, Object, RedirectScheme, Stage, pod,
@@ -39,7 +40,10 @@ pub(super) fn stage(stack: &Stack) -> Stage {
         asked: Asked::Edge {
             certificate: it.certificate.clone(),
         },
-        timeout: it.timeout,
+        patience: Patience {
+            timeout: it.timeout,
+            steady: STEADY,
+        },
     });
     Stage {
         check,

@@ -84,6 +84,34 @@ fn a_new_pod_that_is_counted_but_not_ready_is_waited_for() {
 }
 
 #[test]
+fn only_an_old_pod_that_is_not_ready_is_in_the_way_once_the_correction_was_seen() {
+    let old = |name: &str, ready| OldPod {
+        name: name.into(),
+        uid: name.into(),
+        ready,
+    };
+    let names = |workload: Workload| -> Vec<String> {
+        let observed = [Observed::Nothing, Observed::Workload(workload)];
+        stuck(&observed).map(|it| it.name.clone()).collect()
+    };
+    let workload = || Workload {
+        old: vec![old("well", true), old("broken", false)],
+        ..complete()
+    };
+    assert_eq!(names(workload()), ["broken"]);
+    let unseen = Workload {
+        seen: false,
+        ..workload()
+    };
+    assert_eq!(names(unseen), [""; 0]);
+    let unwanted = Workload {
+        wanted: 0,
+        ..workload()
+    };
+    assert_eq!(names(unwanted), [""; 0]);
+}
+
+#[test]
 fn no_pods_at_all_open_the_gate_when_none_are_wanted() {
     check(
         Workload {

@@ -23,10 +23,19 @@ pub(super) struct Memory {
     /// When it was empty.
     pub(super) since: Instant,
     pub(super) claimed: BTreeMap<Key, String>,
-    pub(super) pruned: Option<BTreeSet<Key>>,
     pub(super) records: Option<(Versions, Vec<KeptRecord>)>,
     applied: BTreeMap<Key, Entry>,
     reads: BTreeMap<Key, Read>,
+    pruned: BTreeMap<&'static str, Pruned>,
+}
+
+/// What is remembered of a kind that was pruned.
+#[derive(Debug)]
+struct Pruned {
+    /// The names of what was kept.
+    kept: BTreeSet<String>,
+    /// The UIDs of what was there beside it.
+    others: BTreeSet<String>,
 }
 
 /// What is remembered of an object that was applied.
@@ -77,10 +86,10 @@ impl Memory {
         Self {
             since: now,
             claimed: BTreeMap::new(),
-            pruned: None,
             records: None,
             applied: BTreeMap::new(),
             reads: BTreeMap::new(),
+            pruned: BTreeMap::new(),
         }
     }
 
@@ -135,6 +144,29 @@ impl Memory {
     pub(super) fn read_only(&mut self, kind: &'static str, wanted: &BTreeSet<String>) {
         self.reads
             .retain(|(of, name), _| *of != kind || wanted.contains(name));
+    }
+
+    /// What is seen of a kind and was not there when it was pruned has come since.
+    pub(super) fn is_pruned(
+        &self,
+        kind: &'static str,
+        kept: &BTreeSet<String>,
+        seen: &Versions,
+    ) -> bool {
+        let Some(pruned) = self.pruned.get(kind) else {
+            return false;
+        };
+        let mut rest = seen.iter().filter(|(name, _)| !kept.contains(*name));
+        pruned.kept == *kept && rest.all(|(_, version)| pruned.others.contains(&*version.uid))
+    }
+
+    pub(super) fn note_pruned(
+        &mut self,
+        kind: &'static str,
+        kept: BTreeSet<String>,
+        others: BTreeSet<String>,
+    ) {
+        self.pruned.insert(kind, Pruned { kept, others });
     }
 
     pub(super) fn records(&self, seen: &Versions) -> Option<Vec<KeptRecord>> {
@@ -345,6 +377,31 @@ mod tests {
         // The watch may not have seen it yet.
         memory.strike(&key());
         assert!(memory.content(&key(), &Sight::Absent).is_none());
+    }
+
+    #[test]
+    fn a_kind_is_pruned_again_when_other_names_are_kept_or_something_has_come() {
+        let mut memory = Memory::new(Instant::now());
+        let names = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect();
+        let seen = |all: &[(&str, &str)]| -> Versions {
+            let version = |uid: &str| Version {
+                uid: uid.into(),
+                resource_version: "1".into(),
+            };
+            let all = all.iter();
+            all.map(|(name, uid)| ((*name).to_owned(), version(uid)))
+                .collect()
+        };
+        let kept: BTreeSet<String> = names(&["kept"]);
+        assert!(!memory.is_pruned("Service", &kept, &seen(&[])));
+        memory.note_pruned("Service", kept.clone(), names(&["gone"]));
+        // The watch may not have seen yet that it is gone.
+        let late = [("kept", "1"), ("old", "gone")];
+        assert!(memory.is_pruned("Service", &kept, &seen(&late)));
+        let back = [("kept", "2"), ("old", "again")];
+        assert!(!memory.is_pruned("Service", &kept, &seen(&back)));
+        assert!(!memory.is_pruned("Service", &names(&["kept", "new"]), &seen(&[])));
+        assert!(!memory.is_pruned("Secret", &kept, &seen(&[])));
     }
 
     #[test]

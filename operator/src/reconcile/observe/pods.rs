@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
-    ContainerState, ContainerStateWaiting, ContainerStatus, Pod, PodStatus,
+    ContainerState, ContainerStateWaiting, ContainerStatus, Pod, PodCondition, PodStatus,
 };
 use kube::ResourceExt;
 use kube::api::LogParams;
 use secrecy::{ExposeSecret as _, SecretString};
 
+/// The label by which Kubernetes says which template of a StatefulSet a pod was made from.
+const TEMPLATE: &str = "controller-revision-hash";
 /// How many lines of a log are shown.
 const LOG_LINES: i64 = 10;
 /// How many characters of a log are shown: a condition's message holds 32,768, and people read far less.
@@ -45,6 +47,33 @@ pub enum Cause {
     Unschedulable,
 }
 
+/// A pod of a StatefulSet that was made from an older template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldPod {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// Whether it is ready.
+    pub ready: bool,
+}
+
+/// The pods of the StatefulSet with this UID that were not made from its template of now.
+pub(super) fn old(pods: &[Pod], owner: &str, template: &str) -> Vec<OldPod> {
+    let is_old = |it: &&Pod| it.labels().get(TEMPLATE).is_some_and(|it| it != template);
+    staying(pods)
+        .filter(|it| it.owner_references().iter().any(|it| it.uid == owner))
+        .filter(is_old)
+        .filter_map(|it| {
+            Some(OldPod {
+                name: it.name_any(),
+                uid: it.uid()?,
+                ready: ready(it).is_some(),
+            })
+        })
+        .collect()
+}
+
 /// The trouble of the newest pod that has any.
 pub(super) fn trouble(pods: &[Pod]) -> Option<Trouble> {
     let mut pods: Vec<&Pod> = staying(pods).collect();
@@ -77,15 +106,15 @@ fn ends(container: &ContainerStatus) -> i32 {
 
 /// Since when the last of the pods is ready; `None` if one is not.
 pub(super) fn ready_since(pods: &[Pod]) -> Option<Timestamp> {
-    let since = |pod: &Pod| {
-        let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-        let ready = conditions
-            .iter()
-            .find(|it| it.type_ == "Ready" && it.status == "True")?;
-        ready.last_transition_time.as_ref().map(|time| time.0)
-    };
+    let since = |pod: &Pod| ready(pod)?.last_transition_time.as_ref().map(|time| time.0);
     let all: Option<Vec<Timestamp>> = staying(pods).map(since).collect();
     all?.into_iter().max()
+}
+
+/// The condition that says that a pod is ready; `None` if it is not.
+fn ready(pod: &Pod) -> Option<&PodCondition> {
+    let mut conditions = pod.status.as_ref()?.conditions.iter().flatten();
+    conditions.find(|it| it.type_ == "Ready" && it.status == "True")
 }
 
 /// The addresses of the pods, with brackets where they are of IPv6.
@@ -353,6 +382,33 @@ mod tests {
         assert_eq!(since.unwrap().to_string(), "2026-01-02T03:04:09Z");
         assert_eq!(ready_since(&[ready("True", 5), ready("False", 9)]), None);
         assert_eq!(ready_since(&[]), None);
+    }
+
+    #[test]
+    fn a_pod_of_an_older_template_is_told_from_those_of_now_of_others_and_that_go() {
+        let made = |name: &str, owner: &str, template: &str| -> Pod {
+            serde_json::from_value(json!({"metadata": {
+                "name": name, "uid": format!("uid-{name}"), "labels": {TEMPLATE: template},
+                "ownerReferences": [{"apiVersion": "v1", "kind": "k", "name": "n", "uid": owner}],
+            }}))
+            .unwrap()
+        };
+        let mut ready = made("ready", "ours", "old");
+        ready.status = pod(json!({"conditions": [{"type": "Ready", "status": "True"}]})).status;
+        let mut going = made("going", "ours", "old");
+        going.metadata.deletion_timestamp =
+            Some(serde_json::from_value(json!("2026-01-02T03:04:05Z")).unwrap());
+        let pods = [
+            made("new", "ours", "now"),
+            made("broken", "ours", "old"),
+            made("foreign", "theirs", "old"),
+            ready,
+            going,
+            pod(json!({})),
+        ];
+        let found = old(&pods, "ours", "now");
+        let found: Vec<_> = found.iter().map(|it| (&*it.uid, it.ready)).collect();
+        assert_eq!(found, [("uid-broken", false), ("uid-ready", true)]);
     }
 
     #[test]
