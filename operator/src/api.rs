@@ -19,7 +19,8 @@ pub const STATUS_MANAGER: &str = "appstack-operator/status";
 pub mod label {
     /// The name of the `AppStack` that a child belongs to. Part of every selector.
     pub const STACK: &str = "appstack.dev/stack";
-    /// The part of the stack: `database`, `migration`, `backend`, `frontend`, `edge`. Part of every selector.
+    /// The part of the stack: `database`, `migration`, `backend`, `frontend`, `edge`; `images` for what pulls them before a
+    /// release begins. Part of every selector.
     pub const COMPONENT: &str = "app.kubernetes.io/component";
     /// On pods that serve: the hash of their template. Part of the selectors, so that requests go to one revision alone.
     pub const REVISION: &str = "appstack.dev/revision";

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use k8s_controller::events::EventRecorder;
 use kube::Client;
 
+use crate::reconcile::batch::Batch;
 use crate::reconcile::check::ClusterSettings;
 use crate::reconcile::ledger::Ledger;
 use crate::reconcile::tries::Memory;
@@ -36,6 +37,8 @@ pub struct Context {
     pub ledger: Ledger,
     /// How releases fared that are asked through their public address.
     pub tries: Memory,
+    /// Which values have changed just now.
+    pub batch: Batch,
     /// What the operator is told about the cluster.
     pub settings: ClusterSettings,
     /// Whether Traefik's own kinds are served here.

@@ -185,6 +185,7 @@ fn tell(
             ctx.metrics.stack_gone(&key);
             ctx.ledger.forget(&key);
             ctx.tries.forget(&key);
+            ctx.batch.forget(&key);
             ctx.backoff.reset(&key);
         }
         Err(controller::Error::ReconcilerFailed(error, stack))

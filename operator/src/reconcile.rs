@@ -1,6 +1,8 @@
 //! The reconciliation: read, check, build, roll out stage by stage, report.
 
 pub mod apply;
+pub mod approval;
+pub mod batch;
 pub mod certificate;
 pub mod check;
 pub mod course;
@@ -13,6 +15,7 @@ pub mod ledger;
 pub mod names;
 pub mod observe;
 pub mod plan;
+pub mod prepare;
 pub mod record;
 pub mod release;
 pub mod request;
@@ -34,7 +37,7 @@ use self::course::{Course, Serving};
 use self::gates::{Gate, Trial};
 use self::inputs::Inputs;
 use self::ledger::Page;
-use self::observe::Observer;
+use self::observe::{Images, Observer};
 use self::record::{Failure, Record};
 use self::rollout::{Beside, Plan, Rollout, Visits};
 use self::stack::Stack;
@@ -122,6 +125,7 @@ async fn roll_out(
             return Err(Error::Invalid(invalid));
         }
     };
+    let course = rested(app, ctx, course, &serving, &inputs, now);
     warn(app, ctx, &course.asked, &inputs).await;
     let rollout = work(app, ctx, writer, &course, &serving, &inputs, now).await?;
     let failed = give_up(app, writer, &course, &serving, &inputs, &rollout).await?;
@@ -135,6 +139,35 @@ async fn roll_out(
     Ok(Outcome::RolledOut(Box::new(progress(
         app, rollout, course, &inputs, verified, failed,
     ))))
+}
+
+/// The same, or the way to the release that serves while the values that make another one are still changing.
+fn rested(
+    app: &AppStack,
+    ctx: &Context,
+    course: Course,
+    serving: &Serving,
+    inputs: &Inputs,
+    now: Timestamp,
+) -> Course {
+    let Serving::Release(served) = serving else {
+        return course;
+    };
+    let failures = inputs.records.failures.iter();
+    let asked = batch::Asked {
+        generation: app.metadata.generation,
+        values: batch::values(&app.spec, inputs),
+        release: &course.asked.release,
+        serving: &served.stack.release,
+        failed: failures.map(|it| it.release.as_str()).collect(),
+    };
+    match ctx.batch.due(&key(app), &asked, now) {
+        Some(due) if course.is_ahead() => Course {
+            rests: Some(due),
+            ..course.back_to(served)
+        },
+        _ => course,
+    }
 }
 
 /// Rolls the target of a course out, as far as its gates let it.
@@ -177,18 +210,22 @@ async fn work(
             attempt: release::attempt(app),
             now,
         },
-        retained: retained(&course.target, inputs),
+        pulls: course.pulls(),
+        retained: retained(course, inputs),
         target: &target,
         beside,
     };
     rollout::run(writer, &observer, &plan).await
 }
 
-/// What kept releases need, so that they can be restored.
-fn retained(stack: &Stack, inputs: &Inputs) -> BTreeSet<(&'static str, String)> {
+/// What kept releases need, so that they can be restored, and what pulls the images of one that has not begun.
+fn retained(course: &Course, inputs: &Inputs) -> BTreeSet<(&'static str, String)> {
+    let names = &course.target.names;
     let releases = inputs.records.releases.iter();
-    releases
-        .map(|it| ("Secret", stack.names.values(&it.values).into()))
+    let values = releases.map(|it| ("Secret", names.values(&it.values).into()));
+    let pulls = course.pulls().iter().map(|it| &it.object);
+    values
+        .chain(pulls.map(|it| (it.kind(), it.name())))
         .collect()
 }
 
@@ -248,6 +285,9 @@ async fn verify(writer: &Writer<'_>, inputs: &Inputs, stack: &Stack) -> Result<O
         let name = stack.names.failure(&failure.release, &failure.attempt);
         writer.forget(&name).await?;
     }
+    for pulled in &inputs.records.pulled {
+        writer.forget(&stack.names.pull(pulled)).await?;
+    }
     Ok(recorded)
 }
 
@@ -299,7 +339,8 @@ fn progress(
             app,
             course.asked.names.release(&course.asked.release).as_str(),
         ),
-        unapproved: course.unapproved,
+        pending: course.pending.map(|it| it.changes),
+        rests: course.rests,
         hibernates: course.target.hibernates,
         barrier: course.barrier.as_ref().map(ToString::to_string),
         rollout,
@@ -350,6 +391,8 @@ fn next_look(outcome: &Outcome, now: Timestamp) -> Action {
             Some((_, Gate::Waiting { until, .. })) => Action::requeue(wait(*until, now)),
             // Nothing wakes us when the way from outside is mended.
             Some((StageName::Edge, Gate::Failed { .. })) => Action::requeue(WAITING),
+            None if progress.rests.is_some() => Action::requeue(wait(progress.rests, now)),
+            None if progress.rollout.images != Images::Pulled => Action::requeue(WAITING),
             _ => Action::requeue(AT_REST),
         },
     }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::RunSettings;
 use crate::context::Context;
 use crate::controller;
+use crate::reconcile::batch::Batch;
 use crate::reconcile::desired::Middleware;
 use crate::reconcile::ledger::Ledger;
 use crate::reconcile::tries::Memory;
@@ -32,6 +33,8 @@ const NAME: &str = "appstack-operator";
 const STUCK: Duration = Duration::from_mins(2);
 /// The first and the longest wait after an error that may pass.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_mins(2));
+/// How long changed values must have rested before their release begins, and how long it waits for that at most.
+const BATCH: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
 
 /// Runs the operator until it is told to stop.
 ///
@@ -134,6 +137,7 @@ async fn context(
         sightings: Sightings::default(),
         ledger: Ledger::default(),
         tries: Memory::default(),
+        batch: Batch::new(BATCH.0, BATCH.1),
         settings: settings.cluster.clone().into(),
         client,
         metrics,

@@ -7,6 +7,8 @@
 mod ledger;
 #[path = "mock_api/repairs.rs"]
 mod repairs;
+#[path = "mock_api/prepare.rs"]
+mod prepare;
 #[path = "mock_api/server.rs"]
 mod server;
 
@@ -17,6 +19,7 @@ use anyhow::{Context as _, Result};
 use appstack_operator::api::{AppStack, Reason};
 use appstack_operator::context::Context;
 use appstack_operator::error::Error;
+use appstack_operator::reconcile::batch::Batch;
 use appstack_operator::reconcile::check::ClusterSettings;
 use appstack_operator::reconcile::ledger::Ledger;
 use appstack_operator::reconcile::tries::Memory;
@@ -51,8 +54,13 @@ struct World {
 }
 
 impl World {
-    /// The `AppStack` has a migration and a frontend.
+    /// The `AppStack` has a migration and a frontend. Changed values are not waited for.
     fn new() -> Self {
+        Self::with(Batch::new(Duration::ZERO, Duration::ZERO))
+    }
+
+    /// The same where changed values are waited for.
+    fn with(batch: Batch) -> Self {
         let server = Server::default();
         server.put("ingressclasses/traefik", json!({
             "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
@@ -86,6 +94,7 @@ impl World {
             sightings: Sightings::default(),
             ledger: Ledger::default(),
             tries: Memory::default(),
+            batch,
             settings: ClusterSettings::default(),
             traefik_kinds: true,
         };

@@ -1,9 +1,10 @@
-//! A changed secret value reaches the pods that read it, and no others.
+//! A changed secret value reaches the pods that read it, and no others; values that change together do so as one.
 
 use appstack_operator::api::AppStack;
+use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::ResourceExt as _;
 
-use crate::support::{API, SHOP, SOON, World, names, release, story, uid};
+use crate::support::{API, Request, SHOP, SOON, World, names, release, story, uid};
 
 #[test]
 fn a_changed_value_rolls_the_backend_alone() {
@@ -30,6 +31,42 @@ fn a_changed_value_rolls_the_backend_alone() {
         assert_eq!(pod(world, "database").await, database);
         assert_eq!(world.stack("shop").await.metadata.generation, Some(1));
     });
+}
+
+#[test]
+fn values_that_change_together_make_one_release() {
+    story("changed-together", async |world| {
+        world.apply_secret("words", "word: one").await;
+        let change = "spec: {backend: {env: [{name: WORD, valueFrom: {secretKeyRef: {name: words, key: word}}}]}}";
+        let (_, visitor) = world.fated_with(change).await;
+        let old = release(&world.stack("shop").await).to_owned();
+        let before = (deployments_made(world), releases(world).await);
+        let asker = visitor.keeps_asking();
+
+        world.apply_secret("keys", "SECRET_KEY: second").await;
+        let words = ["18 serves", "values have changed"];
+        world
+            .says("shop", "Ready", "ValuesChanging", &words, SOON)
+            .await;
+        world.apply_secret("words", "word: two").await;
+        world.ready_with_release_other_than("shop", &old).await;
+        visitor.hears(world, "two second").await;
+        let after = (deployments_made(world), releases(world).await);
+        assert_eq!(after, (before.0 + 1, before.1 + 1));
+        asker.was_always_answered().await;
+    });
+}
+
+/// How many Deployments the operator has made so far.
+fn deployments_made(world: &World) -> usize {
+    let made = |it: &Request| it.resource == "deployments" && it.code == 201;
+    world.writes().iter().filter(|it| made(it)).count()
+}
+
+/// How many releases were verified.
+async fn releases(world: &World) -> usize {
+    let kept = "appstack.dev/stack=shop,appstack.dev/record=release";
+    world.list::<ControllerRevision>(kept).await.len()
 }
 
 #[test]

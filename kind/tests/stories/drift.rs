@@ -6,7 +6,7 @@ use std::time::Instant;
 use appstack_operator::api::AppStack;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use kube::ResourceExt as _;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -141,6 +141,40 @@ fn data_survives_the_deletion_of_the_stateful_set() {
             )
             .await;
         assert_eq!(visitor.items(world).await, ["Precious"]);
+    });
+}
+
+#[test]
+fn the_configuration_of_a_site_cannot_be_edited_and_comes_back_as_it_was() {
+    story("drift-config", async |world| {
+        let stack = world
+            .document(SHOP)
+            .with("spec: {backend: {seed: null}, frontend: {config: {motto: ours}}}");
+        world.apply(&stack).await;
+        world.ready("shop").await;
+        let visitor = world.visitor("shop").await;
+        let url = format!("{}/config.json", visitor.site);
+        let config = visitor.reads(world, &url).await;
+        assert!(config.contains("ours"), "{config}");
+
+        let maps = world.api::<ConfigMap>();
+        let of_site = "appstack.dev/stack=shop,app.kubernetes.io/component=frontend";
+        let map = world.list::<ConfigMap>(of_site).await.remove(0);
+        let name = map.name_any();
+        let theirs = Patch::Merge(json!({"data": {"config.json": "{}"}}));
+        let edited = maps.patch(&name, &PatchParams::default(), &theirs).await;
+        let refusal = edited.unwrap_err().to_string();
+        assert!(refusal.contains("immutable"), "{refusal}");
+
+        world.delete::<ConfigMap>(&name).await;
+        let back = world
+            .until("the configuration is back", SOON, async || {
+                let found = maps.get_opt(&name).await.unwrap()?;
+                (uid(&found) != uid(&map)).then_some(found)
+            })
+            .await;
+        assert_eq!(back.data, map.data);
+        assert_eq!(visitor.reads(world, &url).await, config);
     });
 }
 

@@ -35,6 +35,7 @@ mod redirect;
 mod release;
 mod restart;
 mod rollback;
+mod rollout_restart;
 mod suspend;
 
 mod support;

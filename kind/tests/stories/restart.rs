@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{DeleteParams, ListParams};
 use kube::{Api, ResourceExt as _};
 
-use crate::support::{ROLL_OUT, SCRIPTED, World, disturbing_story};
+use crate::support::{ROLL_OUT, SCRIPTED, World, disturbing_story, release};
 
 const OPERATOR: &str = "app.kubernetes.io/name=appstack-operator";
 
@@ -32,6 +33,70 @@ fn a_killed_operator_leaves_nothing_half_done() {
         assert_eq!(jobs.len(), 1, "{jobs:?}");
         nothing_was_made_twice(world);
     });
+}
+
+#[test]
+fn a_release_ends_well_whenever_the_operator_is_killed() {
+    disturbing_story("release-restart", async |world| {
+        let (stack, visitor) = world.fated_with(SLOW).await;
+        let served = release(&world.stack("shop").await).to_owned();
+        let asker = visitor.keeps_asking();
+
+        // The table cannot be made twice.
+        let bump = "spec: {database: {embedded: {resources: {requests: {cpu: 60m}}}}, backend: {
+            env: [{name: WORD, value: two}, {name: FATE, value: tardy}],
+            migrate: {command: [sh, -c, \"sleep 3; psql -q -c 'create table once()'\"], retries: 0}}}";
+        let bumped = stack.with(bump);
+        world.apply(&bumped).await;
+        for stage in ["database", "migration", "backend"] {
+            at_stage(world, stage).await;
+            kill_the_operator(world).await;
+        }
+        world
+            .says("shop", "BackendReady", "Soaking", &[], ROLL_OUT)
+            .await;
+        kill_the_operator(world).await;
+        at_stage(world, "edge").await;
+        kill_the_operator(world).await;
+        world.ready_with_release_other_than("shop", &served).await;
+        visitor.hears(world, "two first").await;
+        let jobs = made(world, "jobs");
+        assert_eq!(jobs.len(), 2, "{jobs:?}");
+        assert!(jobs.values().all(|times| *times == 1), "{jobs:?}");
+
+        // The way back.
+        world
+            .apply(&bumped.with("spec: {backend: {env: [{name: FATE, value: exits}]}}"))
+            .await;
+        world
+            .until("the release has failed", ROLL_OUT, async || {
+                let failed = "appstack.dev/record=failure";
+                let records = world.list::<ControllerRevision>(failed).await;
+                (!records.is_empty()).then_some(())
+            })
+            .await;
+        kill_the_operator(world).await;
+        let words = ["cannot find the soul of ***"];
+        world.rolled_back("shop", "ContainerCrashing", &words).await;
+        visitor.hears(world, "two first").await;
+        asker.was_always_answered().await;
+    });
+}
+
+/// A stack each step of whose releases takes a while: by the time that an operator is back, the pods still soak.
+const SLOW: &str = "spec: {
+    rollout: {soak: 40s, progressDeadline: 2m, publicCheck: {path: /checked, timeout: 60s}},
+    database: {external: null, embedded: {}}, backend: {migrate: {command: [sh, -c, echo nothing to do]}}}";
+
+/// How often the operator has made each object of a kind.
+fn made(world: &World, resource: &str) -> BTreeMap<String, usize> {
+    let mut made = BTreeMap::new();
+    for write in world.writes() {
+        if write.code == 201 && write.resource == resource {
+            *made.entry(write.name).or_default() += 1;
+        }
+    }
+    made
 }
 
 async fn at_stage(world: &World, stage: &str) {

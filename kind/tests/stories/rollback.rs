@@ -5,9 +5,7 @@ use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 
-use crate::support::{
-    Document, FATED, NOWHERE, SOON, Visitor, World, condition, names, release, story,
-};
+use crate::support::{SOON, World, condition, names, release, story};
 
 /// How a release fares: what is changed, the reason that is told, and words of its message.
 struct Fate {
@@ -48,7 +46,7 @@ const FATES: [Fate; 5] = [
 #[test]
 fn a_bad_release_never_takes_the_good_one_down() {
     story("rollback", async |world| {
-        let (stack, visitor) = fated(world).await;
+        let (stack, visitor) = world.fated().await;
         let good = release(&world.stack("shop").await).to_owned();
         let asker = visitor.keeps_asking();
         for fate in FATES {
@@ -59,7 +57,7 @@ fn a_bad_release_never_takes_the_good_one_down() {
             let found = world.stack("shop").await;
             assert_eq!(release(&found), good);
             assert_ne!(target(&found), good);
-            says(world, &visitor, "one first").await;
+            visitor.hears(world, "one first").await;
             only_pods_of(world, &good_revision(world).await).await;
         }
         // It stays so: what failed is not tried again by itself.
@@ -76,14 +74,14 @@ fn a_bad_release_never_takes_the_good_one_down() {
             .await;
         let ready = world.ready("shop").await;
         assert_eq!(condition(&ready, "RolledBack").unwrap().status, "False");
-        says(world, &visitor, "two first").await;
+        visitor.hears(world, "two first").await;
     });
 }
 
 #[test]
 fn a_release_that_is_bad_only_for_visitors_is_taken_back() {
     story("rollback-edge", async |world| {
-        let (stack, visitor) = fated(world).await;
+        let (stack, visitor) = world.fated().await;
         let good = release(&world.stack("shop").await).to_owned();
         // Bad behind the ingress controller alone; and well for the first two that come that way.
         for fate in ["astray", "weary"] {
@@ -92,7 +90,7 @@ fn a_release_that_is_bad_only_for_visitors_is_taken_back() {
             let words = ["failed at the edge", "3 bad answers in a row", "500"];
             world.rolled_back("shop", "PublicCheckFailed", &words).await;
             assert_eq!(release(&world.stack("shop").await), good);
-            says(world, &visitor, "one first").await;
+            visitor.hears(world, "one first").await;
             only_pods_of(world, &good_revision(world).await).await;
         }
     });
@@ -101,7 +99,7 @@ fn a_release_that_is_bad_only_for_visitors_is_taken_back() {
 #[test]
 fn a_failed_release_is_tried_again_on_request_and_held_where_that_is_asked_for() {
     story("rollback-retry", async |world| {
-        let (stack, _) = fated(world).await;
+        let (stack, _) = world.fated().await;
         let bad = stack.with("spec: {backend: {env: [{name: FATE, value: exits}]}}");
         world.apply(&bad).await;
         world.rolled_back("shop", "ContainerCrashing", &[]).await;
@@ -130,7 +128,7 @@ fn a_failed_release_is_tried_again_on_request_and_held_where_that_is_asked_for()
 #[test]
 fn the_newest_release_wins_also_during_a_rollback() {
     story("rollback-newest", async |world| {
-        let (stack, visitor) = fated(world).await;
+        let (stack, visitor) = world.fated().await;
         let asker = visitor.keeps_asking();
         let word = |word: &str| {
             stack.with(&format!(
@@ -140,7 +138,7 @@ fn the_newest_release_wins_also_during_a_rollback() {
         world.apply(&word("two")).await;
         world.apply(&word("three")).await;
         world.ready("shop").await;
-        says(world, &visitor, "three first").await;
+        visitor.hears(world, "three first").await;
 
         world
             .apply(&stack.with("spec: {backend: {env: [{name: FATE, value: exits}]}}"))
@@ -154,16 +152,47 @@ fn the_newest_release_wins_also_during_a_rollback() {
             .await;
         world.apply(&word("four")).await;
         world.ready("shop").await;
-        says(world, &visitor, "four first").await;
+        visitor.hears(world, "four first").await;
         asker.was_always_answered().await;
         only_pods_of(world, &good_revision(world).await).await;
     });
 }
 
 #[test]
+fn a_secret_that_is_deleted_during_a_roll_out_holds_it_and_takes_nothing_away() {
+    story("rollback-secret", async |world| {
+        let (stack, visitor) = world.fated().await;
+        let good = release(&world.stack("shop").await).to_owned();
+        let asker = visitor.keeps_asking();
+        world
+            .apply(&stack.with("spec: {backend: {env: [{name: WORD, value: two}]}}"))
+            .await;
+        world
+            .until("the new pods are there", SOON * 2, async || {
+                (world.pods("shop", "backend").await.len() == 2).then_some(())
+            })
+            .await;
+        world.delete::<Secret>("keys").await;
+        world.refuses("shop", &["there is no Secret keys"]).await;
+        world
+            .stays("the old release serves", SOON * 2, async || {
+                release(&world.stack("shop").await) == good
+            })
+            .await;
+        visitor.hears(world, "one first").await;
+
+        // The way out: the Secret. The release goes on where it was.
+        world.apply_secret("keys", "SECRET_KEY: first").await;
+        world.ready_with_release_other_than("shop", &good).await;
+        visitor.hears(world, "two first").await;
+        asker.was_always_answered().await;
+    });
+}
+
+#[test]
 fn a_kept_release_comes_back_with_every_byte_that_it_had() {
     story("rollback-pin", async |world| {
-        let (stack, visitor) = fated(world).await;
+        let (stack, visitor) = world.fated().await;
         let stack = stack.with("spec: {rollout: {history: 2}}");
         let first = release(&world.stack("shop").await).to_owned();
         let values = values(world).await;
@@ -172,7 +201,7 @@ fn a_kept_release_comes_back_with_every_byte_that_it_had() {
             .apply(&stack.with("spec: {backend: {env: [{name: WORD, value: two}]}}"))
             .await;
         world.ready_with_release_other_than("shop", &first).await;
-        says(world, &visitor, "two second").await;
+        visitor.hears(world, "two second").await;
         let asker = visitor.keeps_asking();
 
         let pinned = stack.with(&format!("spec: {{rollout: {{pin: {first}}}}}"));
@@ -183,7 +212,7 @@ fn a_kept_release_comes_back_with_every_byte_that_it_had() {
         world.apply(&pinned).await;
         let ready = world.ready("shop").await;
         assert_eq!(release(&ready), first);
-        says(world, &visitor, "one first").await;
+        visitor.hears(world, "one first").await;
         assert_eq!(self::values(world).await, values);
 
         // Not even without the Secret that it was made from.
@@ -198,12 +227,12 @@ fn a_kept_release_comes_back_with_every_byte_that_it_had() {
             .apply(&stack.with("spec: {rollout: {pin: null}}"))
             .await;
         world.refuses("shop", &["there is no Secret keys"]).await;
-        says(world, &visitor, "one first").await;
+        visitor.hears(world, "one first").await;
 
         // No more are kept than are asked for, nor what they alone needed.
         world.apply_secret("keys", "SECRET_KEY: third").await;
         world.ready_with_release_other_than("shop", &first).await;
-        says(world, &visitor, "one third").await;
+        visitor.hears(world, "one third").await;
         world
             .until("two releases are kept", SOON, async || {
                 (kept(world).await == (2, 2)).then_some(())
@@ -211,30 +240,6 @@ fn a_kept_release_comes_back_with_every_byte_that_it_had() {
             .await;
         asker.was_always_answered().await;
     });
-}
-
-/// A stack that serves the word `one` and the key `first`, and its visitor.
-async fn fated(world: &World) -> (Document, Visitor) {
-    world.apply_secret("nowhere", NOWHERE).await;
-    world.apply_secret("keys", "SECRET_KEY: first").await;
-    let stack = world
-        .document(FATED)
-        .with("spec: {secrets: {from: [{name: keys}]}}");
-    world.apply(&stack).await;
-    world.ready("shop").await;
-    let visitor = world.visitor("shop").await;
-    says(world, &visitor, "one first").await;
-    (stack, visitor)
-}
-
-/// Waits until the API says these words: the ingress controller learns of other pods a moment after they were chosen.
-async fn says(world: &World, visitor: &Visitor, words: &str) {
-    world
-        .until(&format!("the API says {words}"), SOON, async || {
-            let answer = visitor.ask(&visitor.api).await.ok()?;
-            (answer.text().await.ok()? == words).then_some(())
-        })
-        .await;
 }
 
 fn target(stack: &AppStack) -> &str {

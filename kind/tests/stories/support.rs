@@ -3,6 +3,7 @@
 mod audit;
 mod children;
 mod evidence;
+mod fated;
 mod stacks;
 mod visitor;
 mod world;

@@ -193,6 +193,10 @@ pub enum Reason {
     StageFailed,
     /// The release that is asked for waits for somebody's approval.
     AwaitingApproval,
+    /// The release that is asked for is approved, and its images are being pulled.
+    ImagesPending,
+    /// Values of Secrets or ConfigMaps have changed just now, and more of them may.
+    ValuesChanging,
     /// `hibernate` is true, and nothing runs.
     Hibernated,
     /// The release that is asked for failed, and the one before it serves again.
@@ -257,6 +261,8 @@ impl Reason {
             Self::RollingOut => "RollingOut",
             Self::StageFailed => "StageFailed",
             Self::AwaitingApproval => "AwaitingApproval",
+            Self::ImagesPending => "ImagesPending",
+            Self::ValuesChanging => "ValuesChanging",
             Self::Hibernated => "Hibernated",
             Self::RolledBack => "RolledBack",
             Self::RollingBack => "RollingBack",

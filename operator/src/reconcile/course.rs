@@ -3,17 +3,18 @@
 //! Invariant: pure. What is asked for is what the spec or its pin says; only where that has failed the one that serves is
 //! the target instead.
 
+use jiff::Timestamp;
 use kube::ResourceExt as _;
 
+use super::approval::{self, Pending};
 use super::check::{self, ClusterSettings};
-use super::desired::{self, Desired, Direction};
+use super::desired::{self, Desired, Direction, Pull};
 use super::inputs::{Inputs, ReleaseRecord};
 use super::names::Names;
-use super::plan;
 use super::record::Failure;
 use super::release::{self, SchemaChange};
 use super::stack::Stack;
-use crate::api::{AppStack, Approval, SchemaRollback};
+use crate::api::{AppStack, SchemaRollback};
 use crate::error::Invalid;
 
 /// The release that serves: the last one whose gates were all open.
@@ -49,8 +50,10 @@ pub struct Course {
     pub failure: Option<Failure>,
     /// What bars the way back to the release that serves.
     pub barrier: Option<SchemaChange>,
-    /// What the release that is asked for would change, where it waits for somebody's approval.
-    pub unapproved: Option<Vec<String>>,
+    /// What is done for the release that is asked for, where it waits for somebody's approval or for its images.
+    pub pending: Option<Pending>,
+    /// When the release that is asked for begins, where it waits for more changes of values.
+    pub rests: Option<Timestamp>,
 }
 
 /// The release that serves.
@@ -82,32 +85,26 @@ pub fn plot(
     let attempt = release::attempt(app);
     let failure = release::failure(&inputs.records, &asked.release, &attempt);
     let barrier = barrier(serving, &asked, inputs);
-    let to_serving = |served: &Served| Course {
-        target: served.stack.clone(),
-        direction: Direction::Back,
-        failure: None,
-        barrier: barrier.clone(),
-        unapproved: None,
-        asked: asked.clone(),
-    };
+    let is_barred = barrier.is_some();
+    let course = ahead(app, inputs, asked, barrier);
     Ok(match serving {
-        Serving::Release(served) if served.stack.release != asked.release => {
-            let unapproved = unapproved(app, served, &asked);
+        Serving::Release(served) if served.stack.release != course.asked.release => {
+            let pending = approval::pending(app, &served.stack, &course.asked, &inputs.records);
             match failure {
-                _ if asked.hibernates => to_serving(served),
-                _ if unapproved.is_some() => Course {
-                    unapproved,
-                    ..to_serving(served)
+                _ if course.asked.hibernates => course.back_to(served),
+                _ if pending.is_some() => Course {
+                    pending,
+                    ..course.back_to(served)
                 },
-                Some(failure) if barrier.is_none() => Course {
+                Some(failure) if !is_barred => Course {
                     failure: Some(failure.clone()),
-                    ..to_serving(served)
+                    ..course.back_to(served)
                 },
-                _ => ahead(app, inputs, asked, barrier),
+                _ => course,
             }
         }
         // There is nothing else.
-        _ => ahead(app, inputs, asked, barrier),
+        _ => course,
     })
 }
 
@@ -117,22 +114,36 @@ fn ahead(app: &AppStack, inputs: &Inputs, asked: Stack, barrier: Option<SchemaCh
         target: asked.clone(),
         direction: direction(app, inputs),
         failure: None,
-        unapproved: None,
+        pending: None,
+        rests: None,
         barrier,
         asked,
     }
 }
 
-/// What a release would change, if it needs an approval that nobody has given. Who pins a kept release has decided.
-fn unapproved(app: &AppStack, served: &Served, asked: &Stack) -> Option<Vec<String>> {
-    let pinned = app.spec.rollout.as_ref().is_some_and(|it| it.pin.is_some());
-    let required = asked.rollout.approval == Approval::Required && !pinned;
-    let name = asked.names.release(&asked.release);
-    (required && release::approval(app, name.as_str()).is_none())
-        .then(|| plan::changes(&served.stack, asked))
-}
-
 impl Course {
+    /// The same to the release that serves.
+    #[must_use]
+    pub fn back_to(self, served: &Served) -> Self {
+        Self {
+            target: served.stack.clone(),
+            direction: Direction::Back,
+            ..self
+        }
+    }
+
+    /// What pulls images of the release that is asked for.
+    #[must_use]
+    pub fn pulls(&self) -> &[Pull] {
+        self.pending.as_ref().map_or(&[], |it| &it.pulls)
+    }
+
+    /// Whether the release that is asked for is the one that is worked towards.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        self.target.release == self.asked.release
+    }
+
     /// Whether the gates of the target were not all open when it was last looked at as a whole.
     #[must_use]
     pub fn is_unproven(&self, inputs: &Inputs) -> bool {
@@ -409,12 +420,13 @@ mod tests {
 
     #[test]
     fn a_release_that_needs_an_approval_waits_for_its_own() {
-        let inputs = inputs();
+        let mut inputs = inputs();
         let mut app = app("3", "approval: Required");
         let course = plotted(&app, &inputs).unwrap();
         assert_eq!(image(&course.target), "a/b:2");
-        let changes = course.unapproved.unwrap();
-        assert_eq!(changes[0], "backend a/b:2 -> a/b:3");
+        let pending = course.pending.unwrap();
+        assert_eq!(pending.changes[0], "backend a/b:2 -> a/b:3");
+        inputs.records.pulled.insert(pending.pulls[0].hash.clone());
         let name: String = course.asked.names.release(&course.asked.release).into();
         let annotations = [(annotation::APPROVE.to_owned(), name)];
         app.metadata.annotations = Some(annotations.into());
@@ -422,7 +434,7 @@ mod tests {
         assert_eq!(image(&course.target), "a/b:3");
         app.spec.backend.image = "a/b:4".into();
         let course = plotted(&app, &inputs).unwrap();
-        assert!(course.unapproved.is_some());
+        assert!(course.pending.is_some());
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod backend;
 mod database;
 mod edge;
 mod frontend;
+mod images;
 mod meta;
 mod migration;
 mod network;
@@ -31,6 +32,7 @@ use super::stack::Stack;
 use super::tries::Patience;
 use crate::api::StageName;
 
+pub use images::{Pull, pulls};
 pub use meta::{selector, selector_text};
 pub use migration::HEAD;
 

@@ -10,7 +10,7 @@ use kube::runtime::events::EventType;
 use crate::api::{AppStackStatus, ConditionType, Reason, StageName};
 
 /// Reasons for which a condition is False while all goes well.
-const PROGRESS: [Reason; 7] = [
+const PROGRESS: [Reason; 9] = [
     Reason::Soaking,
     Reason::WaitingForEarlierStage,
     Reason::SpecNotSeenYet,
@@ -18,6 +18,8 @@ const PROGRESS: [Reason; 7] = [
     Reason::ReplicasPending,
     Reason::JobRunning,
     Reason::RollingOut,
+    Reason::ImagesPending,
+    Reason::ValuesChanging,
 ];
 /// What we tell of: the spec, the stages and the whole. Reconciling and Stalled say the same once more.
 const TOLD: [&str; 4] = ["Accepted", "AwaitingApproval", "Ready", "RolledBack"];

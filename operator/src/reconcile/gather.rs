@@ -296,6 +296,9 @@ fn parsed(kept: &[KeptRecord]) -> Records {
                     .push(MigrationRecord { hash, volume, head });
             }
             Some(Record::Seed { volume }) => records.seeds.push(volume),
+            Some(Record::Pulled { hash }) => {
+                records.pulled.insert(hash);
+            }
             // Of a future version of this operator; nothing to us.
             None => {}
         }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: data only. `gather` fills it from the cluster, `Inputs::offline` without one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::EnvVarSource;
@@ -55,6 +55,8 @@ pub struct Records {
     pub migrations: Vec<MigrationRecord>,
     /// UIDs of the volume claims that were seeded.
     pub seeds: Vec<Option<String>>,
+    /// Hashes of the pulls of images that came to their end; see `desired::Pull`.
+    pub pulled: BTreeSet<String>,
 }
 
 /// A release whose gates were all open.

@@ -152,6 +152,12 @@ impl Names {
         ChildName::new(part.as_str(), hash, MAX_LABEL)
     }
 
+    /// The Deployment that pulls images before their release begins, and the record that they were pulled.
+    #[must_use]
+    pub fn pull(&self, hash: &str) -> ChildName {
+        self.child(&format!("pull-{hash}"))
+    }
+
     /// The backend: its Service and disruption budget.
     #[must_use]
     pub fn backend(&self) -> ChildName {

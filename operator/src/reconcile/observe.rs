@@ -3,6 +3,7 @@
 //! Invariant: reads, and judges nothing. Pods and logs are read only of what is not available yet, and secret values
 //! are cut out of logs before anybody sees them.
 
+mod images;
 mod job;
 mod pods;
 pub mod public;
@@ -22,6 +23,7 @@ use super::desired::{Asked, Check, HEAD, Object, selector_text};
 use super::request::send;
 use crate::error::{Error, Result};
 
+pub use images::Images;
 pub use job::{JobRun, JobState, job_ended};
 pub use pods::{Cause, OldPod, Trouble};
 
@@ -165,6 +167,26 @@ impl Observer<'_> {
             workload.old = pods::old(&pods, uid, template);
         }
         Ok(workload)
+    }
+
+    /// How far the images are that applied Deployments pull.
+    ///
+    /// # Errors
+    /// If the API server refuses a read.
+    pub async fn images(&self, applied: &[Applied]) -> Result<Images> {
+        let mut found = Images::Pulled;
+        for it in applied {
+            let Object::Deployment(it) = it.object() else {
+                continue;
+            };
+            let spec = it.spec.clone().unwrap_or_default();
+            let labels = spec.selector.match_labels.unwrap_or_default();
+            let pods = self.pods(&selector_text(&labels)).await?;
+            let wanted = spec.replicas.and_then(|it| usize::try_from(it).ok());
+            let containers = spec.template.spec.map_or(1, |it| it.containers.len());
+            found = found.worst(images::of(&pods, wanted.unwrap_or(1), containers));
+        }
+        Ok(found)
     }
 
     /// The first bad answer to a check, or a good one.

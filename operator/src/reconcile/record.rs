@@ -1,5 +1,5 @@
 //! Facts that must outlive the objects they are about: a release passed its gates or failed, a migration or the seed
-//! was done.
+//! was done, images were pulled.
 //!
 //! Invariant: pure. Each fact is a `ControllerRevision` of its own, which the API server keeps from being changed;
 //! `apply` writes it and `gather` reads it.
@@ -47,6 +47,11 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         volume: Option<String>,
     },
+    /// Images of a release that has not begun were pulled.
+    Pulled {
+        /// The hash of the pull; see `desired::Pull`.
+        hash: String,
+    },
 }
 
 /// How a release failed.
@@ -82,6 +87,7 @@ pub fn name(names: &Names, record: &Record) -> ChildName {
         Record::Failure(failure) => names.failure(&failure.release, &failure.attempt),
         Record::Migration { hash, volume, .. } => names.migration_record(hash, volume.as_deref()),
         Record::Seed { volume } => names.seed_record(volume.as_deref()),
+        Record::Pulled { hash } => names.pull(hash),
     }
 }
 
@@ -105,6 +111,7 @@ pub fn object(
         Record::Failure(_) => "failure",
         Record::Migration { .. } => "migration",
         Record::Seed { .. } => "seed",
+        Record::Pulled { .. } => "pulled",
     };
     let labels = [
         (label::STACK, names.stack()),
@@ -164,6 +171,7 @@ mod tests {
                 head: Some("0042_prices".into()),
             },
             Record::Seed { volume: None },
+            Record::Pulled { hash: "abc".into() },
         ];
         for record in records {
             let object = object(

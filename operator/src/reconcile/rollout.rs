@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::apply::Writer;
-use super::desired::{Asked, Check, Desired, Object, Stage};
+use super::desired::{Asked, Check, Desired, Object, Pull, Stage};
 use super::gates::{Gate, Trial, judge, of_check, stuck};
-use super::observe::{Observed, Observer};
+use super::observe::{Images, Observed, Observer};
+use super::prepare;
 use super::record::{Attempt, Record};
 use super::tries::{Case, Memory};
 use crate::api::StageName;
@@ -29,7 +30,9 @@ pub struct Plan<'a> {
     pub unproven: bool,
     /// What came back so far.
     pub visits: Visits<'a>,
-    /// Kinds and names of objects that are never pruned: kept releases need them.
+    /// What is pulled for a release that has not begun.
+    pub pulls: &'a [Pull],
+    /// Kinds and names of objects that are never pruned: kept releases need them, or the one that has not begun.
     pub retained: BTreeSet<(&'static str, String)>,
 }
 
@@ -61,6 +64,8 @@ pub enum Beside<'a> {
 pub struct Rollout {
     /// One for each stage of the stack, in roll-out order.
     pub reports: Vec<Report>,
+    /// How far the images are of a release that has not begun.
+    pub images: Images,
 }
 
 /// How far a stage came.
@@ -94,6 +99,7 @@ pub async fn run(writer: &Writer<'_>, observer: &Observer<'_>, plan: &Plan<'_>) 
         keep(writer, serving, plan.target, &rollout).await?;
     }
     result?;
+    rollout.images = prepare::images(writer, observer, plan.pulls).await?;
     match plan.beside {
         Beside::Everything if rollout.is_shut() => {}
         Beside::Release(serving) if rollout.is_shut() => {
@@ -310,6 +316,7 @@ mod tests {
                     attempt: Attempt::default(),
                     now: Timestamp::UNIX_EPOCH,
                 },
+                pulls: &[],
                 retained: BTreeSet::new(),
             };
             let new = target.stages.iter().filter(|it| plan.is_new(it));

@@ -37,8 +37,10 @@ pub struct Progress {
     pub previous: Option<ReleaseStatus>,
     /// How the release that is asked for failed, where it did and the serving one is worked towards instead.
     pub failure: Option<Failure>,
-    /// What the release that is asked for would change, where it waits for somebody's approval.
-    pub unapproved: Option<Vec<String>>,
+    /// What the release that is asked for would change, where it waits for somebody's approval or for its images.
+    pub pending: Option<Vec<String>>,
+    /// When the release that is asked for begins, where it waits for more changes of values.
+    pub rests: Option<Timestamp>,
     /// Who approved it, where somebody did.
     pub approved: Option<String>,
     /// Whether nothing is to run.
@@ -212,7 +214,10 @@ mod tests {
             },
         ];
         Ok(Outcome::RolledOut(Box::new(Progress {
-            rollout: Rollout { reports },
+            rollout: Rollout {
+                reports,
+                ..Rollout::default()
+            },
             ..asked("v1")
         })))
     }
@@ -233,7 +238,8 @@ mod tests {
             serving: None,
             previous: None,
             failure: None,
-            unapproved: None,
+            pending: None,
+            rests: None,
             approved: None,
             hibernates: false,
             barrier: None,
@@ -376,7 +382,10 @@ mod tests {
             gate: Some(Gate::Open),
         }];
         let done = Outcome::RolledOut(Box::new(Progress {
-            rollout: Rollout { reports: all_open },
+            rollout: Rollout {
+                reports: all_open,
+                ..Rollout::default()
+            },
             ..asked("v1")
         }));
         app.status = Some(compute(&app, &Ok(done), at(1)));

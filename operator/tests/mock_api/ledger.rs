@@ -55,7 +55,7 @@ impl World {
     }
 
     /// What a reconciliation asks and sends once the watches have caught up.
-    async fn requests_of_a_look(&self) -> Result<Vec<String>> {
+    pub(crate) async fn requests_of_a_look(&self) -> Result<Vec<String>> {
         self.catch_up()?;
         self.server.forget();
         self.reconcile().await??;

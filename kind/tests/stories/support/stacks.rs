@@ -125,7 +125,7 @@ spec:
               - |
                 $| = 1;
                 my $fate = $ENV{FATE} || "";
-                my $visits = 0;
+                my ($visits, $since) = (0, 0);
                 $SIG{TERM} = sub { exit };
                 if ($fate eq "exits") { print "cannot find the soul of $ENV{SECRET_KEY}\n"; exit 3 }
                 my $server = IO::Socket::INET->new(LocalPort => 8000, Listen => 50, ReuseAddr => 1) or die $!;
@@ -144,6 +144,10 @@ spec:
                   $status = "500 Lost" if $fate eq "lost" && $host =~ /^api[.]/;
                   $status = "500 Astray" if $fate eq "astray" && $routed;
                   $status = "500 Weary" if $fate eq "weary" && $visits > 2;
+                  if ($fate eq "tardy" && $routed && $asked =~ m{ /checked }) {
+                    $since ||= time;
+                    $status = "503 Soon" if time < $since + 5;
+                  }
                   my $text = "$ENV{WORD} $ENV{SECRET_KEY}";
                   my $length = length $text;
                   print $client "HTTP/1.1 $status\r\nContent-Length: $length\r\nConnection: close\r\n\r\n$text";

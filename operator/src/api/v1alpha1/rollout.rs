@@ -37,7 +37,8 @@ pub struct Rollout {
     pub public_check: Option<PublicCheck>,
 
     /// Whether a new release waits for somebody's approval. Default: `None`. The first release of a stack and a pinned one
-    /// do not wait.
+    /// do not wait. While a release waits, its images are pulled, and the condition AwaitingApproval says what it would
+    /// change; it begins when it is approved and its images are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
 

@@ -24,6 +24,8 @@ pub(super) enum Component {
     Backend,
     Frontend,
     Edge,
+    /// Pulls the images of a release that has not begun.
+    Images,
 }
 
 impl Component {
@@ -36,6 +38,7 @@ impl Component {
             Self::Backend => "backend",
             Self::Frontend => "frontend",
             Self::Edge => "edge",
+            Self::Images => "images",
         }
     }
 }

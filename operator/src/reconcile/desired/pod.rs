@@ -112,7 +112,7 @@ fn drain(stack: &Stack, pod: &mut PodSpec) {
 
 /// Replicas go to different nodes where there are some. Also where there is one replica: a change of their number must
 /// not make new pods.
-fn spread(stack: &Stack, component: Component, pod: &mut PodSpec) {
+pub(super) fn spread(stack: &Stack, component: Component, pod: &mut PodSpec) {
     pod.topology_spread_constraints = Some(vec![TopologySpreadConstraint {
         label_selector: Some(meta::label_selector(stack, component)),
         // Old pods, which are about to go, must not decide where new ones come.

@@ -130,7 +130,7 @@ pub(super) fn addresses(pods: &[Pod]) -> impl Iterator<Item = String> {
 }
 
 /// Pods that are not about to go.
-fn staying(pods: &[Pod]) -> impl Iterator<Item = &Pod> {
+pub(super) fn staying(pods: &[Pod]) -> impl Iterator<Item = &Pod> {
     pods.iter()
         .filter(|it| it.metadata.deletion_timestamp.is_none())
 }
@@ -153,7 +153,7 @@ pub(super) fn newest_failed(pods: &[Pod]) -> Option<(String, String)> {
 }
 
 /// The containers of a pod, those first that run first.
-fn containers(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
+pub(super) fn containers(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
     let first = status.init_container_statuses.iter().flatten();
     first.chain(status.container_statuses.iter().flatten())
 }
@@ -205,11 +205,8 @@ fn phase(pod: &Pod) -> Option<&str> {
 
 fn trouble_of(pod: &Pod) -> Option<Trouble> {
     let status = pod.status.as_ref()?;
-    let conditions = status.conditions.iter().flatten();
-    let unschedulable = conditions
-        .filter(|it| it.type_ == "PodScheduled" && it.reason.as_deref() == Some("Unschedulable"))
-        .find_map(|it| it.message.clone())
-        .map(|message| (String::new(), Cause::Unschedulable, message));
+    let unschedulable =
+        unschedulable(pod).map(|message| (String::new(), Cause::Unschedulable, message));
     let (container, cause, message) = unschedulable.or_else(|| {
         containers(status).find_map(|it| {
             let (cause, message) = container_trouble(it)?;
@@ -225,7 +222,16 @@ fn trouble_of(pod: &Pod) -> Option<Trouble> {
     })
 }
 
-fn container_trouble(container: &ContainerStatus) -> Option<(Cause, String)> {
+/// Why no node takes a pod, if none does.
+pub(super) fn unschedulable(pod: &Pod) -> Option<String> {
+    let conditions = pod.status.as_ref()?.conditions.iter().flatten();
+    conditions
+        .filter(|it| it.type_ == "PodScheduled" && it.reason.as_deref() == Some("Unschedulable"))
+        .find_map(|it| it.message.clone())
+}
+
+/// What keeps a container from running, if something does.
+pub(super) fn container_trouble(container: &ContainerStatus) -> Option<(Cause, String)> {
     let state = container.state.as_ref()?;
     if let Some(waiting) = &state.waiting {
         return waiting_trouble(container, waiting);

@@ -4,6 +4,7 @@
 //! Invariant: pure.
 
 use super::super::gates::Gate;
+use super::super::observe::Images;
 use super::super::record::Failure;
 use super::conditions::Conditions;
 use super::{Progress, explain};
@@ -17,15 +18,19 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
         (Some((stage, gate)), _) => under_way(conditions, progress, stage, gate),
         (None, _) if progress.hibernates => asleep(conditions),
         (None, Some(failure)) => gone_back(conditions, progress, failure),
-        (None, None) if progress.unapproved.is_some() => waits(conditions, progress),
-        (None, None) => done(conditions, progress),
+        (None, None) => match (&progress.pending, &progress.approved) {
+            (Some(changes), None) => waits(conditions, progress, changes),
+            (Some(_), Some(_)) => prepares(conditions, progress),
+            (None, _) if progress.rests.is_some() => rests(conditions, progress),
+            (None, _) => done(conditions, progress),
+        },
     }
 }
 
 fn approval(conditions: &mut Conditions, progress: &Progress) {
     const TYPE: ConditionType = ConditionType::AwaitingApproval;
-    match (&progress.unapproved, &progress.approved) {
-        (Some(changes), _) => {
+    match (&progress.pending, &progress.approved) {
+        (Some(changes), None) => {
             conditions.set(
                 TYPE,
                 true,
@@ -33,7 +38,7 @@ fn approval(conditions: &mut Conditions, progress: &Progress) {
                 &ask(progress, changes),
             );
         }
-        (None, Some(by)) => {
+        (_, Some(by)) => {
             let message = format!("{} was approved by {by}", progress.asked.name);
             conditions.set(TYPE, false, Reason::Valid, &message);
         }
@@ -47,26 +52,77 @@ fn approval(conditions: &mut Conditions, progress: &Progress) {
 fn ask(progress: &Progress, changes: &[String]) -> String {
     let ReleaseStatus { version, name, .. } = &progress.asked;
     format!(
-        "{version} waits for an approval: kubectl annotate aps NAME --overwrite {}={name}; it changes: {}",
+        "{version} waits for an approval: kubectl annotate aps NAME --overwrite {}={name}; it changes: {}; {}",
         annotation::APPROVE,
-        changes.join("; ")
+        changes.join("; "),
+        images(progress)
     )
 }
 
+fn images(progress: &Progress) -> String {
+    match &progress.rollout.images {
+        Images::Pulled => "its images are pulled".into(),
+        Images::Pulling => "its images are being pulled".into(),
+        Images::Stuck { why } => format!("its images do not come: {why}"),
+    }
+}
+
 /// All is well with what serves, and what is asked for has not begun.
-fn waits(conditions: &mut Conditions, progress: &Progress) {
-    let changes = progress.unapproved.as_deref().unwrap_or_default();
+fn waits(conditions: &mut Conditions, progress: &Progress, changes: &[String]) {
+    let message = ask(progress, changes);
+    let why = "somebody is to decide";
+    not_begun(
+        conditions,
+        progress,
+        Reason::AwaitingApproval,
+        &message,
+        why,
+    );
+}
+
+/// It is approved, and its images are not there yet.
+fn prepares(conditions: &mut Conditions, progress: &Progress) {
+    let reason = match &progress.rollout.images {
+        Images::Stuck { .. } => Reason::ImagePullFailed,
+        Images::Pulled | Images::Pulling => Reason::ImagesPending,
+    };
+    let message = format!(
+        "{} is approved and begins when its images are pulled: {}",
+        progress.asked.version,
+        images(progress)
+    );
+    not_begun(
+        conditions,
+        progress,
+        reason,
+        &message,
+        "images are waited for",
+    );
+}
+
+/// Values have changed, and more of them may.
+fn rests(conditions: &mut Conditions, progress: &Progress) {
+    let when = progress
+        .rests
+        .map_or_else(String::new, |it| format!(" at {it:.0}"));
+    let message =
+        format!("values have changed; their release begins{when}, unless more of them change");
+    let why = "values are waited for";
+    not_begun(conditions, progress, Reason::ValuesChanging, &message, why);
+}
+
+fn not_begun(
+    conditions: &mut Conditions,
+    progress: &Progress,
+    reason: Reason,
+    message: &str,
+    why: &str,
+) {
     let serving = progress.serving.as_ref().map_or("", |it| &it.version);
-    let message = format!("{serving} serves; {}", ask(progress, changes));
-    let reason = Reason::AwaitingApproval;
+    let message = format!("{serving} serves; {message}");
     conditions.set(ConditionType::Ready, false, reason, &message);
     conditions.set(ConditionType::Reconciling, true, reason, &message);
-    conditions.set(
-        ConditionType::Stalled,
-        false,
-        reason,
-        "somebody is to decide",
-    );
+    conditions.set(ConditionType::Stalled, false, reason, why);
 }
 
 fn asleep(conditions: &mut Conditions) {
