@@ -38,6 +38,8 @@ pub mod annotation {
     pub const RETRY: &str = "appstack.dev/retry";
     /// On an AppStack: any value. When it changes, a new SECRET_KEY is drawn; the old one is believed for one release more.
     pub const ROTATE_SECRET_KEY: &str = "appstack.dev/rotate-secret-key";
+    /// On the record of a release: the images whose assets its frontend serves beside its own, oldest first, with commas.
+    pub const ASSETS: &str = "appstack.dev/assets";
     /// On a pod template: the hash of the Secret values that the pods read, so that a changed value rolls them.
     pub const SECRETS_HASH: &str = "appstack.dev/secrets-hash";
     /// On a Job: the hash of all that its pod reads. A failed Job runs again when it changes.

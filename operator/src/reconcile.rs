@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod approval;
 pub mod batch;
+pub mod bridge;
 pub mod certificate;
 pub mod check;
 pub mod course;
@@ -278,6 +279,7 @@ async fn verify(writer: &Writer<'_>, inputs: &Inputs, stack: &Stack) -> Result<O
         spec: Box::new(stack.spec.clone()),
         values: stack.secrets.hash.clone(),
         migration: stack.migration.as_ref().map(|it| it.hash.clone()),
+        assets: stack.older_assets().to_vec(),
     };
     let revision = latest.map_or(1, |it| it.revision + 1);
     let recorded = writer.record(&record, revision).await?;

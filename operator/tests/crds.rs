@@ -213,7 +213,7 @@ fn paths(value: &Value) -> BTreeSet<String> {
 }
 
 /// Changes of `spec` that the rules refuse, and what the messages say. At least one for each rule.
-const REFUSED: [(&str, &str); 28] = [
+const REFUSED: [(&str, &str); 32] = [
     ("{backend: {image: a/b}}", "version: needed"),
     ("{backend: {image: 'host:5000/a/b'}}", "version: needed"),
     ("{frontend: {image: a/c}}", "version: needed"),
@@ -251,6 +251,22 @@ const REFUSED: [(&str, &str); 28] = [
     (
         "{frontend: {image: 'A/c:1'}}",
         "image: a container image such as ghcr.io/acme/shop-frontend",
+    ),
+    (
+        "{frontend: {image: 'a/c:1', assets: {path: assets}}}",
+        "assets.path: an absolute path",
+    ),
+    (
+        "{frontend: {image: 'a/c:1', assets: {path: /html/../etc}}}",
+        "assets.path: an absolute path",
+    ),
+    (
+        "{frontend: {image: 'a/c:1', assets: {path: /html/}}}",
+        "assets.path: an absolute path",
+    ),
+    (
+        "{frontend: {image: 'a/c:1', assets: {path: /tmp/assets}}}",
+        "assets.path: not below /tmp",
     ),
     ("{database: {}}", "database: exactly one of"),
     (
@@ -336,13 +352,15 @@ const REFUSED_CHANGES: [(&str, &str, &str); 5] = [
 ];
 
 /// Changes of `spec` that only look odd.
-const ACCEPTED: [&str; 6] = [
+const ACCEPTED: [&str; 8] = [
     "{}",
     "{backend: {image: 'host:5000/a/b@sha256:0f'}}",
     "{version: v1, backend: {image: 'host:5000/a/b'}}",
     "{domain: localhost}",
     "{backend: {migrate: {timeout: 1h30m}}}",
     "{database: {embedded: {storage: 0.5Gi}}}",
+    "{frontend: {image: 'a/c:1', assets: {path: /app/.next/static}}}",
+    "{frontend: {image: 'a/c:1', assets: {path: /tmpl/..x}}}",
 ];
 
 /// Changes of `spec` from one to the other that are accepted.

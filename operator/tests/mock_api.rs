@@ -3,6 +3,8 @@
 //! Only order and failure are tested here. What is built is in `golden`, and what Kubernetes makes of it in the
 //! stories of the local cluster.
 
+#[path = "mock_api/assets.rs"]
+mod assets;
 #[path = "mock_api/ledger.rs"]
 mod ledger;
 #[path = "mock_api/repairs.rs"]

@@ -3,14 +3,12 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use local_cluster::images::dockerfile;
-use local_cluster::{Image, Progress, browser, folders};
+use local_cluster::{Progress, browser, folders};
 use serde_json::Value;
 use tokio::process::Command;
 
 use crate::support::{SHOP, SOON, Visitor, World, disturbing_story};
 
-const FRONTEND: &str = "ghcr.io/appstack-dev/demo-frontend";
 const SUPERUSER: &str = "admin@example.com";
 
 /// More than one pod of each, so that nothing works only because it meets the same one again.
@@ -18,7 +16,7 @@ const STACK: &str = "
 spec:
   superuser: admin@example.com
   backend: {image: 'ghcr.io/appstack-dev/demo-backend:dev', replicas: 2, seed: {args: [seed]}}
-  frontend: {replicas: 2}
+  frontend: {replicas: 2, assets: {path: /usr/share/nginx/html/assets}}
   email: {host: mail, port: 1025, tls: none, from: shop@example.com}
 ";
 
@@ -47,14 +45,13 @@ fn people_use_the_pages_in_a_browser() {
     disturbing_story("browser", async |world| {
         // Neither a picture nor a count of an earlier time.
         let _ = std::fs::remove_dir_all(results());
-        let progress = Progress::new();
-        let browser = browser::provide(&progress).await.unwrap();
+        let browser = browser::provide(&Progress::new()).await.unwrap();
         let mail = std::fs::read_to_string(folders::in_kind("manifests/local-mail.yaml")).unwrap();
         for document in mail.split("\n---\n").chain([MAIL_ROUTE]) {
             world.apply(&world.document(document)).await;
         }
         world.apply(&world.document(SHOP).with(STACK)).await;
-        let next = later_pages(world, &progress).await;
+        let next = later_pages(world).await;
         world.ready("shop").await;
         let until_it_is_there = ["rollout", "status", "deployment/mail", "--timeout", "60s"];
         world.kubectl(&until_it_is_there).await;
@@ -64,8 +61,7 @@ fn people_use_the_pages_in_a_browser() {
 }
 
 /// Loads an image with the same pages under other addresses, as those of a later release have, and gives its name.
-async fn later_pages(world: &World, progress: &Progress) -> String {
-    let pages = folders::in_repository("app/frontend");
+async fn later_pages(world: &World) -> String {
     let context = results().join("next");
     let mut build = npx(&[
         "vite",
@@ -81,16 +77,7 @@ async fn later_pages(world: &World, progress: &Progress) -> String {
         "the pages do not build: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let dockerfile = pages.join("Dockerfile");
-    let copied = dockerfile::copied(&std::fs::read_to_string(&dockerfile).unwrap());
-    for file in copied.iter().filter(|it| *it != "dist/") {
-        std::fs::copy(pages.join(file), context.join(file)).unwrap();
-    }
-    let tag = format!("{FRONTEND}:next");
-    let image = Image::new(&tag, dockerfile, context);
-    let image = world.cluster.build(&image, progress).await.unwrap();
-    world.cluster.load(&image).await.unwrap();
-    tag
+    world.loads_pages("next", &context).await
 }
 
 /// Waits until the ingress controller knows every host, and gives somebody who has asked for the pages.

@@ -16,6 +16,7 @@
 )]
 
 mod approval;
+mod assets;
 mod bad_specs;
 mod browser;
 mod changed_secret;

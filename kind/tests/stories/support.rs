@@ -4,6 +4,7 @@ mod audit;
 mod children;
 mod evidence;
 mod fated;
+mod pages;
 mod stacks;
 mod visitor;
 mod world;

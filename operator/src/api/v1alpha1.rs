@@ -4,6 +4,7 @@
 //! `reconcile::check`, so that GitOps tools see no drift. Every string and list is bounded, or the API server
 //! refuses the CEL rules for their cost.
 
+mod assets;
 mod rollout;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use assets::Assets;
 pub use rollout::{Approval, OnFailure, PublicCheck, Rollout, SchemaRollback};
 
 /// One environment of a web application: database, migration, backend, frontend and HTTPS edge.
@@ -324,6 +326,11 @@ pub struct Frontend {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "free_form")]
     pub config: BTreeMap<String, Value>,
+
+    /// Serves files of earlier releases on, so that a page that is open in a browser still finds what it has not loaded
+    /// yet. Without this field they go with their release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assets: Option<Assets>,
 
     /// CPU and memory of each pod. Default: a small request and no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,11 +16,12 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::{Resource as _, ResourceExt as _};
 
+use super::bridge;
 use super::inputs::Inputs;
 use super::names::Names;
 use super::release;
 use super::stack::{
-    Backend, Command, Edge, Email, Frontend, IngressController, Migration, PublicCheck,
+    Assets, Backend, Command, Edge, Email, Frontend, IngressController, Migration, PublicCheck,
     RolloutRules, Seed, Stack, Tls,
 };
 use crate::api::{self, AppStack, AppStackSpec, DeletionPolicy, EmailTls, Environment, annotation};
@@ -31,6 +32,9 @@ pub use edge::hosts;
 /// How often a failed attempt of a migration is repeated: enough for a database that is just coming up, too few to hide
 /// an error.
 const RETRIES: i32 = 2;
+/// How many earlier images' assets are served on: a page that is open for longer than two releases is rare, and each image
+/// is one more that new pods need.
+const OLDER_ASSETS: usize = 2;
 
 /// What the operator itself is told about the cluster.
 #[derive(Clone, Debug)]
@@ -81,7 +85,9 @@ pub fn stack(
     );
     let edge = edge::check(spec, inputs, settings, &mut faults);
     let backend = backend(spec, &mut faults);
-    let frontend = frontend(spec, &mut faults);
+    let kept = inputs.release.clone();
+    let release = kept.unwrap_or_else(|| release::hash(spec, &secrets.hash));
+    let frontend = frontend(spec, &release, inputs, &mut faults);
     faults.into_result()?;
     let environment = spec.environment;
     Ok(Stack {
@@ -92,7 +98,6 @@ pub fn stack(
         version: image::version(spec.version.as_deref(), &backend.image),
         project_name: spec.project_name.clone().unwrap_or_else(|| app.name_any()),
         superuser: superuser(spec),
-        release: release::hash(spec, &secrets.hash),
         spec: release::lasting(spec),
         volume: inputs.volume.clone(),
         migration: migration(spec, &backend, &database.connection, inputs),
@@ -106,6 +111,7 @@ pub fn stack(
         rollout: rollout(spec, &edge),
         hibernates: spec.hibernate == Some(true),
         names,
+        release,
         secrets,
         database,
         backend,
@@ -154,10 +160,17 @@ fn backend(spec: &AppStackSpec, faults: &mut Faults) -> Backend {
     }
 }
 
-fn frontend(spec: &AppStackSpec, faults: &mut Faults) -> Option<Frontend> {
+fn frontend(
+    spec: &AppStackSpec,
+    release: &str,
+    inputs: &Inputs,
+    faults: &mut Faults,
+) -> Option<Frontend> {
     let frontend = spec.frontend.as_ref()?;
+    let image = image::with_tag(&frontend.image, spec.version.as_deref());
     Some(Frontend {
-        image: image::with_tag(&frontend.image, spec.version.as_deref()),
+        assets: assets(frontend, &image, release, inputs),
+        image,
         port: frontend.port.unwrap_or(8080),
         replicas: frontend.replicas.unwrap_or(replicas(spec.environment)),
         config: frontend.config.clone(),
@@ -170,6 +183,17 @@ fn frontend(spec: &AppStackSpec, faults: &mut Faults) -> Option<Frontend> {
             frontend.pod_template.as_ref(),
             faults,
         ),
+    })
+}
+
+fn assets(frontend: &api::Frontend, image: &str, release: &str, inputs: &Inputs) -> Option<Assets> {
+    let asked = frontend.assets.as_ref()?;
+    let most = asked
+        .releases
+        .map_or(OLDER_ASSETS, |it| usize::try_from(it).unwrap_or_default());
+    (most > 0).then(|| Assets {
+        path: asked.path.clone(),
+        older: bridge::images(&inputs.records, release, image, most),
     })
 }
 

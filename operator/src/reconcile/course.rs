@@ -226,11 +226,8 @@ fn kept(
     let names = Names::of(&app.name_any());
     let mut app = app.clone();
     app.spec = release::restored(record, &app.spec);
-    let inputs = match inputs.of_kept(&names, record) {
-        Some(inputs) => inputs,
-        None => inputs.with_stored_certificate(),
-    };
-    let mut stack = check::stack(&app, &inputs, settings)?;
+    let inputs = inputs.of_kept(&names, record);
+    let stack = check::stack(&app, &inputs, settings)?;
     if stack.secrets.hash != record.values {
         let secret = names.values(&record.values);
         let release = names.release(&record.hash);
@@ -240,7 +237,6 @@ fn kept(
             )],
         });
     }
-    stack.release.clone_from(&record.hash);
     Ok(stack)
 }
 
@@ -302,6 +298,7 @@ mod tests {
             spec: stack.spec.clone(),
             values: secrets.hash.clone(),
             migration: None,
+            assets: stack.older_assets().to_vec(),
         });
     }
 

@@ -3,6 +3,7 @@
 //! Invariant: nothing here reads the cluster, the clock or the environment, and nothing can fail: whatever could
 //! be wrong was found by `check`.
 
+mod assets;
 mod backend;
 mod database;
 mod edge;

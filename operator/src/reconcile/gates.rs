@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::bridge;
 use super::observe::{Cause, JobRun, JobState, Observed, OldPod, Trouble, Workload};
 use super::tries::Verdict;
 use crate::api::Reason;
@@ -266,10 +267,10 @@ const fn reason(cause: Cause) -> Reason {
 fn describe(trouble: &Trouble) -> String {
     let Trouble {
         pod,
+        container,
         cause,
         message,
         log,
-        ..
     } = trouble;
     let log = log
         .as_ref()
@@ -278,7 +279,13 @@ fn describe(trouble: &Trouble) -> String {
         Cause::Root => {
             "; give the image a numeric USER, or allow it: podTemplate: {spec: {securityContext: {runAsNonRoot: false}}}, or name the user: podTemplate: {spec: {securityContext: {runAsUser: 1000}}}"
         }
-        _ => "",
+        Cause::Image | Cause::Config | Cause::Crashing if bridge::is_older(container) => {
+            "; it brings the assets of an earlier release, whose image must still be there and have sh and cp; to go without: frontend.assets.releases: 0"
+        }
+        Cause::Config | Cause::Crashing if container == bridge::OWN => {
+            "; frontend.assets.path must be a folder of the image, and the image needs sh and cp to copy it"
+        }
+        Cause::Image | Cause::Config | Cause::Crashing | Cause::Unschedulable => "",
     };
     format!("pod {pod}: {message}{log}{fix}")
 }

@@ -52,6 +52,7 @@ pub async fn inputs(
     Ok(Inputs {
         config_maps: config_maps(client, page, &namespace, app).await?,
         restored: None,
+        release: None,
         ingress_classes: ingress_classes(client, page).await?,
         certificate: self_signed(app, &names, &secrets, stored_certificate.as_ref(), now)?,
         volume: volume(client, page, &namespace, app, &names).await?,
@@ -268,6 +269,7 @@ fn kept(revision: &ControllerRevision) -> KeptRecord {
     KeptRecord {
         revision: revision.revision,
         since: revision.creation_timestamp().map(|time| time.0),
+        assets: record::assets(revision),
         text: data.map(|it| it.0.to_string()).unwrap_or_default().into(),
     }
 }
@@ -281,7 +283,9 @@ fn parsed(kept: &[KeptRecord]) -> Records {
                 spec,
                 values,
                 migration,
+                assets: _,
             }) => records.releases.push(ReleaseRecord {
+                assets: it.assets.clone(),
                 revision: it.revision,
                 verified_at: it.since,
                 hash,

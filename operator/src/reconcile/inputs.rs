@@ -24,8 +24,11 @@ pub struct Inputs {
     pub secrets: BTreeMap<String, SecretData>,
     /// Every ConfigMap that a variable of the spec refers to, by name; absent ones are left out.
     pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
-    /// What a kept release read; these values take the place of all others. `None` for a release of now.
+    /// What a kept release read; these values take the place of all others. `None` for a release of now, or if they are
+    /// lost.
     pub restored: Option<SecretData>,
+    /// The hash of a kept release; `None` for a release of now.
+    pub release: Option<String>,
     /// The IngressClasses of the cluster.
     pub ingress_classes: Vec<IngressClass>,
     /// The UID of the embedded database's volume claim. A claim that was deleted and made again holds none of the data
@@ -74,6 +77,8 @@ pub struct ReleaseRecord {
     pub values: String,
     /// The hash of its migration, where it has one.
     pub migration: Option<String>,
+    /// The images whose assets it serves beside its own, oldest first; see `bridge::images`.
+    pub assets: Vec<String>,
 }
 
 /// A migration that succeeded.
@@ -99,15 +104,18 @@ pub struct Drawn {
 }
 
 impl Inputs {
-    /// The inputs of a kept release: it has the values that it had, and the certificate that is there. `None` if its
-    /// values are lost.
+    /// The inputs of a kept release: it has the values that it had, and the certificate that is there; where none is, the
+    /// new one takes its place.
     #[must_use]
-    pub fn of_kept(&self, names: &Names, release: &ReleaseRecord) -> Option<Self> {
-        let values = self.values_of(names, release)?.clone();
-        Some(Self {
-            restored: Some(values),
-            ..self.with_stored_certificate()
-        })
+    pub fn of_kept(&self, names: &Names, release: &ReleaseRecord) -> Self {
+        let values = self.values_of(names, release);
+        let stored = self.stored_certificate.as_ref();
+        Self {
+            restored: values.cloned(),
+            release: Some(release.hash.clone()),
+            certificate: stored.or(self.certificate.as_ref()).cloned(),
+            ..self.clone()
+        }
     }
 
     /// The values that a kept release reads; `None` if they are lost, or their Secret holds others than its name says.
@@ -115,16 +123,6 @@ impl Inputs {
     pub fn values_of(&self, names: &Names, release: &ReleaseRecord) -> Option<&SecretData> {
         let values = self.secrets.get(names.values(&release.values).as_str())?;
         (values_hash(values) == release.values).then_some(values)
-    }
-
-    /// The same with the certificate that is there; where none is, the new one takes its place.
-    #[must_use]
-    pub fn with_stored_certificate(&self) -> Self {
-        let stored = self.stored_certificate.as_ref();
-        Self {
-            certificate: stored.or(self.certificate.as_ref()).cloned(),
-            ..self.clone()
-        }
     }
 
     /// Inputs as a cluster would give them, without one: for `render` and for tests. Everything that the spec
@@ -150,6 +148,7 @@ impl Inputs {
                 })
                 .collect(),
             restored: None,
+            release: None,
             ingress_classes: vec![offline_class(class)],
             traefik_kinds: true,
             volume: None,

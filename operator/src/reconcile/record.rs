@@ -4,13 +4,16 @@
 //! Invariant: pure. Each fact is a `ControllerRevision` of its own, which the API server keeps from being changed;
 //! `apply` writes it and `gather` reads it.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
+use kube::ResourceExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::names::{ChildName, Names};
-use crate::api::{AppStackSpec, MANAGER, label};
+use crate::api::{AppStackSpec, MANAGER, annotation, label};
 
 /// A fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +30,10 @@ pub enum Record {
         /// The hash of its migration, where it has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         migration: Option<String>,
+        /// The images whose assets it serves beside its own, oldest first; see `bridge::images`. They are no part of the
+        /// data, which never change: a release that is brought back serves the assets of others than the first time.
+        #[serde(skip)]
+        assets: Vec<String>,
     },
     /// The release failed its gates.
     Failure(Failure),
@@ -120,6 +127,7 @@ pub fn object(
     ];
     ControllerRevision {
         metadata: ObjectMeta {
+            annotations: annotations(record),
             name: Some(name(names, record).into()),
             namespace: Some(namespace.into()),
             labels: Some(
@@ -133,6 +141,23 @@ pub fn object(
         data: Some(RawExtension(serde_json::json!(record))),
         revision,
     }
+}
+
+fn annotations(record: &Record) -> Option<BTreeMap<String, String>> {
+    match record {
+        Record::Release { assets, .. } if !assets.is_empty() => {
+            Some([(annotation::ASSETS.to_owned(), assets.join(","))].into())
+        }
+        _ => None,
+    }
+}
+
+/// The images whose assets a release serves beside its own, as the object of its record says.
+#[must_use]
+pub fn assets(revision: &ControllerRevision) -> Vec<String> {
+    let text = revision.annotations().get(annotation::ASSETS);
+    let images = text.iter().flat_map(|it| it.split(','));
+    images.map(str::to_owned).collect()
 }
 
 /// The record in the data of an object; `None` if it is of a kind that is not known here.
@@ -154,6 +179,7 @@ mod tests {
                 spec: serde_saphyr::from_str(spec).unwrap(),
                 values: "s".into(),
                 migration: Some("m".into()),
+                assets: Vec::new(),
             },
             Record::Failure(Failure {
                 release: "0123456789".into(),
@@ -184,5 +210,25 @@ mod tests {
             let data = object.data.unwrap().0.to_string();
             assert_eq!(parse(&data), Some(record));
         }
+    }
+
+    #[test]
+    fn what_else_a_release_serves_changes_without_its_data() {
+        let written = |assets: &[&str]| {
+            let spec = "{environment: local, domain: localhost, backend: {image: 'a/b:1'}}";
+            let record = Record::Release {
+                hash: "0123456789".into(),
+                spec: serde_saphyr::from_str(spec).unwrap(),
+                values: "s".into(),
+                migration: None,
+                assets: assets.iter().map(|&it| it.to_owned()).collect(),
+            };
+            let owner = OwnerReference::default();
+            object(&Names::of("shop"), "ns", &owner, &record, 1)
+        };
+        let (none, two) = (written(&[]), written(&["a/c:1", "a/c:2"]));
+        assert_eq!(none.data, two.data);
+        assert_eq!(assets(&none), [""; 0]);
+        assert_eq!(assets(&two), ["a/c:1", "a/c:2"]);
     }
 }

@@ -209,18 +209,27 @@ pub fn summary(stack: &Stack, verified: Option<Timestamp>) -> ReleaseStatus {
 pub fn kept_summary(names: &Names, record: &ReleaseRecord) -> ReleaseStatus {
     let version = record.spec.version.as_deref();
     let backend_image = image::with_tag(&record.spec.backend.image, version);
-    let frontend = record.spec.frontend.as_ref();
     ReleaseStatus {
         name: names.release(&record.hash).into(),
         version: image::version(version, &backend_image),
         backend_image,
-        frontend_image: frontend.map(|it| image::with_tag(&it.image, version)),
+        frontend_image: frontend_image(record),
         migration: record.migration.clone(),
         verified_at: record.verified_at.map(Time),
     }
 }
 
-fn newest_first(records: &Records) -> Vec<&ReleaseRecord> {
+/// The image of a kept release's frontend, where it has one.
+#[must_use]
+pub fn frontend_image(record: &ReleaseRecord) -> Option<String> {
+    let frontend = record.spec.frontend.as_ref()?;
+    let version = record.spec.version.as_deref();
+    Some(image::with_tag(&frontend.image, version))
+}
+
+/// The kept releases, the one that serves first.
+#[must_use]
+pub fn newest_first(records: &Records) -> Vec<&ReleaseRecord> {
     let mut releases: Vec<_> = records.releases.iter().collect();
     releases.sort_by_key(|it| std::cmp::Reverse(it.revision));
     releases
@@ -245,6 +254,7 @@ mod tests {
             spec: spec(MINIMAL),
             values: "s".into(),
             migration: None,
+            assets: Vec::new(),
         };
         Records {
             releases: revisions.map(record).collect(),

@@ -256,10 +256,21 @@ pub struct Frontend {
     pub replicas: i32,
     /// More keys of `/config.json`.
     pub config: BTreeMap<String, Value>,
+    /// The assets, where those of earlier releases are served on.
+    pub assets: Option<Assets>,
     /// CPU and memory.
     pub resources: ResourceRequirements,
     /// What the user merges over our template.
     pub overlay: Option<PodTemplateSpec>,
+}
+
+/// The assets of a frontend that serves those of earlier releases on.
+#[derive(Clone, Debug)]
+pub struct Assets {
+    /// The folder of the image that holds them.
+    pub path: String,
+    /// The images of the earlier releases, oldest first; see `bridge::images`.
+    pub older: Vec<String>,
 }
 
 /// The way in.
@@ -323,6 +334,15 @@ pub struct Email {
     pub tls: EmailTls,
     /// The sender.
     pub from: String,
+}
+
+impl Stack {
+    /// The images whose assets the frontend serves beside its own, oldest first.
+    #[must_use]
+    pub fn older_assets(&self) -> &[String] {
+        let assets = self.frontend.as_ref().and_then(|it| it.assets.as_ref());
+        assets.map_or(&[], |it| &it.older)
+    }
 }
 
 impl Connection {

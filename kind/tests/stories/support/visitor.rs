@@ -1,8 +1,8 @@
 //! Somebody with a browser: asks through the edge, with the certificate checked, and has an account of the demo.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::{Certificate, Response, StatusCode, redirect};
@@ -79,8 +79,7 @@ impl Visitor {
     pub(crate) async fn reads(&self, world: &World, url: &str) -> String {
         world
             .until(&format!("{url} answers"), SOON * 3, async || {
-                let answer = self.ask(url).await.and_then(Response::error_for_status);
-                answer.ok()?.text().await.ok()
+                self.text(url).await.ok()
             })
             .await
     }
@@ -145,25 +144,44 @@ impl Visitor {
 
     /// Somebody who keeps asking the API until told to stop.
     pub(crate) fn keeps_asking(&self) -> Asker {
-        let stop = Arc::new(AtomicBool::new(false));
-        let asked = Arc::new(AtomicUsize::new(0));
-        let task = tokio::spawn(ask_on(self.clone(), stop.clone(), asked.clone()));
-        Asker { stop, asked, task }
+        let visitor = self.clone();
+        Asker::new(move || {
+            let visitor = visitor.clone();
+            async move {
+                let url = format!("{}{HEALTH}", visitor.api);
+                visitor.text(&url).await.map(drop)
+            }
+        })
+    }
+
+    /// Somebody who keeps opening the site until told to stop: its page, the file that this page asks for, and the one that
+    /// the page asked for which was opened before.
+    pub(crate) fn keeps_opening(&self) -> Asker {
+        let (visitor, last) = (self.clone(), Arc::new(Mutex::new(None)));
+        Asker::new(move || {
+            let (visitor, last) = (visitor.clone(), last.clone());
+            async move {
+                let page = visitor.text(&format!("{}/", visitor.site)).await?;
+                let file = script(&page);
+                let before = last.lock().unwrap().replace(file.clone());
+                for file in [Some(file), before].into_iter().flatten() {
+                    visitor.text(&format!("{}{file}", visitor.site)).await?;
+                }
+                Ok(())
+            }
+        })
+    }
+
+    /// The text of a good answer.
+    pub(crate) async fn text(&self, url: &str) -> reqwest::Result<String> {
+        self.ask(url).await?.error_for_status()?.text().await
     }
 }
 
-/// Asks and asks; gives what went wrong.
-async fn ask_on(visitor: Visitor, stop: Arc<AtomicBool>, asked: Arc<AtomicUsize>) -> Vec<String> {
-    let url = format!("{}{HEALTH}", visitor.api);
-    let mut failures = Vec::new();
-    let mut rhythm = tokio::time::interval(PERIOD);
-    while !stop.load(Ordering::Relaxed) {
-        rhythm.tick().await;
-        let answer = visitor.ask(&url).await.and_then(Response::error_for_status);
-        failures.extend(answer.err().map(|error| format!("{error:?}")));
-        asked.fetch_add(1, Ordering::Relaxed);
-    }
-    failures
+/// The address of the program that a page asks for.
+fn script(page: &str) -> String {
+    let (_, rest) = page.split_once("src=\"").expect("a page with a program");
+    rest.split('"').next().unwrap_or_default().to_owned()
 }
 
 /// Somebody who keeps asking.
@@ -174,6 +192,27 @@ pub(crate) struct Asker {
 }
 
 impl Asker {
+    /// Asks and asks, and notes what went wrong.
+    fn new<A>(ask: impl Fn() -> A + Send + 'static) -> Self
+    where
+        A: Future<Output = reqwest::Result<()>> + Send,
+    {
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (stopped, count) = (stop.clone(), asked.clone());
+        let task = tokio::spawn(async move {
+            let mut failures = Vec::new();
+            let mut rhythm = tokio::time::interval(PERIOD);
+            while !stopped.load(Ordering::Relaxed) {
+                rhythm.tick().await;
+                failures.extend(ask().await.err().map(|error| format!("{error:?}")));
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            failures
+        });
+        Self { stop, asked, task }
+    }
+
     /// Ends the questions. Every one must have had a good answer.
     pub(crate) async fn was_always_answered(self) {
         self.stop.store(true, Ordering::Relaxed);

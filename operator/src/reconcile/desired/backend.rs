@@ -183,6 +183,7 @@ fn template(stack: &Stack) -> PodTemplateSpec {
         stack,
         Pod {
             component: Component::Backend,
+            before: Vec::new(),
             container,
             volumes: Vec::new(),
             serving: true,

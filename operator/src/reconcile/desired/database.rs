@@ -97,6 +97,7 @@ fn stateful_set(stack: &Stack, embedded: &Embedded) -> StatefulSet {
         stack,
         Pod {
             component: Component::Database,
+            before: Vec::new(),
             container: container(stack, embedded),
             volumes: volumes(stack),
             serving: false,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::super::names::{ChildName, short_hash};
 use super::super::stack::{Frontend, Stack};
+use super::assets;
 use super::backend::Part;
 use super::meta::{self, Component};
 use super::pod::{self, Pod};
@@ -62,7 +63,15 @@ fn config(stack: &Stack, frontend: &Frontend) -> String {
 
 fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTemplateSpec {
     let check = pod::http("/");
-    let container = Container {
+    let config = Volume {
+        name: "config".into(),
+        config_map: Some(ConfigMapVolumeSource {
+            name: config.to_string(),
+            ..ConfigMapVolumeSource::default()
+        }),
+        ..Volume::default()
+    };
+    let mut container = Container {
         name: Component::Frontend.as_str().into(),
         image: Some(frontend.image.clone()),
         ports: Some(pod::port(frontend.port)),
@@ -82,20 +91,22 @@ fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTempla
         liveness_probe: Some(pod::liveness_probe(pod::tcp())),
         ..Container::default()
     };
-    let volume = Volume {
-        name: "config".into(),
-        config_map: Some(ConfigMapVolumeSource {
-            name: config.to_string(),
-            ..ConfigMapVolumeSource::default()
-        }),
-        ..Volume::default()
-    };
+    let (mut before, mut volumes) = (Vec::new(), vec![config]);
+    if let Some(assets) = &frontend.assets {
+        before = assets::copies(frontend, assets);
+        volumes.push(assets::volume());
+        container
+            .volume_mounts
+            .get_or_insert_default()
+            .push(assets::served(assets));
+    }
     pod::template(
         stack,
         Pod {
             component: Component::Frontend,
+            before,
             container,
-            volumes: vec![volume],
+            volumes,
             serving: true,
             overlay: frontend.overlay.as_ref(),
         },

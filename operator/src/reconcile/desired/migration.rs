@@ -144,6 +144,7 @@ fn template(stack: &Stack, task: &Task<'_>) -> PodTemplateSpec {
         stack,
         Pod {
             component,
+            before: before.into_iter().collect(),
             container: main,
             volumes: Vec::new(),
             serving: false,
@@ -152,7 +153,6 @@ fn template(stack: &Stack, task: &Task<'_>) -> PodTemplateSpec {
     );
     if let Some(spec) = &mut template.spec {
         spec.restart_policy = Some("Never".into());
-        spec.init_containers = before.map(|it| vec![pod::restricted(it)]);
         // Pull secrets, node choice and security settings of the backend hold for its image here too.
         if let Some(overlay) = stack
             .backend
@@ -182,15 +182,8 @@ fn inherit(
         ..Default::default()
     };
     spec.merge_from(about_image);
-    let theirs = overlay
-        .containers
-        .iter()
-        .find(|it| it.name == Component::Backend.as_str());
     let ours = spec.init_containers.iter_mut().flatten();
     for ours in ours.chain(&mut spec.containers) {
-        if let Some(theirs) = theirs {
-            ours.security_context
-                .merge_from(theirs.security_context.clone());
-        }
+        pod::inherit(ours, overlay, Component::Backend);
     }
 }

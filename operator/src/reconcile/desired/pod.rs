@@ -40,6 +40,8 @@ const FINISH_SECONDS: i64 = 30;
 pub(super) struct Pod<'a> {
     /// The part of the stack.
     pub(super) component: Component,
+    /// What runs to its end before the container starts, one after the other, from images of the same part.
+    pub(super) before: Vec<Container>,
     /// Its one container.
     pub(super) container: Container,
     /// Volumes beside `/tmp`.
@@ -54,11 +56,18 @@ pub(super) struct Pod<'a> {
 pub(super) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec {
     let Pod {
         component,
+        before,
         container,
         volumes,
         serving,
         overlay,
     } = pod;
+    let mut before: Vec<Container> = before.into_iter().map(restricted).collect();
+    if let Some(overlay) = overlay.and_then(|it| it.spec.as_ref()) {
+        for ours in &mut before {
+            inherit(ours, overlay, component);
+        }
+    }
     let tmp = Volume {
         name: "tmp".into(),
         empty_dir: Some(EmptyDirVolumeSource::default()),
@@ -69,6 +78,7 @@ pub(super) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec {
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         security_context: Some(restricted_pod()),
+        init_containers: (!before.is_empty()).then_some(before),
         containers: vec![restricted(container)],
         volumes: Some([tmp].into_iter().chain(volumes).collect()),
         ..PodSpec::default()
@@ -88,6 +98,17 @@ pub(super) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec {
         template.merge_from(overlay.clone());
     }
     template
+}
+
+/// Gives a container of a part's image what the user's template says of that image for the part's own one.
+pub(super) fn inherit(ours: &mut Container, overlay: &PodSpec, component: Component) {
+    let mut theirs = overlay.containers.iter();
+    if let Some(theirs) = theirs.find(|it| it.name == component.as_str()) {
+        ours.security_context
+            .merge_from(theirs.security_context.clone());
+        ours.image_pull_policy
+            .merge_from(theirs.image_pull_policy.clone());
+    }
 }
 
 /// How many pods there are to be of so many.
@@ -144,7 +165,7 @@ pub(super) fn annotate(template: &mut PodTemplateSpec, secrets_hash: &str) {
 }
 
 /// A container that may nothing but write to its volumes.
-pub(super) fn restricted(mut container: Container) -> Container {
+fn restricted(mut container: Container) -> Container {
     container.security_context = Some(SecurityContext {
         allow_privilege_escalation: Some(false),
         read_only_root_filesystem: Some(true),

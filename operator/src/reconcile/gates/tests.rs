@@ -249,3 +249,23 @@ fn the_worst_object_makes_the_gate() {
     assert_eq!(fail().worst(wait()), fail());
     assert_eq!(wait().worst(open()), wait());
 }
+
+#[test]
+fn trouble_with_assets_says_how_to_do_without_or_what_the_path_must_be() {
+    let says = |container: &str, cause| {
+        let trouble = Trouble {
+            pod: "p".into(),
+            container: container.into(),
+            cause,
+            message: "it cannot".into(),
+            log: None,
+        };
+        describe(&trouble)
+    };
+    for cause in [Cause::Image, Cause::Crashing] {
+        assert!(says("assets-1", cause).contains("frontend.assets.releases: 0"));
+    }
+    assert!(says("assets", Cause::Crashing).contains("frontend.assets.path must be a folder"));
+    assert_eq!(says("assets", Cause::Image), "pod p: it cannot");
+    assert_eq!(says("frontend", Cause::Crashing), "pod p: it cannot");
+}

@@ -77,6 +77,8 @@ pub struct KeptRecord {
     pub revision: i64,
     /// When it was written down.
     pub since: Option<Timestamp>,
+    /// The images whose assets a release serves beside its own.
+    pub assets: Vec<String>,
     /// The record as JSON: what it is made of takes several times as much.
     pub text: Box<str>,
 }

@@ -86,8 +86,7 @@ pub(super) fn trouble(pods: &[Pod]) -> Option<Trouble> {
 /// How often the container that ended most did so.
 pub(super) fn most_ends(pods: &[Pod]) -> i32 {
     let status = staying(pods).filter_map(|it| it.status.as_ref());
-    let containers = status.flat_map(|it| it.container_statuses.iter().flatten());
-    containers.map(ends).max().unwrap_or(0)
+    status.flat_map(containers).map(ends).max().unwrap_or(0)
 }
 
 /// A container that is not started again yet has ended once more than it was started again.
@@ -152,10 +151,19 @@ pub(super) fn newest_failed(pods: &[Pod]) -> Option<(String, String)> {
     Some((pod.name_any(), failed.name.clone()))
 }
 
-/// The containers of a pod, those first that run first.
+/// The containers of a pod, those first that run first; without those that have done their work before the others.
 pub(super) fn containers(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
     let first = status.init_container_statuses.iter().flatten();
-    first.chain(status.container_statuses.iter().flatten())
+    let others = status.container_statuses.iter().flatten();
+    first.filter(|it| !is_done(it)).chain(others)
+}
+
+fn is_done(container: &ContainerStatus) -> bool {
+    let ended = container
+        .state
+        .as_ref()
+        .and_then(|it| it.terminated.as_ref());
+    ended.is_some_and(|it| it.exit_code == 0)
 }
 
 /// Which part of a log is read.
@@ -375,6 +383,31 @@ mod tests {
         let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
         assert_eq!(ends(waiting, ended()), 2);
         assert_eq!(most_ends(&[pod(json!({}))]), 0);
+    }
+
+    #[test]
+    fn what_has_done_its_work_before_the_others_is_in_no_trouble_and_what_cannot_do_it_is() {
+        let before = |exit_code: i32| {
+            pod(json!({
+                "initContainerStatuses": [{
+                    "name": "before", "image": "a/b:1", "imageID": "", "ready": exit_code == 0, "restartCount": 1,
+                    "state": {"terminated": {"exitCode": exit_code}}, "lastState": {"terminated": {"exitCode": 1}},
+                }],
+                "containerStatuses": [{
+                    "name": "c", "image": "a/b:1", "imageID": "", "ready": false, "restartCount": 0,
+                    "state": {"waiting": {"reason": "PodInitializing"}},
+                }],
+            }))
+        };
+        let (done, failed) = (before(0), before(1));
+        assert_eq!(trouble(std::slice::from_ref(&done)), None);
+        assert_eq!(most_ends(&[done]), 0);
+        let found = trouble(std::slice::from_ref(&failed)).unwrap();
+        assert_eq!(
+            (found.cause, &*found.container),
+            (Cause::Crashing, "before")
+        );
+        assert_eq!(most_ends(&[failed]), 2);
     }
 
     #[test]
