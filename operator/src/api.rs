@@ -40,6 +40,9 @@ pub mod annotation {
     pub const ROTATE_SECRET_KEY: &str = "appstack.dev/rotate-secret-key";
     /// On the record of a release: the images whose assets its frontend serves beside its own, oldest first, with commas.
     pub const ASSETS: &str = "appstack.dev/assets";
+    /// On an AppStack: any value. When it changes, the application gets a new role of the embedded database with a new password;
+    /// the old one works until nothing uses it any more.
+    pub const ROTATE_DATABASE_PASSWORD: &str = "appstack.dev/rotate-database-password";
     /// On a pod template: the hash of the Secret values that the pods read, so that a changed value rolls them.
     pub const SECRETS_HASH: &str = "appstack.dev/secrets-hash";
     /// On a Job: the hash of all that its pod reads. A failed Job runs again when it changes.

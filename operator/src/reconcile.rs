@@ -20,6 +20,8 @@ pub mod prepare;
 pub mod record;
 pub mod release;
 pub mod request;
+pub mod revocation;
+pub mod roles;
 pub mod rollout;
 pub mod stack;
 pub mod status;
@@ -36,10 +38,11 @@ use kube::runtime::controller::Action;
 use self::apply::Writer;
 use self::course::{Course, Serving};
 use self::gates::{Gate, Trial};
-use self::inputs::Inputs;
+use self::inputs::{Inputs, Records};
 use self::ledger::Page;
 use self::observe::{Images, Observer};
 use self::record::{Failure, Record};
+use self::roles::Revocation;
 use self::rollout::{Beside, Plan, Rollout, Visits};
 use self::stack::Stack;
 use self::status::{Outcome, Progress};
@@ -128,7 +131,24 @@ async fn roll_out(
     };
     let course = rested(app, ctx, course, &serving, &inputs, now);
     warn(app, ctx, &course.asked, &inputs).await;
-    let rollout = work(app, ctx, writer, &course, &serving, &inputs, now).await?;
+    let mut hidden = course.target.secrets.hidden.clone();
+    hidden.extend(course.asked.secrets.hidden.iter().cloned());
+    let observer = Observer {
+        client: &ctx.client,
+        namespace: &course.target.namespace,
+        secrets: &hidden,
+        edge_host: ctx.settings.edge_host.as_deref(),
+    };
+    let rollout = work(
+        app,
+        ctx,
+        (writer, &observer),
+        &course,
+        &serving,
+        &inputs,
+        now,
+    )
+    .await?;
     let failed = give_up(app, writer, &course, &serving, &inputs, &rollout).await?;
     let verified = if rollout.is_shut() {
         None
@@ -137,9 +157,12 @@ async fn roll_out(
         forget(app, writer, &inputs, &course.target).await?;
         verified
     };
-    Ok(Outcome::RolledOut(Box::new(progress(
-        app, rollout, course, &inputs, verified, failed,
-    ))))
+    let revocation = revoke(app, ctx, (writer, &observer), &course, &inputs, &rollout).await?;
+    let whole = progress(app, rollout, course, &inputs, verified, failed);
+    Ok(Outcome::RolledOut(Box::new(Progress {
+        revocation,
+        ..whole
+    })))
 }
 
 /// The same, or the way to the release that serves while the values that make another one are still changing.
@@ -175,21 +198,13 @@ fn rested(
 async fn work(
     app: &AppStack,
     ctx: &Context,
-    writer: &Writer<'_>,
+    (writer, observer): (&Writer<'_>, &Observer<'_>),
     course: &Course,
     serving: &Serving,
     inputs: &Inputs,
     now: Timestamp,
 ) -> Result<Rollout> {
     let target = desired::build(&course.target, course.direction);
-    let mut hidden = course.target.secrets.hidden.clone();
-    hidden.extend(course.asked.secrets.hidden.iter().cloned());
-    let observer = Observer {
-        client: &ctx.client,
-        namespace: &course.target.namespace,
-        secrets: &hidden,
-        edge_host: ctx.settings.edge_host.as_deref(),
-    };
     let beside = match serving {
         Serving::Nothing => Beside::Nothing,
         // What failed may be all that still answers, until the serving release has turned out to be whole.
@@ -216,18 +231,46 @@ async fn work(
         target: &target,
         beside,
     };
-    rollout::run(writer, &observer, &plan).await
+    rollout::run(writer, observer, &plan).await
 }
 
-/// What kept releases need, so that they can be restored, and what pulls the images of one that has not begun.
+/// What kept releases need, so that they can be restored, what is at work on the roles that they left, and what pulls the
+/// images of one that has not begun.
 fn retained(course: &Course, inputs: &Inputs) -> BTreeSet<(&'static str, String)> {
     let names = &course.target.names;
-    let releases = inputs.records.releases.iter();
-    let values = releases.map(|it| ("Secret", names.values(&it.values).into()));
+    let Records {
+        releases,
+        revocations,
+        ..
+    } = &inputs.records;
+    let values = releases.iter().map(|it| names.values(&it.values));
+    // While there is no database it would only fail; it is made again.
+    let jobs = revocations.iter().filter(|_| !course.target.hibernates);
+    let jobs = jobs.map(|it| names.revocation(it));
     let pulls = course.pulls().iter().map(|it| &it.object);
     values
+        .map(|it| ("Secret", it.into()))
+        .chain(jobs.map(|it| ("Job", it.into())))
         .chain(pulls.map(|it| (it.kind(), it.name())))
         .collect()
+}
+
+/// Takes away the roles of the database that no release needs any more, and tells of it when they are gone.
+async fn revoke(
+    app: &AppStack,
+    ctx: &Context,
+    (writer, observer): (&Writer<'_>, &Observer<'_>),
+    course: &Course,
+    inputs: &Inputs,
+    rollout: &Rollout,
+) -> Result<Option<Revocation>> {
+    let at_rest = !rollout.is_shut() && !course.is_unproven(inputs);
+    let both = (&course.target, &course.asked);
+    let revocation = revocation::step(writer, observer, inputs, both, at_rest).await?;
+    if let Some(Revocation::Done { roles, ended }) = &revocation {
+        publish(app, ctx, &events::revoked(roles, *ended)).await;
+    }
+    Ok(revocation)
 }
 
 /// Writes down that a release failed, if it is one that is to be given up for the one that serves. The next look goes back.
@@ -349,15 +392,17 @@ fn progress(
         serving,
         previous,
         failed,
+        revocation: None,
     }
 }
 
 async fn warn(app: &AppStack, ctx: &Context, stack: &Stack, inputs: &Inputs) {
     let seen = app.status.as_ref().and_then(|it| it.observed_generation);
-    if seen == app.metadata.generation {
-        return;
+    let mut notes: Vec<String> = check::unanswerable(app, inputs).into_iter().collect();
+    if seen != app.metadata.generation {
+        notes.extend(check::warnings(app, stack, inputs));
     }
-    for note in check::warnings(app, stack, inputs) {
+    for note in notes {
         publish(app, ctx, &events::warning(note)).await;
     }
 }

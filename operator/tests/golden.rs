@@ -479,6 +479,7 @@ fn objects_with_hidden_values(spec: &Value) -> Result<Vec<Object>> {
     inputs.drawn.secret_key = "hidden".to_owned().into();
     inputs.drawn.superuser_password = "hidden".to_owned().into();
     inputs.drawn.database_password = "hidden".to_owned().into();
+    inputs.drawn.admin_password = "hidden".to_owned().into();
     if let Some(certificate) = &mut inputs.certificate {
         certificate.key = "hidden".to_owned().into();
         certificate.authority_key = "hidden".to_owned().into();

@@ -11,6 +11,8 @@ mod ledger;
 mod repairs;
 #[path = "mock_api/prepare.rs"]
 mod prepare;
+#[path = "mock_api/roles.rs"]
+mod roles;
 #[path = "mock_api/server.rs"]
 mod server;
 
@@ -121,8 +123,10 @@ impl World {
         self.reconcile().await??;
         self.server.complete(DATABASE)?;
         self.reconcile().await??;
-        self.server.complete(&self.migration()?)?;
-        self.reconcile().await??;
+        for _ in ["the role", "the migration"] {
+            self.server.complete(&self.newest_job()?)?;
+            self.reconcile().await??;
+        }
         for part in [BACKEND, FRONTEND] {
             self.server.complete(&self.newest(part)?)?;
             self.reconcile().await??;
@@ -163,8 +167,8 @@ impl World {
         Ok(())
     }
 
-    /// The address of the Job of the migration.
-    fn migration(&self) -> Result<String> {
+    /// The address of the Job that was made last.
+    fn newest_job(&self) -> Result<String> {
         self.newest("jobs/")
     }
 
@@ -252,11 +256,15 @@ async fn each_stage_waits_for_the_one_before_it() -> Result<()> {
     world.reconcile().await??;
     world.server.complete(DATABASE)?;
     world.reconcile().await??;
+    assert_eq!(world.stage(), "database", "there is no role yet");
+    assert!(!world.applied("jobs/shop-migrate-"));
+    world.server.complete(&world.newest_job()?)?;
+    world.reconcile().await??;
     assert_eq!(
         (world.stage(), world.applied(BACKEND)),
         ("migration".into(), false)
     );
-    world.server.complete(&world.migration()?)?;
+    world.server.complete(&world.newest_job()?)?;
     world.reconcile().await??;
     assert_eq!(
         (world.stage(), world.applied(BACKEND)),
@@ -364,7 +372,7 @@ async fn a_migration_that_is_not_done_holds_the_backend_at_the_release_that_serv
         "the backend did not come back as it was"
     );
 
-    world.server.complete(&world.migration()?)?;
+    world.server.complete(&world.newest_job()?)?;
     world.reconcile().await??;
     let new = world.newest(BACKEND)?;
     assert_ne!(new, old);
@@ -393,7 +401,7 @@ async fn a_release_that_fails_is_given_up_for_the_one_that_serves() -> Result<()
     let old = world.serving_backend()?;
     world.server.set(STACK, "version", json!("v2"))?;
     world.reconcile().await??;
-    world.server.complete(&world.migration()?)?;
+    world.server.complete(&world.newest_job()?)?;
     world.reconcile().await??;
     let new = world.newest(BACKEND)?;
     world.server.fail(&new)?;

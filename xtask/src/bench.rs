@@ -28,7 +28,14 @@ const DEADLINE: Duration = Duration::from_mins(3);
 /// For how long an idle stack is watched.
 const IDLE: Duration = Duration::from_mins(1);
 /// The parts whose pods follow each other on the way to Ready.
-const PATH: [&str; 5] = ["database", "migration", "seed", "backend", "frontend"];
+const PATH: [&str; 6] = [
+    "database",
+    "role",
+    "migration",
+    "seed",
+    "backend",
+    "frontend",
+];
 
 /// Measure what the documentation promises
 #[derive(Args, Debug)]

@@ -4,7 +4,7 @@ use appstack_operator::api::AppStack;
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::ResourceExt as _;
 
-use crate::support::{API, Request, SHOP, SOON, World, names, release, story, uid};
+use crate::support::{API, CLEAN_UP, Request, SHOP, SOON, World, names, release, story, uid};
 
 #[test]
 fn a_changed_value_rolls_the_backend_alone() {
@@ -109,8 +109,42 @@ fn a_new_secret_key_logs_nobody_out_before_the_release_after_it() {
 }
 
 #[test]
-fn a_changed_database_password_reaches_the_database_and_the_backend() {
+fn a_new_database_password_takes_over_without_a_gap_and_the_old_one_comes_back_with_its_release() {
     story("changed-password", async |world| {
+        let stack = world.document(API);
+        world.apply(&stack).await;
+        let first = release(&world.ready("shop").await).to_owned();
+        let visitor = world.visitor("shop").await;
+        visitor.items(world).await;
+        visitor.adds_item("Precious").await;
+        let database = pod(world, "database").await;
+        let old = logins(world).await;
+        assert_eq!(old.len(), 1, "{old:?}");
+
+        let asker = visitor.keeps_asking();
+        let rotate = "metadata: {annotations: {appstack.dev/rotate-database-password: now}}";
+        world.patch::<AppStack>("shop", rotate).await;
+        world.ready_with_release_other_than("shop", &first).await;
+        let new = only_login(world).await;
+        assert_ne!(new, old[0]);
+        assert_eq!(users(world).await, [&*new]);
+        assert_eq!(visitor.items(world).await, ["Precious"]);
+
+        // Its role is gone; it gets it back.
+        let pinned = format!("spec: {{rollout: {{pin: {first}}}}}");
+        world.apply(&stack.with(&pinned)).await;
+        assert_eq!(release(&world.ready("shop").await), first);
+        assert_eq!(only_login(world).await, old[0]);
+        assert_eq!(users(world).await, [&*old[0]]);
+        assert_eq!(visitor.items(world).await, ["Precious"]);
+        asker.was_always_answered().await;
+        assert_eq!(pod(world, "database").await, database);
+    });
+}
+
+#[test]
+fn a_changed_database_password_of_the_users_own_is_a_new_role_too() {
+    story("changed-password-given", async |world| {
         world
             .apply_secret("keys", "POSTGRES_PASSWORD: the-first-one")
             .await;
@@ -123,13 +157,51 @@ fn a_changed_database_password_reaches_the_database_and_the_backend() {
         let visitor = world.visitor("shop").await;
         visitor.items(world).await;
         visitor.adds_item("Precious").await;
+        let before = logins(world).await;
 
+        let asker = visitor.keeps_asking();
         world
             .apply_secret("keys", "POSTGRES_PASSWORD: \"it's the/second %41\"")
             .await;
         world.ready_with_release_other_than("shop", &old).await;
+        assert_ne!(only_login(world).await, before[0]);
         assert_eq!(visitor.items(world).await, ["Precious"]);
+        asker.was_always_answered().await;
     });
+}
+
+/// The only role that the application may log in as, once there is no other one.
+async fn only_login(world: &World) -> String {
+    let login = world
+        .until("one role is left", CLEAN_UP * 2, async || {
+            let mut logins = logins(world).await;
+            (logins.len() == 1).then(|| logins.remove(0))
+        })
+        .await;
+    assert_eq!(world.secret("shop-db-app", "user").await, login);
+    login
+}
+
+/// The roles that somebody may log in as, the superuser apart.
+async fn logins(world: &World) -> Vec<String> {
+    let roles = "select rolname from pg_roles where rolcanlogin and not rolsuper";
+    in_database(world, roles).await
+}
+
+/// The roles that have a session, the superuser apart.
+async fn users(world: &World) -> Vec<String> {
+    let users = "select distinct usename from pg_stat_activity join pg_roles on oid = usesysid where not rolsuper";
+    in_database(world, users).await
+}
+
+/// The lines that the database answers to its superuser.
+async fn in_database(world: &World, question: &str) -> Vec<String> {
+    let (pod, _) = pod(world, "database").await;
+    let words = [
+        "exec", &pod, "--", "psql", "-U", "postgres", "-d", "app", "-At", "-c", question,
+    ];
+    let answer = world.kubectl(&words).await;
+    answer.lines().map(str::to_owned).collect()
 }
 
 /// Name and UID of the only pod of a part.

@@ -30,7 +30,7 @@ fn a_killed_operator_leaves_nothing_half_done() {
 
         assert_eq!(self::generated(world).await, generated);
         let jobs = world.list::<Job>("appstack.dev/stack=shop").await;
-        assert_eq!(jobs.len(), 1, "{jobs:?}");
+        assert_eq!(jobs.len(), 2, "the role and the migration: {jobs:?}");
         nothing_was_made_twice(world);
     });
 }

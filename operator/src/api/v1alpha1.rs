@@ -349,7 +349,8 @@ pub struct Frontend {
 #[x_kube(validation = Rule::new("has(self.embedded) != has(self.external)")
     .message("database: exactly one of embedded and external"))]
 pub struct Database {
-    /// A PostgreSQL of this stack alone: one pod with a volume that survives it.
+    /// A PostgreSQL of this stack alone: one pod with a volume that survives it. The application owns its database there
+    /// and is no superuser, so that migrations may create the extensions alone that PostgreSQL trusts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedded: Option<EmbeddedDatabase>,
 

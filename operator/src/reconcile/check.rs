@@ -6,6 +6,7 @@
 mod database;
 mod edge;
 mod env;
+mod generated;
 pub(super) mod image;
 mod overlay;
 mod secrets;
@@ -24,10 +25,11 @@ use super::stack::{
     Assets, Backend, Command, Edge, Email, Frontend, IngressController, Migration, PublicCheck,
     RolloutRules, Seed, Stack, Tls,
 };
-use crate::api::{self, AppStack, AppStackSpec, DeletionPolicy, EmailTls, Environment, annotation};
+use crate::api::{self, AppStack, AppStackSpec, DeletionPolicy, EmailTls, Environment};
 use crate::error::Invalid;
 
 pub use edge::hosts;
+pub use generated::unanswerable;
 
 /// How often a failed attempt of a migration is repeated: enough for a database that is just coming up, too few to hide
 /// an error.
@@ -73,16 +75,9 @@ pub fn stack(
     let mut faults = Faults::default();
     let spec = &app.spec;
     let names = Names::of(&app.name_any());
-    let database = database::check(spec, &names, inputs, settings, &mut faults);
-    let rotation = app.annotations().get(annotation::ROTATE_SECRET_KEY);
-    let secrets = secrets::check(
-        spec,
-        rotation.map(String::as_str),
-        &names,
-        inputs,
-        &database.connection,
-        &mut faults,
-    );
+    let drawn = generated::values(app, &names, inputs);
+    let database = database::check(spec, &drawn, &names, inputs, settings, &mut faults);
+    let secrets = secrets::check(spec, drawn, &names, inputs, &database, &mut faults);
     let edge = edge::check(spec, inputs, settings, &mut faults);
     let backend = backend(spec, &mut faults);
     let kept = inputs.release.clone();

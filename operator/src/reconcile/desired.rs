@@ -9,10 +9,12 @@ mod database;
 mod edge;
 mod frontend;
 mod images;
+mod job;
 mod meta;
 mod migration;
 mod network;
 mod pod;
+mod role;
 
 use std::collections::BTreeMap;
 
@@ -36,6 +38,7 @@ use crate::api::StageName;
 pub use images::{Pull, pulls};
 pub use meta::{selector, selector_text};
 pub use migration::HEAD;
+pub use role::{REVOKE, revocation};
 
 /// Every object of a stack, in roll-out order.
 #[derive(Clone, Debug)]
@@ -133,9 +136,9 @@ pub enum Object {
     PersistentVolumeClaim(Box<PersistentVolumeClaim>),
     /// The database.
     StatefulSet(Box<StatefulSet>),
-    /// A migration or seed that is to run.
+    /// Something that is to run once, such as a migration.
     Job(Box<Job>),
-    /// A migration or seed that is recorded as done: kept while it is there, never made again.
+    /// Something that was to run once and is recorded as done: kept while it is there, never made again.
     #[serde(skip)]
     Finished(ChildName),
     /// Backend or frontend.
@@ -205,10 +208,9 @@ pub fn build(stack: &Stack, direction: Direction) -> Desired {
 }
 
 fn awake(stack: &Stack, direction: Direction) -> Vec<Stage> {
-    let mut stages = vec![Stage::new(
-        StageName::Database,
-        shared(stack).chain(database::objects(stack)).collect(),
-    )];
+    let mut stages = vec![database_stage(stack)];
+    let embedded = stack.database.embedded.as_ref();
+    stages.extend(embedded.map(|it| role::stage(stack, it)));
     stages.extend(migration::stages(stack));
     let backend = Some(backend::stage(stack));
     let frontend = stack.frontend.as_ref().map(|it| frontend::stage(stack, it));
@@ -222,14 +224,15 @@ fn awake(stack: &Stack, direction: Direction) -> Vec<Stage> {
 /// Whoever needs another part goes before it, so that each ends in peace.
 fn falling_asleep(stack: &Stack) -> Vec<Stage> {
     let frontend = stack.frontend.as_ref().map(|it| frontend::stage(stack, it));
-    let database = Stage::new(
-        StageName::Database,
-        shared(stack).chain(database::objects(stack)).collect(),
-    );
     frontend
         .into_iter()
-        .chain([backend::stage(stack), database])
+        .chain([backend::stage(stack), database_stage(stack)])
         .collect()
+}
+
+fn database_stage(stack: &Stack) -> Stage {
+    let objects = shared(stack).chain(database::objects(stack));
+    Stage::new(StageName::Database, objects.collect())
 }
 
 impl Desired {
@@ -313,7 +316,7 @@ fn shared(stack: &Stack) -> impl Iterator<Item = Object> {
     [
         Object::ServiceAccount(Box::new(account)),
         Object::Secret(Box::new(database::generated_secrets(stack))),
-        Object::Secret(Box::new(database::connection(stack))),
+        Object::Secret(Box::new(database::application(stack))),
         Object::Secret(Box::new(values(stack))),
     ]
     .into_iter()

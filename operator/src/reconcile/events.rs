@@ -54,6 +54,32 @@ pub fn warning(note: String) -> Event {
     }
 }
 
+/// An Event for roles of the database that are gone, and for how many sessions were ended for it.
+#[must_use]
+pub fn revoked(roles: &str, ended: u64) -> Event {
+    let (type_, reason, note) = match ended {
+        0 => (
+            EventType::Normal,
+            "RoleRevoked",
+            format!("database role {roles} is gone: nothing used it any more"),
+        ),
+        _ => (
+            EventType::Warning,
+            "SessionsEnded",
+            format!(
+                "database role {roles} is gone; {ended} session(s) that used it long after the release before was taken away were ended"
+            ),
+        ),
+    };
+    Event {
+        type_,
+        reason: reason.into(),
+        action: "Revoke".into(),
+        note: Some(note),
+        related: None,
+    }
+}
+
 /// Stages whose gates opened, with the seconds that they took: from when their turn came, which is when the stage
 /// before them was done, or when their own gate shut if that was later.
 #[must_use]
@@ -161,6 +187,20 @@ mod tests {
             (EventType::Warning, "RolledBack")
         );
         assert_eq!(of_change(Some(&back), &none), []);
+    }
+
+    #[test]
+    fn roles_that_are_gone_make_a_warning_only_where_sessions_were_ended() {
+        let told = |ended| {
+            let event = revoked("app_1", ended);
+            (event.type_, event.reason, event.note.unwrap_or_default())
+        };
+        let (type_, reason, note) = told(0);
+        assert_eq!((type_, &*reason), (EventType::Normal, "RoleRevoked"));
+        assert!(note.contains("app_1"), "{note}");
+        let (type_, reason, note) = told(3);
+        assert_eq!((type_, &*reason), (EventType::Warning, "SessionsEnded"));
+        assert!(note.contains("3 session(s)"), "{note}");
     }
 
     #[test]

@@ -67,7 +67,12 @@ pub async fn inputs(
 /// The Secrets that the spec refers to, our own, and the values of the releases that may be restored: the one that
 /// serves and the one that is asked for.
 fn wanted_secrets(app: &AppStack, names: &Names, records: &Records) -> BTreeSet<String> {
-    let own = [names.generated(), names.authority(), names.certificate()];
+    let own = [
+        names.generated(),
+        names.database_admin(),
+        names.authority(),
+        names.certificate(),
+    ];
     let kept = [
         release::serving(records),
         release::pinned(&app.spec, names, records),
@@ -299,6 +304,8 @@ fn parsed(kept: &[KeptRecord]) -> Records {
                     .migrations
                     .push(MigrationRecord { hash, volume, head });
             }
+            Some(Record::Role(login)) => records.roles.push(login),
+            Some(Record::Revocation { logins }) => records.revocations.push(logins),
             Some(Record::Seed { volume }) => records.seeds.push(volume),
             Some(Record::Pulled { hash }) => {
                 records.pulled.insert(hash);
@@ -320,5 +327,6 @@ fn draw() -> Drawn {
         secret_key: text(48),
         superuser_password: text(24),
         database_password: text(32),
+        admin_password: text(32),
     }
 }

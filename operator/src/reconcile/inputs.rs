@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::certificate::{Certificate, SecretData};
 use super::names::{Names, short_hash};
-use super::record::Failure;
+use super::record::{Failure, Login};
 use crate::api::{AppStack, AppStackSpec, ExternalDatabase};
 
 /// What a roll-out depends on beside the spec.
@@ -56,6 +56,10 @@ pub struct Records {
     pub failures: Vec<Failure>,
     /// Migrations that succeeded, in the order in which they did.
     pub migrations: Vec<MigrationRecord>,
+    /// Roles that were made for the application.
+    pub roles: Vec<Login>,
+    /// Roles that are on their way out, together as they go.
+    pub revocations: Vec<Vec<Login>>,
     /// UIDs of the volume claims that were seeded.
     pub seeds: Vec<Option<String>>,
     /// Hashes of the pulls of images that came to their end; see `desired::Pull`.
@@ -101,6 +105,8 @@ pub struct Drawn {
     pub superuser_password: SecretString,
     /// For POSTGRES_PASSWORD.
     pub database_password: SecretString,
+    /// For the superuser of the embedded database.
+    pub admin_password: SecretString,
 }
 
 impl Inputs {
@@ -157,6 +163,7 @@ impl Inputs {
                 secret_key: generated(names.stack(), "secret-key"),
                 superuser_password: generated(names.stack(), "superuser-password"),
                 database_password: generated(names.stack(), "database-password"),
+                admin_password: generated(names.stack(), "admin-password"),
             },
             stored_certificate: None,
             certificate: Some(certificate),

@@ -6,7 +6,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::record::Attempt;
+use super::record::{Attempt, Login};
 
 /// The length of a DNS label (RFC 1035), which Services, pods' host names and label values share.
 const MAX_LABEL: usize = 63;
@@ -104,6 +104,32 @@ impl Names {
     #[must_use]
     pub fn database_connection(&self) -> ChildName {
         self.child("db-app")
+    }
+
+    /// The Secret with the connection of the embedded database's superuser.
+    #[must_use]
+    pub fn database_admin(&self) -> ChildName {
+        self.child("db-admin")
+    }
+
+    /// The Job that makes the role that the application logs in as.
+    #[must_use]
+    pub fn role(&self, role: &str) -> ChildName {
+        let hash = role.rsplit('_').next().unwrap_or(role);
+        self.child(&format!("role-{hash}"))
+    }
+
+    /// The record that a role was made.
+    #[must_use]
+    pub fn role_record(&self, login: &Login) -> ChildName {
+        self.child(&format!("role-{}", logins_hash(&[login])))
+    }
+
+    /// The Job that drops roles, and the record that they are to go.
+    #[must_use]
+    pub fn revocation(&self, logins: &[Login]) -> ChildName {
+        let logins: Vec<&Login> = logins.iter().collect();
+        self.child(&format!("revoke-{}", logins_hash(&logins)))
     }
 
     /// The Job of the migration with this hash.
@@ -233,6 +259,17 @@ impl Names {
     fn child(&self, suffix: &str) -> ChildName {
         ChildName::new(&self.stack, suffix, MAX_LABEL)
     }
+}
+
+fn logins_hash(logins: &[&Login]) -> String {
+    let parts: Vec<&str> = logins
+        .iter()
+        .flat_map(|it| {
+            let volume = it.volume.as_deref().unwrap_or_default();
+            [it.role.as_str(), volume, it.made_by.as_str()]
+        })
+        .collect();
+    short_hash(&parts)
 }
 
 /// Ten hexadecimal characters of the SHA-256 of the parts, each ended by a zero byte so that they cannot run together.

@@ -19,7 +19,7 @@ use secrecy::SecretString;
 
 use self::public::{Answer, Question};
 use super::apply::Applied;
-use super::desired::{Asked, Check, HEAD, Object, selector_text};
+use super::desired::{Asked, Check, Object, selector_text};
 use super::request::send;
 use crate::error::{Error, Result};
 
@@ -102,7 +102,7 @@ impl Observer<'_> {
                 Object::Deployment(it) => Observed::Workload(self.deployment(it, trial).await?),
                 Object::StatefulSet(it) => Observed::Workload(self.stateful_set(it).await?),
                 Object::Job(it) => Observed::Job(self.job(it).await?),
-                Object::Finished(_) => Observed::Job(JobRun::done()),
+                Object::Finished(_) => Observed::Job(JobRun::done(None)),
                 Object::ServiceAccount(_)
                 | Object::Secret(_)
                 | Object::ConfigMap(_)
@@ -278,8 +278,8 @@ impl Observer<'_> {
 
     async fn job(&self, it: &k8s_openapi::api::batch::v1::Job) -> Result<JobRun> {
         let mut run = job::run(it);
-        let tells = job::tells_the_head(it);
-        if run.state == JobState::Done && !tells {
+        let telling = job::telling(it);
+        if run.state == JobState::Done && telling.is_none() {
             return Ok(run);
         }
         let selector = it.spec.as_ref().and_then(|spec| spec.selector.clone());
@@ -290,10 +290,10 @@ impl Observer<'_> {
         let pods = self.pods(&selector_text(&labels)).await?;
         if let Some(pod) = pods::succeeded(&pods) {
             // The Job's controller says so a second or two later.
-            run = JobRun::done();
-            if tells {
-                let lines = self.log(&pod, HEAD).await;
-                run.head = lines.as_deref().and_then(job::head);
+            run = JobRun::done(run.uid);
+            if let Some(container) = telling {
+                let lines = self.log(&pod, container).await;
+                run.told = lines.as_deref().and_then(job::last_line);
             }
             return Ok(run);
         }

@@ -48,6 +48,13 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         head: Option<String>,
     },
+    /// The role that the application logs in as was made.
+    Role(Login),
+    /// These roles are not needed any more and on their way out.
+    Revocation {
+        /// The roles.
+        logins: Vec<Login>,
+    },
     /// The seed succeeded.
     Seed {
         /// The UID of the volume claim that holds the data; none for an external database.
@@ -59,6 +66,18 @@ pub enum Record {
         /// The hash of the pull; see `desired::Pull`.
         hash: String,
     },
+}
+
+/// A role of the embedded database that the application logs in as.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// Its name.
+    pub role: String,
+    /// The UID of the volume claim that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<String>,
+    /// The UID of the Job that made it: one that is made again is another one.
+    pub made_by: String,
 }
 
 /// How a release failed.
@@ -93,6 +112,8 @@ pub fn name(names: &Names, record: &Record) -> ChildName {
         Record::Release { hash, .. } => names.release(hash),
         Record::Failure(failure) => names.failure(&failure.release, &failure.attempt),
         Record::Migration { hash, volume, .. } => names.migration_record(hash, volume.as_deref()),
+        Record::Role(login) => names.role_record(login),
+        Record::Revocation { logins } => names.revocation(logins),
         Record::Seed { volume } => names.seed_record(volume.as_deref()),
         Record::Pulled { hash } => names.pull(hash),
     }
@@ -117,6 +138,8 @@ pub fn object(
         Record::Release { .. } => "release",
         Record::Failure(_) => "failure",
         Record::Migration { .. } => "migration",
+        Record::Role(_) => "role",
+        Record::Revocation { .. } => "revocation",
         Record::Seed { .. } => "seed",
         Record::Pulled { .. } => "pulled",
     };
@@ -170,6 +193,14 @@ pub fn parse(data: &str) -> Option<Record> {
 mod tests {
     use super::*;
 
+    fn login() -> Login {
+        Login {
+            role: "app_0123456789".into(),
+            volume: Some("uid".into()),
+            made_by: "job".into(),
+        }
+    }
+
     #[test]
     fn a_record_is_read_as_it_was_written() {
         let spec = "{environment: local, domain: localhost, backend: {image: 'a/b:1'}}";
@@ -195,6 +226,10 @@ mod tests {
                 hash: "abc".into(),
                 volume: Some("uid".into()),
                 head: Some("0042_prices".into()),
+            },
+            Record::Role(login()),
+            Record::Revocation {
+                logins: vec![login()],
             },
             Record::Seed { volume: None },
             Record::Pulled { hash: "abc".into() },

@@ -13,7 +13,7 @@ use super::desired::{Asked, Check, Desired, Object, Pull, Stage};
 use super::gates::{Gate, Trial, judge, of_check, stuck};
 use super::observe::{Images, Observed, Observer};
 use super::prepare;
-use super::record::{Attempt, Record};
+use super::record::{Attempt, Login, Record};
 use super::tries::{Case, Memory};
 use crate::api::StageName;
 use crate::error::Result;
@@ -150,16 +150,20 @@ async fn step(
 
 /// A record with what was seen only when it was achieved.
 fn noted(record: &Record, seen: &[Observed]) -> Record {
-    let told = seen.iter().find_map(|it| match it {
-        Observed::Job(run) => run.head.clone(),
+    let run = seen.iter().find_map(|it| match it {
+        Observed::Job(run) => Some(run),
         Observed::Workload(_) | Observed::Nothing => None,
     });
     match record.clone() {
         Record::Migration { hash, volume, head } => Record::Migration {
-            head: told.or(head),
+            head: run.and_then(|it| it.told.clone()).or(head),
             hash,
             volume,
         },
+        Record::Role(login) => Record::Role(Login {
+            made_by: run.and_then(|it| it.uid.clone()).unwrap_or_default(),
+            ..login
+        }),
         other => other,
     }
 }

@@ -110,8 +110,6 @@ pub struct Secrets {
     pub values: SecretData,
     /// The hash of these values.
     pub hash: String,
-    /// The hash of the values that the database's pod reads.
-    pub database_hash: String,
     /// Every secret value, so that none of them is shown in a log.
     pub hidden: Vec<SecretString>,
     /// `SENTRY_DSN` without its secret part, for the frontend.
@@ -185,6 +183,25 @@ pub struct Embedded {
     pub storage_class: Option<String>,
     /// CPU and memory.
     pub resources: ResourceRequirements,
+    /// How its superuser reaches it: the Jobs that look after roles do, and nobody else.
+    pub admin: Connection,
+    /// The role that the application logs in as; its name and password are those of the connection.
+    pub role: Role,
+}
+
+/// The role that the application logs in as.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// The role that it acts as, which owns the database and all that is in it.
+    pub owner: String,
+    /// CPU and memory of the Jobs that look after it.
+    pub resources: ResourceRequirements,
+    /// Whether it is recorded as made, and not on its way out.
+    pub done: bool,
+    /// The roles that are known to be there beside it: those that are recorded, and the one of the release that serves.
+    pub known: Vec<String>,
+    /// Which Jobs made those of its name that are on their way out.
+    pub outgoing: Vec<String>,
 }
 
 /// A command of the backend image.

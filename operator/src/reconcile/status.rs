@@ -11,8 +11,11 @@ use jiff::Timestamp;
 use self::conditions::Conditions;
 use super::gates::Gate;
 use super::record::Failure;
+use super::roles::Revocation;
 use super::rollout::{Report, Rollout};
-use crate::api::{AppStack, AppStackStatus, ConditionType, Reason, ReleaseStatus, StageName, Urls};
+use crate::api::{
+    AppStack, AppStackStatus, ConditionType, Reason, ReleaseStatus, StageName, Urls, annotation,
+};
 use crate::error::{Class, Error};
 
 /// What a reconciliation came to, when it came to anything.
@@ -47,6 +50,8 @@ pub struct Progress {
     pub hibernates: bool,
     /// What bars the way back to the release that serves.
     pub barrier: Option<String>,
+    /// How far the roles are that nothing needs any more, where there are some.
+    pub revocation: Option<Revocation>,
     /// Whether it was found to have failed just now, so that the way back begins with the next look.
     pub failed: bool,
     /// Where the stack is reached.
@@ -131,7 +136,22 @@ fn rolled_out(conditions: &mut Conditions, progress: &Progress) {
         let report = progress.rollout.reports.iter().find(|it| it.stage == stage);
         stage_condition(conditions, stage, report);
     }
+    if let Some(Revocation::Pending { roles, trouble }) = &progress.revocation {
+        outgoing_roles(conditions, roles, trouble.as_deref());
+    }
     whole::set(conditions, progress);
+}
+
+/// Roles that are on their way out hold nothing up, so that they only add to what is said of a database that is well.
+fn outgoing_roles(conditions: &mut Conditions, roles: &str, trouble: Option<&str>) {
+    let said = match trouble {
+        None => format!("role {roles} goes once nothing uses it any more"),
+        Some(why) => format!(
+            "role {roles} is not needed any more and there still: {why}; one that failed is tried again with the next release, or: kubectl annotate aps NAME --overwrite {}=\"$(date)\"",
+            annotation::RETRY
+        ),
+    };
+    conditions.add(ConditionType::DatabaseReady, &said);
 }
 
 fn stage_condition(conditions: &mut Conditions, stage: StageName, report: Option<&Report>) {
@@ -244,6 +264,7 @@ mod tests {
             hibernates: false,
             barrier: None,
             failed: false,
+            revocation: None,
             urls: Urls::default(),
         }
     }
@@ -372,6 +393,36 @@ mod tests {
         let version = |it: &Option<ReleaseStatus>| it.as_ref().unwrap().version.clone();
         assert_eq!(version(&status.release), "v1");
         assert_eq!(version(&status.target), "v2");
+    }
+
+    #[test]
+    fn roles_on_their_way_out_are_told_of_and_hold_nothing_up() {
+        let told = |trouble: Option<&str>| {
+            let all_open = vec![Report {
+                stage: StageName::Database,
+                gate: Some(Gate::Open),
+            }];
+            let progress = Progress {
+                rollout: Rollout {
+                    reports: all_open,
+                    ..Rollout::default()
+                },
+                revocation: Some(Revocation::Pending {
+                    roles: "app_1".into(),
+                    trouble: trouble.map(str::to_owned),
+                }),
+                ..asked("v1")
+            };
+            let status = compute(&app(), &Ok(Outcome::RolledOut(Box::new(progress))), at(1));
+            assert_eq!(find(&status, ConditionType::Ready).status, "True");
+            find(&status, ConditionType::DatabaseReady).message
+        };
+        assert_eq!(
+            told(None),
+            "as the spec says; role app_1 goes once nothing uses it any more"
+        );
+        let trouble = told(Some("it failed"));
+        assert!(trouble.contains("there still: it failed"), "{trouble}");
     }
 
     #[test]

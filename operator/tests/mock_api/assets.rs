@@ -19,7 +19,7 @@ impl World {
         world.server.forget();
         world.server.set(STACK, "version", json!("v2"))?;
         world.reconcile().await??;
-        world.server.complete(&world.migration()?)?;
+        world.server.complete(&world.newest_job()?)?;
         world.pods_come([BACKEND, FRONTEND]).await?;
         Ok(world)
     }

@@ -192,7 +192,7 @@ async fn a_job_that_runs_is_asked_for_once_in_a_look() -> Result<()> {
     let world = World::at_rest().await?;
     world.server.set(STACK, "version", json!("v2"))?;
     world.reconcile().await??;
-    let at = world.migration()?;
+    let at = world.newest_job()?;
     let mut job = world.server.get(&at).context("no Job")?;
     job["status"] = json!({"active": 1});
     world.server.put(&at, job);

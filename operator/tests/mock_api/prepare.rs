@@ -166,7 +166,7 @@ async fn that_images_were_pulled_is_forgotten_with_the_release_that_they_were_pu
     world.pulled().await?;
     world.approve()?;
     world.reconcile().await??;
-    world.server.complete(&world.migration()?)?;
+    world.server.complete(&world.newest_job()?)?;
     world.reconcile().await??;
     for part in [BACKEND, super::FRONTEND] {
         world.server.complete(&world.newest(part)?)?;

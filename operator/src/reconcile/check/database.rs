@@ -1,22 +1,28 @@
 //! The database: an embedded one of ours, or one that a Secret describes.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::super::inputs::{Inputs, external_database};
-use super::super::names::Names;
-use super::super::stack::{Connection, Database, Embedded, value};
-use super::{ClusterSettings, Faults, requests, secrets};
+use super::super::names::{Names, short_hash};
+use super::super::roles;
+use super::super::stack::{Connection, Database, Embedded, Role};
+use super::{ClusterSettings, Faults, generated, requests, secrets};
 use crate::api::{AppStackSpec, EmbeddedDatabase, Environment, ExternalDatabase};
 
-/// The role and the database of an embedded PostgreSQL.
+/// The database of an embedded PostgreSQL, and the role that owns it.
 const NAME: &str = "app";
+/// The superuser of an embedded PostgreSQL.
+const ADMIN: &str = "postgres";
 /// The major version of PostgreSQL that is run unless the spec says otherwise.
 const VERSION: &str = "18";
 
-/// The database of a spec.
+/// The database of a spec; `drawn` are the generated values.
 pub(super) fn check(
     spec: &AppStackSpec,
+    drawn: &BTreeMap<String, SecretString>,
     names: &Names,
     inputs: &Inputs,
     settings: &ClusterSettings,
@@ -31,40 +37,78 @@ pub(super) fn check(
             embedded: None,
         };
     }
-    let database = spec.database.as_ref();
-    let fields = database
-        .and_then(|it| it.embedded.clone())
-        .unwrap_or_default();
+    let own = |user: String, password: SecretString| Connection {
+        host: names.database().into(),
+        port: "5432".into(),
+        dbname: NAME.into(),
+        user,
+        password,
+        sslmode: "prefer".into(),
+    };
+    let password = drawn.get(generated::ADMIN_PASSWORD).cloned();
+    let admin = own(ADMIN.into(), password.unwrap_or_default());
+    let now = || {
+        let password = secrets::database_password(spec, inputs, drawn);
+        own(role(names, inputs, &admin, &password), password)
+    };
+    let restored = inputs.restored.as_ref();
+    let connection = restored.map_or_else(now, Connection::restored);
+    let role = login(names, inputs, &connection.user);
     Database {
-        connection: Connection {
-            host: names.database().into(),
-            port: "5432".into(),
-            dbname: NAME.into(),
-            user: NAME.into(),
-            password: password(spec, names, inputs),
-            sslmode: "prefer".into(),
-        },
-        embedded: Some(embedded(fields, spec.environment, settings)),
+        embedded: Some(embedded(spec, settings, admin, role)),
+        connection,
     }
 }
 
-/// The one that a restored release had, else the one of now.
-fn password(spec: &AppStackSpec, names: &Names, inputs: &Inputs) -> SecretString {
-    let restored = inputs.restored.as_ref();
-    let kept = restored.and_then(|it| it.get(value::DATABASE_PASSWORD));
+/// What is known of a role.
+fn login(names: &Names, inputs: &Inputs, role: &str) -> Role {
+    let (records, volume) = (&inputs.records, inputs.volume.as_ref());
+    let mut known = roles::made(records, volume);
+    known.extend(serving(names, inputs).map(|it| it.user));
+    known.sort_unstable();
+    known.dedup();
+    Role {
+        owner: NAME.into(),
+        resources: requests("10m", "32Mi"),
+        done: roles::is_there(records, role, volume),
+        outgoing: roles::outgoing(records, role),
+        known,
+    }
+}
+
+/// How the release that serves reaches its embedded database.
+fn serving(names: &Names, inputs: &Inputs) -> Option<Connection> {
+    let (serving, values) = generated::serving(names, inputs)?;
+    let embedded = external_database(&serving.spec).is_none();
+    embedded.then(|| Connection::restored(values))
+}
+
+/// The role that has a password: another password is another role's, so that the old one is good until nothing uses it. What
+/// nobody else knows is hashed with it, or its name would tell who guesses whether he is right.
+fn role(names: &Names, inputs: &Inputs, admin: &Connection, password: &SecretString) -> String {
+    let text = |value: &SecretString| value.expose_secret().to_owned();
+    let kept = serving(names, inputs).filter(|it| text(&it.password) == text(password));
     kept.map_or_else(
-        || secrets::database_password(spec, names, inputs),
-        Clone::clone,
+        || {
+            let hash = short_hash(&[&text(&admin.password), &text(password)]);
+            format!("{NAME}_{hash}")
+        },
+        |it| it.user,
     )
 }
 
 fn embedded(
-    fields: EmbeddedDatabase,
-    environment: Environment,
+    spec: &AppStackSpec,
     settings: &ClusterSettings,
+    admin: Connection,
+    role: Role,
 ) -> Embedded {
+    let database = spec.database.as_ref();
+    let fields: EmbeddedDatabase = database
+        .and_then(|it| it.embedded.clone())
+        .unwrap_or_default();
     let version = fields.version.as_deref().unwrap_or(VERSION);
-    let size = match environment {
+    let size = match spec.environment {
         Environment::Local => "1Gi",
         Environment::Staging | Environment::Production => "10Gi",
     };
@@ -75,6 +119,8 @@ fn embedded(
         resources: fields
             .resources
             .unwrap_or_else(|| requests("100m", "256Mi")),
+        admin,
+        role,
     }
 }
 

@@ -6,10 +6,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::super::certificate::SecretData;
 use super::super::inputs::{Inputs, external_database, secret_references, values_hash};
-use super::super::names::{Names, short_hash};
+use super::super::names::Names;
 use super::super::release;
-use super::super::stack::{Connection, Secrets, value};
-use super::{Faults, env};
+use super::super::stack::{Database, Secrets, value};
+use super::{Faults, env, generated};
 use crate::api::{AppStackSpec, Environment};
 
 /// Values that everybody knows.
@@ -23,8 +23,6 @@ const KEYS: [&str; 6] = [
     "SMTP_PASSWORD",
     value::SENTRY_DSN,
 ];
-/// Where `<stack>-generated` notes the last request for a new SECRET_KEY. It is no value of the application's.
-const ROTATION: &str = "SECRET_KEY_ROTATION";
 /// Values that tell where the database is. They are no secrets, and stay in logs.
 const PLACE: [&str; 5] = [
     value::DATABASE_HOST,
@@ -34,21 +32,20 @@ const PLACE: [&str; 5] = [
     value::DATABASE_SSLMODE,
 ];
 
-/// Resolves every secret value of the stack. `rotation` is the request to draw a new SECRET_KEY, where there is one.
+/// Resolves every secret value of the stack; `generated` are those that were drawn.
 pub(super) fn check(
     spec: &AppStackSpec,
-    rotation: Option<&str>,
+    generated: BTreeMap<String, SecretString>,
     names: &Names,
     inputs: &Inputs,
-    connection: &Connection,
+    database: &Database,
     faults: &mut Faults,
 ) -> Secrets {
-    let generated = generated(spec, rotation, names, inputs);
     let mut values = inputs
         .restored
         .clone()
         .unwrap_or_else(|| of_now(spec, names, inputs, &generated, faults));
-    values.extend(connection.values());
+    values.extend(database.connection.values());
     if inputs.restored.is_none() {
         values.extend(previous_key(spec, names, inputs, &values));
     }
@@ -57,8 +54,7 @@ pub(super) fn check(
         .and_then(|it| public_dsn(it.expose_secret()));
     Secrets {
         hash: values_hash(&values),
-        database_hash: short_hash(&[connection.password.expose_secret()]),
-        hidden: hidden(&values),
+        hidden: hidden(&values, database),
         public_sentry_dsn,
         generated,
         values,
@@ -76,6 +72,7 @@ fn of_now(
     refuse_missing(spec, inputs, faults);
     refuse_own(spec, names, faults);
     refuse_well_known(spec, inputs, faults);
+    refuse_no_password(spec, inputs, faults);
     let mut values = env::values(&spec.backend.env, inputs, faults);
     values.extend(chosen(spec, inputs, generated));
     values
@@ -104,8 +101,7 @@ fn previous_key(
     inputs: &Inputs,
     values: &SecretData,
 ) -> Option<(String, SecretString)> {
-    let serving = release::serving(&inputs.records)?;
-    let kept = inputs.values_of(names, serving)?;
+    let (serving, kept) = generated::serving(names, inputs)?;
     if values.contains_key(value::PREVIOUS_KEY) {
         return None;
     }
@@ -123,12 +119,15 @@ fn previous_key(
 }
 
 /// What must not be seen in a log.
-fn hidden(values: &SecretData) -> Vec<SecretString> {
+fn hidden(values: &SecretData, database: &Database) -> Vec<SecretString> {
     let is_secret = |key: &str| !PLACE.contains(&key) && !key.starts_with(value::OF_CONFIG_MAP);
+    let admin = database.embedded.as_ref().map(|it| &it.admin.password);
     values
         .iter()
         .filter(|(key, _)| is_secret(key))
-        .map(|(_, value)| value.clone())
+        .map(|(_, value)| value)
+        .chain(admin)
+        .cloned()
         .collect()
 }
 
@@ -140,6 +139,21 @@ fn refuse_well_known(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) 
         faults.add(
             "secrets.from",
             format!("{key} of Secret {secret} is empty or a well-known value; set one of your own"),
+        );
+    }
+}
+
+/// In local, where well-known values are tolerated, an empty one would still let nobody into the database.
+fn refuse_no_password(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) {
+    let key = value::DATABASE_PASSWORD;
+    let embedded = external_database(spec).is_none();
+    let given = given(spec, &inputs.secrets, key).filter(|_| embedded);
+    if let Some((secret, _)) = given.filter(|(_, value)| value.expose_secret().is_empty())
+        && spec.environment == Environment::Local
+    {
+        faults.add(
+            "secrets.from",
+            format!("{key} of Secret {secret} is empty, and PostgreSQL lets nobody in without a password; set one, or leave the key out"),
         );
     }
 }
@@ -161,6 +175,7 @@ fn refuse_own(spec: &AppStackSpec, names: &Names, faults: &mut Faults) {
     let own = [
         names.generated(),
         names.database_connection(),
+        names.database_admin(),
         names.authority(),
         names.certificate(),
     ];
@@ -200,68 +215,18 @@ pub(super) fn well_known<'a>(
     .map(|((secret, _), key)| (secret, key))
 }
 
-/// The password of the embedded database: given, else generated.
+/// The password that the application has at the embedded database: given, else generated.
 pub(super) fn database_password(
     spec: &AppStackSpec,
-    names: &Names,
     inputs: &Inputs,
+    generated: &BTreeMap<String, SecretString>,
 ) -> SecretString {
-    let given = given(spec, &inputs.secrets, value::DATABASE_PASSWORD).map(|(_, value)| value);
+    let key = value::DATABASE_PASSWORD;
+    let given = given(spec, &inputs.secrets, key).map(|(_, value)| value);
     given
-        .or_else(|| drawn_before(names, inputs, value::DATABASE_PASSWORD))
-        .unwrap_or(&inputs.drawn.database_password)
-        .clone()
-}
-
-/// What `<stack>-generated` is to hold: what it holds already, and drawn values for what is not there. A request for a new
-/// SECRET_KEY is noted beside it, so that each is answered once.
-fn generated(
-    spec: &AppStackSpec,
-    rotation: Option<&str>,
-    names: &Names,
-    inputs: &Inputs,
-) -> BTreeMap<String, SecretString> {
-    let drawn = &inputs.drawn;
-    let external = external_database(spec).is_some();
-    let answered = stored(names, inputs, ROTATION);
-    // Where the Secret is gone, nobody knows which request was answered; the key comes back as it was.
-    let is_due = inputs.secrets.contains_key(names.generated().as_str())
-        && rotation.is_some_and(|it| answered.is_none_or(|done| done.expose_secret() != it));
-    let request = rotation.map(SecretString::from).or(answered.cloned());
-    [
-        (value::SECRET_KEY, &drawn.secret_key, true),
-        (value::SUPERUSER_PASSWORD, &drawn.superuser_password, true),
-        (
-            value::DATABASE_PASSWORD,
-            &drawn.database_password,
-            !external,
-        ),
-    ]
-    .into_iter()
-    .filter(|(_, _, needed)| *needed)
-    .map(|(key, drawn, _)| {
-        let kept = drawn_before(names, inputs, key).filter(|_| key != value::SECRET_KEY || !is_due);
-        (key.to_owned(), kept.unwrap_or(drawn).clone())
-    })
-    .chain(request.map(|it| (ROTATION.to_owned(), it)))
-    .collect()
-}
-
-/// A value that was drawn before: as it is stored, or, where that was deleted, as the release that serves reads it.
-fn drawn_before<'a>(names: &Names, inputs: &'a Inputs, key: &str) -> Option<&'a SecretString> {
-    stored(names, inputs, key).or_else(|| {
-        let serving = release::serving(&inputs.records)?;
-        // Another server's password is none of ours.
-        let is_ours = key != value::DATABASE_PASSWORD || external_database(&serving.spec).is_none();
-        let values = inputs.values_of(names, serving)?;
-        values.get(key).filter(|_| is_ours)
-    })
-}
-
-/// A stored generated value; an emptied one counts as missing.
-fn stored<'a>(names: &Names, inputs: &'a Inputs, key: &str) -> Option<&'a SecretString> {
-    let stored = inputs.secrets.get(names.generated().as_str())?.get(key)?;
-    (!stored.expose_secret().is_empty()).then_some(stored)
+        .or_else(|| generated.get(key))
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// A Sentry DSN is `https://PUBLIC[:SECRET]@host/project`; browsers may know it without the secret.

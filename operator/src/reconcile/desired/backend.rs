@@ -22,6 +22,8 @@ use crate::api::{StageName, label};
 
 /// The port of both Services, whatever the containers listen on.
 pub(super) const SERVICE_PORT: i32 = 80;
+/// How long Kubernetes lets a pod go on where nobody says.
+const KUBERNETES_GRACE: i64 = 30;
 
 /// The stage of the backend.
 pub(super) fn stage(stack: &Stack) -> Stage {
@@ -160,6 +162,13 @@ impl Part {
             status: None,
         }
     }
+}
+
+/// How long a pod goes on after it was told to stop.
+pub(super) fn grace_seconds(stack: &Stack) -> i64 {
+    let spec = template(stack).spec.unwrap_or_default();
+    spec.termination_grace_period_seconds
+        .unwrap_or(KUBERNETES_GRACE)
 }
 
 fn template(stack: &Stack) -> PodTemplateSpec {

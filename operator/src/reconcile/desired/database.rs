@@ -1,15 +1,18 @@
-//! The database stage: the generated secrets, the connection, and the embedded PostgreSQL where there is one.
+//! The database stage: the generated secrets, the connection, and the embedded PostgreSQL where there is one. Its pod knows
+//! nothing of the role that the application logs in as, so that a new one does not restart it.
 
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
 use k8s_openapi::api::core::v1::{
     Container, EmptyDirVolumeSource, EnvVar, ExecAction, Lifecycle, LifecycleHandler,
-    PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeClaimVolumeSource, Probe,
-    Secret, Service, ServicePort, ServiceSpec, Volume, VolumeResourceRequirements,
+    PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeClaimVolumeSource,
+    PodSecurityContext, PodSpec, Probe, Secret, Service, ServicePort, ServiceSpec, Volume,
+    VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use secrecy::ExposeSecret as _;
 
-use super::super::stack::{Embedded, Stack};
+use super::super::names::{ChildName, short_hash};
+use super::super::stack::{Connection, Embedded, Stack};
 use super::Object;
 use super::meta::{self, Component};
 use super::pod::{self, Pod};
@@ -18,7 +21,7 @@ use super::pod::{self, Pod};
 const POSTGRES_ID: i64 = 999;
 /// Where version 18 of the image expects its volume; the data is in a folder below it, named by version.
 const VOLUME_PATH: &str = "/var/lib/postgresql";
-/// Sets the role's password to the one of the Secret each time the server starts, since the image does so only
+/// Sets the superuser's password to the one of the Secret each time the server starts, since the image does so only
 /// when it makes the data. It waits for TCP, which the server that makes the data does not serve. The password goes in
 /// by standard input: it is in no argument.
 const SET_PASSWORD: &str = r#"until pg_isready -q -h 127.0.0.1; do sleep 0.2; done
@@ -32,7 +35,9 @@ pub(super) fn objects(stack: &Stack) -> Vec<Object> {
     let Some(embedded) = &stack.database.embedded else {
         return Vec::new();
     };
+    let admin = connection(stack, &stack.names.database_admin(), &embedded.admin);
     vec![
+        Object::Secret(Box::new(admin)),
         Object::Service(Box::new(service(stack))),
         Object::PersistentVolumeClaim(Box::new(claim(stack, embedded))),
         Object::StatefulSet(Box::new(stateful_set(stack, embedded))),
@@ -48,15 +53,16 @@ pub(super) fn generated_secrets(stack: &Stack) -> Secret {
     }
 }
 
-/// How the application reaches the database, as separate values and as one URI.
-pub(super) fn connection(stack: &Stack) -> Secret {
-    let it = &stack.database.connection;
+/// How the application reaches the database.
+pub(super) fn application(stack: &Stack) -> Secret {
+    let name = stack.names.database_connection();
+    connection(stack, &name, &stack.database.connection)
+}
+
+/// How somebody reaches the database, as separate values and as one URI.
+fn connection(stack: &Stack, name: &ChildName, it: &Connection) -> Secret {
     Secret {
-        metadata: meta::object(
-            stack,
-            &stack.names.database_connection(),
-            Component::Database,
-        ),
+        metadata: meta::object(stack, name, Component::Database),
         data: Some(pod::string_data([
             ("host", it.host.clone()),
             ("port", it.port.clone()),
@@ -104,12 +110,11 @@ fn stateful_set(stack: &Stack, embedded: &Embedded) -> StatefulSet {
             overlay: None,
         },
     );
-    pod::annotate(&mut template, &stack.secrets.database_hash);
+    let password = embedded.admin.password.expose_secret();
+    pod::annotate(&mut template, &short_hash(&[password]));
     if let Some(spec) = &mut template.spec {
         spec.termination_grace_period_seconds = Some(60);
-        let security = spec.security_context.get_or_insert_default();
-        security.run_as_user = Some(POSTGRES_ID);
-        security.run_as_group = Some(POSTGRES_ID);
+        let security = as_postgres(spec);
         security.fs_group = Some(POSTGRES_ID);
         // Walking through a large volume at each start would take minutes.
         security.fs_group_change_policy = Some("OnRootMismatch".into());
@@ -127,6 +132,14 @@ fn stateful_set(stack: &Stack, embedded: &Embedded) -> StatefulSet {
         }),
         ..StatefulSet::default()
     }
+}
+
+/// Runs the PostgreSQL image as its own user.
+pub(super) fn as_postgres(pod: &mut PodSpec) -> &mut PodSecurityContext {
+    let security = pod.security_context.get_or_insert_default();
+    security.run_as_user = Some(POSTGRES_ID);
+    security.run_as_group = Some(POSTGRES_ID);
+    security
 }
 
 fn container(stack: &Stack, embedded: &Embedded) -> Container {
@@ -172,13 +185,13 @@ fn container(stack: &Stack, embedded: &Embedded) -> Container {
 }
 
 fn environment(stack: &Stack) -> Vec<EnvVar> {
-    let connection = stack.names.database_connection().to_string();
+    let admin = stack.names.database_admin();
     [
         ("POSTGRES_USER", "user"),
         ("POSTGRES_DB", "dbname"),
         ("POSTGRES_PASSWORD", "password"),
     ]
-    .map(|(name, key)| pod::from_secret(name, &connection, key))
+    .map(|(name, key)| pod::from_secret(name, admin.as_str(), key))
     .into()
 }
 

@@ -19,6 +19,7 @@ pub(super) enum Component {
     /// Used by all parts.
     Shared,
     Database,
+    Role,
     Migration,
     Seed,
     Backend,
@@ -33,6 +34,7 @@ impl Component {
         match self {
             Self::Shared => "shared",
             Self::Database => "database",
+            Self::Role => "role",
             Self::Migration => "migration",
             Self::Seed => "seed",
             Self::Backend => "backend",

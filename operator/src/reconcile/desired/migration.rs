@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::batch::v1::{
-    Job, JobSpec, PodFailurePolicy, PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
-};
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, ResourceRequirements};
 
-use super::super::names::{ChildName, short_hash};
+use super::super::names::ChildName;
 use super::super::record::Record;
 use super::super::stack::{Command, Stack};
-use super::meta::{self, Component};
+use super::job::Run;
+use super::meta::Component;
 use super::pod::{self, Pod};
 use super::{Object, Stage};
-use crate::api::{StageName, annotation};
+use crate::api::StageName;
 
 /// How long the seed may take.
 const SEED_TIMEOUT: Duration = Duration::from_mins(10);
@@ -84,41 +83,14 @@ fn stage(done: bool, name: &ChildName, job: impl FnOnce() -> Job, record: Record
 }
 
 fn job(stack: &Stack, name: &ChildName, task: &Task<'_>) -> Job {
-    let template = template(stack, task);
-    let mut metadata = meta::object(stack, name, task.component);
-    let inputs = short_hash(&[
-        &serde_json::json!(template).to_string(),
-        stack.volume.as_deref().unwrap_or_default(),
-        stack.request.as_deref().unwrap_or_default(),
-    ]);
-    metadata.annotations = Some([(annotation::INPUTS_HASH.to_owned(), inputs)].into());
-    Job {
-        metadata,
-        spec: Some(JobSpec {
-            backoff_limit: Some(task.retries),
-            active_deadline_seconds: Some(
-                i64::try_from(task.timeout.as_secs()).unwrap_or(i64::MAX),
-            ),
-            pod_failure_policy: Some(PodFailurePolicy {
-                rules: vec![ignore_disruptions()],
-            }),
-            template,
-            ..JobSpec::default()
-        }),
-        status: None,
-    }
-}
-
-/// A node that goes away is no failure of the migration.
-fn ignore_disruptions() -> PodFailurePolicyRule {
-    PodFailurePolicyRule {
-        action: "Ignore".into(),
-        on_pod_conditions: Some(vec![PodFailurePolicyOnPodConditionsPattern {
-            type_: "DisruptionTarget".into(),
-            status: Some("True".into()),
-        }]),
-        on_exit_codes: None,
-    }
+    let run = Run {
+        component: task.component,
+        template: template(stack, task),
+        timeout: task.timeout,
+        retries: task.retries,
+        reads: &[],
+    };
+    run.job(stack, name)
 }
 
 fn template(stack: &Stack, task: &Task<'_>) -> PodTemplateSpec {
@@ -152,7 +124,6 @@ fn template(stack: &Stack, task: &Task<'_>) -> PodTemplateSpec {
         },
     );
     if let Some(spec) = &mut template.spec {
-        spec.restart_policy = Some("Never".into());
         // Pull secrets, node choice and security settings of the backend hold for its image here too.
         if let Some(overlay) = stack
             .backend

@@ -1,4 +1,4 @@
-//! Who may talk to whom: only the backend and its Jobs reach the database, and the database calls nobody.
+//! Who may talk to whom: only the backend and the Jobs reach the database, and the database calls nobody.
 //!
 //! The backend and the frontend take connections from everywhere, since an ingress controller may live in any
 //! namespace or on the host. Policies count only where the cluster's network enforces them.
@@ -16,7 +16,7 @@ use super::meta::{self, Component};
 use super::pod;
 
 /// The Jobs of a stack.
-const JOBS: [Component; 2] = [Component::Migration, Component::Seed];
+const JOBS: [Component; 3] = [Component::Role, Component::Migration, Component::Seed];
 
 /// The policies of a stack.
 pub(super) fn policies(stack: &Stack) -> Vec<Object> {
@@ -44,7 +44,7 @@ pub(super) fn policies(stack: &Stack) -> Vec<Object> {
             Egress::Any,
         ));
     }
-    if stack.migration.is_some() || stack.seed.is_some() {
+    if stack.database.embedded.is_some() || stack.migration.is_some() || stack.seed.is_some() {
         let metadata = meta::object(stack, &names.jobs(), Component::Migration);
         policies.push(policy(
             metadata,

@@ -228,7 +228,8 @@ fn a_failed_job_shows_its_log() {
         attempts: 3,
         trouble: None,
         log: Some("no such column".into()),
-        head: None,
+        uid: None,
+        told: None,
     };
     let Gate::Failed { message, .. } = judge(&[Observed::Job(run)], None) else {
         panic!("the gate is not failed");

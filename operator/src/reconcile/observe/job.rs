@@ -2,11 +2,11 @@
 
 use k8s_openapi::api::batch::v1::Job;
 
-use super::super::desired::HEAD;
+use super::super::desired::{HEAD, REVOKE};
 use super::pods::Trouble;
 
-/// How many characters of a head are kept.
-const LONGEST_HEAD: usize = 200;
+/// How many characters of a last line are kept.
+const LONGEST_LINE: usize = 200;
 
 /// A run of a Job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +21,10 @@ pub struct JobRun {
     pub trouble: Option<Trouble>,
     /// The last lines of the last failed attempt.
     pub log: Option<String>,
-    /// Which schema the database has now, where the Job tells.
-    pub head: Option<String>,
+    /// The UID of the Job.
+    pub uid: Option<String>,
+    /// The last line that it printed, where that is something to know.
+    pub told: Option<String>,
 }
 
 /// How far a Job is.
@@ -41,28 +43,30 @@ pub enum JobState {
 impl JobRun {
     /// A run that is known to have succeeded.
     #[must_use]
-    pub const fn done() -> Self {
+    pub const fn done(uid: Option<String>) -> Self {
         Self {
             state: JobState::Done,
             failed: 0,
             attempts: 1,
             trouble: None,
             log: None,
-            head: None,
+            uid,
+            told: None,
         }
     }
 }
 
-/// Whether a container of the Job prints which schema the database has.
-pub(super) fn tells_the_head(job: &Job) -> bool {
+/// The container of the Job whose last line is something to know.
+pub(super) fn telling(job: &Job) -> Option<&str> {
     let spec = job.spec.as_ref().and_then(|it| it.template.spec.as_ref());
-    spec.is_some_and(|it| it.containers.iter().any(|it| it.name == HEAD))
+    let mut names = spec?.containers.iter().map(|it| it.name.as_str());
+    names.find(|it| [HEAD, REVOKE].contains(it))
 }
 
-/// The head in what was printed: the last line, as far as a record has room for it.
-pub(super) fn head(printed: &str) -> Option<String> {
+/// The last line of what was printed, as far as a record has room for it.
+pub(super) fn last_line(printed: &str) -> Option<String> {
     let line = printed.lines().map(str::trim).rfind(|it| !it.is_empty())?;
-    Some(line.chars().take(LONGEST_HEAD).collect())
+    Some(line.chars().take(LONGEST_LINE).collect())
 }
 
 /// What is known of a Job from itself.
@@ -79,7 +83,8 @@ pub(super) fn run(job: &Job) -> JobRun {
         attempts: limit + 1,
         trouble: None,
         log: None,
-        head: None,
+        uid: job.metadata.uid.clone(),
+        told: None,
     }
 }
 
@@ -120,12 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn the_head_is_the_last_line_that_is_printed() {
+    fn what_is_told_is_the_last_line_that_is_printed() {
         assert_eq!(
-            head("connecting\n 0042_prices \n\n").as_deref(),
+            last_line("connecting\n 0042_prices \n\n").as_deref(),
             Some("0042_prices")
         );
-        assert_eq!(head(" \n"), None);
+        assert_eq!(last_line(" \n"), None);
     }
 
     #[test]

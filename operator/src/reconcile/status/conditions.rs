@@ -52,6 +52,14 @@ impl Conditions {
         });
     }
 
+    /// Says more of a condition that was set.
+    pub(super) fn add(&mut self, type_: ConditionType, said: &str) {
+        let mut those = self.after.iter_mut();
+        if let Some(it) = those.find(|it| it.type_ == type_.as_str()) {
+            it.message = shortened(&format!("{}; {said}", it.message));
+        }
+    }
+
     pub(super) fn is_current(&self, type_: ConditionType) -> bool {
         let found = self.before.iter().find(|it| it.type_ == type_.as_str());
         found.is_some_and(|it| it.observed_generation == self.generation)
