@@ -14,16 +14,20 @@ pub const GROUP: &str = "appstack.dev";
 pub const MANAGER: &str = "appstack-operator";
 /// The field manager of the status, apart from the one of the children.
 pub const STATUS_MANAGER: &str = "appstack-operator/status";
+/// The field manager of numbers of pods that are an autoscaler's: they stay when [`MANAGER`] no longer says them.
+pub const SCALE_MANAGER: &str = "appstack-operator/scale";
 
 /// Label keys on every child.
 pub mod label {
     /// The name of the `AppStack` that a child belongs to. Part of every selector.
     pub const STACK: &str = "appstack.dev/stack";
-    /// The part of the stack: `database`, `migration`, `backend`, `frontend`, `edge`; `images` for what pulls them before a
-    /// release begins. Part of every selector.
+    /// The part of the stack: `database`, `migration`, `backend`, `job`, `frontend`, `edge`; `images` for what pulls them
+    /// before a release begins. Part of every selector.
     pub const COMPONENT: &str = "app.kubernetes.io/component";
-    /// On pods that serve: the hash of their template. Part of the selectors, so that requests go to one revision alone.
+    /// On pods that run all the time: the hash of their template. Part of the selectors, so that requests go to one revision alone.
     pub const REVISION: &str = "appstack.dev/revision";
+    /// On the objects and pods of a job: which one of `spec.jobs` it is.
+    pub const JOB: &str = "appstack.dev/job";
     /// On what keeps a record: its kind. A revision of a StatefulSet has none.
     pub const RECORD: &str = "appstack.dev/record";
     /// Who made the object; always [`super::MANAGER`].
@@ -45,6 +49,8 @@ pub mod annotation {
     pub const ROTATE_DATABASE_PASSWORD: &str = "appstack.dev/rotate-database-password";
     /// On a pod template: the hash of the Secret values that the pods read, so that a changed value rolls them.
     pub const SECRETS_HASH: &str = "appstack.dev/secrets-hash";
+    /// On a Deployment whose number of pods is an autoscaler's: how many there are to be at least.
+    pub const MIN_REPLICAS: &str = "appstack.dev/min-replicas";
     /// On a Job: the hash of all that its pod reads. A failed Job runs again when it changes.
     pub const INPUTS_HASH: &str = "appstack.dev/inputs-hash";
 }

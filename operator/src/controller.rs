@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _, stream};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, StatefulSet};
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{
     ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
@@ -99,6 +100,10 @@ fn watch_children(controller: Controller<AppStack>, scope: &Scope) -> Controller
             stack_of(&it)
         })
         .watches_stream(scope.children::<Job>(), |it| stack_of(&it))
+        .watches_stream(scope.children::<CronJob>(), |it| stack_of(&it))
+        .watches_stream(scope.children::<HorizontalPodAutoscaler>(), |it| {
+            stack_of(&it)
+        })
         .watches_stream(scope.children::<Service>(), |it| stack_of(&it))
         .watches_stream(scope.children::<ServiceAccount>(), |it| stack_of(&it))
         .watches_stream(scope.children::<NetworkPolicy>(), |it| stack_of(&it))

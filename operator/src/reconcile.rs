@@ -23,6 +23,7 @@ pub mod request;
 pub mod revocation;
 pub mod roles;
 pub mod rollout;
+pub mod scaling;
 pub mod stack;
 pub mod status;
 pub mod tries;

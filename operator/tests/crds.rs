@@ -213,7 +213,7 @@ fn paths(value: &Value) -> BTreeSet<String> {
 }
 
 /// Changes of `spec` that the rules refuse, and what the messages say. At least one for each rule.
-const REFUSED: [(&str, &str); 32] = [
+const REFUSED: [(&str, &str); 43] = [
     ("{backend: {image: a/b}}", "version: needed"),
     ("{backend: {image: 'host:5000/a/b'}}", "version: needed"),
     ("{frontend: {image: a/c}}", "version: needed"),
@@ -297,6 +297,41 @@ const REFUSED: [(&str, &str); 32] = [
         "tls: exactly one of",
     ),
     (
+        "{backend: {replicas: 2, autoscaling: {maxReplicas: 3}}}",
+        "backend: replicas or autoscaling",
+    ),
+    (
+        "{frontend: {image: 'a/c:1', replicas: 2, autoscaling: {maxReplicas: 3}}}",
+        "frontend: replicas or autoscaling",
+    ),
+    (
+        "{backend: {autoscaling: {minReplicas: 3, maxReplicas: 2}}}",
+        "autoscaling: minReplicas is at most maxReplicas",
+    ),
+    ("{jobs: [{name: a}]}", "jobs: command or args"),
+    (
+        "{jobs: [{name: a, args: [a], replicas: 1, schedule: '@daily'}]}",
+        "jobs: replicas is for a worker",
+    ),
+    (
+        "{jobs: [{name: a, args: [a], timeZone: UTC}]}",
+        "jobs: timeZone, suspend, timeout and retries need a schedule",
+    ),
+    (
+        "{jobs: [{name: a, args: [a], suspend: false}]}",
+        "jobs: timeZone, suspend, timeout and retries need a schedule",
+    ),
+    ("{jobs: [{name: A, args: [a]}]}", "jobs.name: lower-case"),
+    ("{jobs: [{name: a-, args: [a]}]}", "jobs.name: lower-case"),
+    (
+        "{jobs: [{name: backend, args: [a]}]}",
+        "jobs.name: this is the name of another part",
+    ),
+    (
+        "{jobs: [{name: a, args: [a], schedule: '@daily', timeout: 25h}]}",
+        "jobs.timeout: a duration between",
+    ),
+    (
         "{rollout: {progressDeadline: 5s}}",
         "progressDeadline: a duration between",
     ),
@@ -352,7 +387,7 @@ const REFUSED_CHANGES: [(&str, &str, &str); 5] = [
 ];
 
 /// Changes of `spec` that only look odd.
-const ACCEPTED: [&str; 8] = [
+const ACCEPTED: [&str; 10] = [
     "{}",
     "{backend: {image: 'host:5000/a/b@sha256:0f'}}",
     "{version: v1, backend: {image: 'host:5000/a/b'}}",
@@ -361,6 +396,8 @@ const ACCEPTED: [&str; 8] = [
     "{database: {embedded: {storage: 0.5Gi}}}",
     "{frontend: {image: 'a/c:1', assets: {path: /app/.next/static}}}",
     "{frontend: {image: 'a/c:1', assets: {path: /tmpl/..x}}}",
+    "{backend: {autoscaling: {minReplicas: 2, maxReplicas: 2}}}",
+    "{jobs: [{name: a, command: [a]}, {name: backends, args: [b], schedule: '@daily', timeZone: UTC, suspend: true}]}",
 ];
 
 /// Changes of `spec` from one to the other that are accepted.

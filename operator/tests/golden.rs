@@ -16,7 +16,7 @@ use appstack_operator::render;
 use serde_json::{Value, json};
 
 /// What is built, and from what. The examples are cases of their own, so that they always work.
-const CASES: [(&str, &str); 10] = [
+const CASES: [(&str, &str); 11] = [
     ("local", "../examples/stack-local.yaml"),
     ("staging", "../examples/stack-staging.yaml"),
     ("production", "../examples/stack-production.yaml"),
@@ -30,12 +30,15 @@ const CASES: [(&str, &str); 10] = [
     ("no-tls", "tests/golden/no-tls/stack.yaml"),
     ("nginx", "tests/golden/nginx/stack.yaml"),
     ("long-name", "tests/golden/long-name/stack.yaml"),
+    ("jobs", "tests/golden/jobs/stack.yaml"),
 ];
 
 /// The length of a DNS label, which names and label values share.
 const MAX_LABEL: usize = 63;
 /// The label that tells the pods of one revision from those of another.
 const REVISION: &str = "appstack.dev/revision";
+/// The label that tells the pods of one job from those of another.
+const JOB: &str = "appstack.dev/job";
 
 fn operator() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -88,12 +91,18 @@ fn for_each_object(check: impl Fn(&Value, &Value) -> Result<()>) -> Result<()> {
 fn for_each_template(check: impl Fn(&Value) -> Result<()>) -> Result<()> {
     for_each_object(|_, object| match kind(object) {
         "Deployment" | "StatefulSet" | "Job" => check(&object["spec"]["template"]),
+        "CronJob" => check(&object["spec"]["jobTemplate"]["spec"]["template"]),
         _ => Ok(()),
     })
 }
 
 fn kind(object: &Value) -> &str {
     text(&object["kind"])
+}
+
+/// Whether the object is of a process of the backend image that serves nobody.
+fn is_job(object: &Value) -> bool {
+    !object["metadata"]["labels"][JOB].is_null()
 }
 
 fn text(value: &Value) -> &str {
@@ -190,11 +199,12 @@ fn a_stateful_set_takes_no_data_with_it() -> Result<()> {
 }
 
 #[test]
-fn selectors_say_stack_and_component_and_for_pods_that_serve_the_revision() -> Result<()> {
+fn selectors_say_stack_component_and_job_and_for_pods_that_run_on_the_revision() -> Result<()> {
     let exactly = |object: &Value, selector: &Value, revision: &Value| {
         let labels = &object["metadata"]["labels"];
-        let keys = ["appstack.dev/stack", "app.kubernetes.io/component"];
+        let keys = ["appstack.dev/stack", "app.kubernetes.io/component", JOB];
         let mut wanted: BTreeMap<_, _> = keys.into_iter().map(|key| (key, &labels[key])).collect();
+        wanted.retain(|_, value| !value.is_null());
         if !revision.is_null() {
             wanted.insert(REVISION, revision);
         }
@@ -238,7 +248,7 @@ fn requests_go_to_the_pods_of_the_release() -> Result<()> {
     for (case, _) in CASES {
         let all = objects(case)?;
         let revisions = |wanted: &str, selector: &str| -> BTreeMap<String, String> {
-            let those = all.iter().filter(|it| kind(it) == wanted);
+            let those = all.iter().filter(|it| kind(it) == wanted && !is_job(it));
             those
                 .filter_map(|it| {
                     let part = text(&it["metadata"]["labels"]["app.kubernetes.io/component"]);
@@ -342,7 +352,7 @@ fn no_pod_gets_a_token() -> Result<()> {
 fn what_serves_is_probed_and_asked_every_second_until_it_has_started() -> Result<()> {
     for_each_object(|_, object| {
         let container = &object["spec"]["template"]["spec"]["containers"][0];
-        if matches!(kind(object), "Deployment" | "StatefulSet") {
+        if matches!(kind(object), "Deployment" | "StatefulSet") && !is_job(object) {
             ensure!(
                 container["startupProbe"]["periodSeconds"] == 1,
                 "no quick startup probe"
@@ -376,7 +386,13 @@ fn two_pods_or_more_have_a_disruption_budget_and_one_has_none() -> Result<()> {
         let named = |wanted: &str, which: &dyn Fn(&Value) -> bool| -> BTreeSet<String> {
             let those = all.iter().filter(|it| kind(it) == wanted && which(it));
             those
-                .map(|it| text(&it["metadata"]["labels"]["app.kubernetes.io/component"]).to_owned())
+                .map(|it| {
+                    let labels = &it["metadata"]["labels"];
+                    let part = labels
+                        .get(JOB)
+                        .unwrap_or(&labels["app.kubernetes.io/component"]);
+                    text(part).to_owned()
+                })
                 .collect()
         };
         let many = |it: &Value| it["spec"]["replicas"].as_i64() >= Some(2);
@@ -385,6 +401,67 @@ fn two_pods_or_more_have_a_disruption_budget_and_one_has_none() -> Result<()> {
             named("Deployment", &many),
             "{case}"
         );
+    }
+    Ok(())
+}
+
+#[test]
+fn an_autoscaler_has_the_name_of_its_service_and_scales_what_that_turns_to() -> Result<()> {
+    let all = objects("jobs")?;
+    let of = |wanted: &'static str| all.iter().filter(move |it| kind(it) == wanted);
+    let mut parts = BTreeSet::new();
+    for autoscaler in of("HorizontalPodAutoscaler") {
+        let name = &autoscaler["metadata"]["name"];
+        let service = of("Service").find(|it| it["metadata"]["name"] == *name);
+        let service = service.with_context(|| format!("no Service {name}"))?;
+        let target = text(&autoscaler["spec"]["scaleTargetRef"]["name"]);
+        let revision = text(&service["spec"]["selector"][REVISION]);
+        assert_eq!(target, format!("{}-{revision}", text(name)));
+        let deployment = of("Deployment").find(|it| it["metadata"]["name"] == target);
+        let deployment = deployment.with_context(|| format!("no Deployment {target}"))?;
+        let least = &deployment["metadata"]["annotations"]["appstack.dev/min-replicas"];
+        let min = &autoscaler["spec"]["minReplicas"];
+        assert_eq!(text(least), min.to_string());
+        parts.insert(text(name));
+    }
+    assert_eq!(parts, BTreeSet::from(["shop-backend", "shop-frontend"]));
+    Ok(())
+}
+
+#[test]
+fn what_runs_for_a_job_is_what_runs_for_the_backend() -> Result<()> {
+    let all = objects("jobs")?;
+    let pod = |it: &Value| match kind(it) {
+        "CronJob" => it["spec"]["jobTemplate"]["spec"]["template"]["spec"].clone(),
+        _ => it["spec"]["template"]["spec"].clone(),
+    };
+    let backend = all
+        .iter()
+        .find(|it| text(&it["metadata"]["name"]).starts_with("shop-backend-"))
+        .map(pod)
+        .context("no backend")?;
+    let jobs: Vec<&Value> = all
+        .iter()
+        .filter(|it| is_job(it) && kind(it) != "PodDisruptionBudget")
+        .collect();
+    assert_eq!(jobs.len(), 4);
+    for job in jobs {
+        let pod = pod(job);
+        for path in [
+            "/containers/0/image",
+            "/containers/0/env",
+            "/containers/0/securityContext",
+            "/imagePullSecrets",
+        ] {
+            assert_eq!(pod.pointer(path), backend.pointer(path), "{path}");
+        }
+        for path in [
+            "/containers/0/ports",
+            "/containers/0/readinessProbe",
+            "/containers/0/lifecycle",
+        ] {
+            assert_eq!(pod.pointer(path), None, "{path}");
+        }
     }
     Ok(())
 }
@@ -403,7 +480,7 @@ fn names_and_label_values_fit_into_a_dns_label() -> Result<()> {
             ensure!(text(name).len() <= MAX_LABEL, "{name} is too long");
         }
         // Kubernetes makes a label value of the name and ten characters.
-        let room = if kind(object) == "StatefulSet" {
+        let room = if matches!(kind(object), "StatefulSet" | "CronJob") {
             MAX_LABEL - 11
         } else {
             MAX_LABEL
@@ -501,6 +578,7 @@ fn secret_values_are_in_secrets_alone() -> Result<()> {
     let generated = json!({
         "environment": "local", "domain": "localhost",
         "backend": {"image": "a/b:1", "migrate": {}, "seed": {}}, "frontend": {"image": "a/c:1"},
+        "jobs": [{"name": "a", "args": ["a"]}, {"name": "b", "args": ["b"], "schedule": "@daily"}],
     });
     let mut given = generated.clone();
     given["secrets"] = json!({"from": [{"name": "given"}]});

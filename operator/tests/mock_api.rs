@@ -5,14 +5,18 @@
 
 #[path = "mock_api/assets.rs"]
 mod assets;
+#[path = "mock_api/jobs.rs"]
+mod jobs;
 #[path = "mock_api/ledger.rs"]
 mod ledger;
-#[path = "mock_api/repairs.rs"]
-mod repairs;
 #[path = "mock_api/prepare.rs"]
 mod prepare;
+#[path = "mock_api/repairs.rs"]
+mod repairs;
 #[path = "mock_api/roles.rs"]
 mod roles;
+#[path = "mock_api/scaling.rs"]
+mod scaling;
 #[path = "mock_api/server.rs"]
 mod server;
 

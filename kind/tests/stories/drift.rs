@@ -241,8 +241,9 @@ spec:
   environment: production
   deletionPolicy: Delete
   edge: {tls: {selfSigned: {}}}
-  backend: {seed: null, workers: 1, replicas: 1}
+  backend: {seed: null, workers: 1, autoscaling: {minReplicas: 1, maxReplicas: 2}}
   frontend: {replicas: 2}
+  jobs: [{name: tidy, args: [seed], schedule: '@yearly'}]
 ",
     )
 }
@@ -272,7 +273,14 @@ fn edit_of(child: &Child) -> (&'static str, &'static str) {
             "/spec/template/spec/terminationGracePeriodSeconds",
             "spec: {template: {spec: {terminationGracePeriodSeconds: 7}}}",
         ),
+        // An autoscaler says how many.
+        ("Deployment", name) if name.starts_with("shop-backend-") => (
+            "/spec/revisionHistoryLimit",
+            "spec: {revisionHistoryLimit: 7}",
+        ),
         ("Deployment", _) => ("/spec/replicas", "spec: {replicas: 4}"),
+        ("CronJob", _) => ("/spec/schedule", "spec: {schedule: '@daily'}"),
+        ("HorizontalPodAutoscaler", _) => ("/spec/maxReplicas", "spec: {maxReplicas: 9}"),
         ("PodDisruptionBudget", _) => ("/spec/maxUnavailable", "spec: {maxUnavailable: 2}"),
         ("Middleware", "shop-redirect") => (
             "/spec/redirectScheme/permanent",

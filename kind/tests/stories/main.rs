@@ -17,6 +17,7 @@
 
 mod approval;
 mod assets;
+mod autoscaling;
 mod bad_specs;
 mod browser;
 mod changed_secret;
@@ -27,6 +28,7 @@ mod external_database;
 mod first_rollout;
 mod gates_hold_the_order;
 mod hibernate;
+mod jobs;
 mod migration;
 mod name_taken;
 mod neighbours;

@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use appstack_operator::api::AppStack;
 use appstack_operator::api::label::COMPONENT;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt as _;
 
-use crate::support::{CLEAN_UP, Child, Request, SHOP, SOON, World, disturbing_story};
+use crate::support::{
+    CLEAN_UP, Child, FATED, NOWHERE, Request, SHOP, SOON, World, disturbing_story, story,
+};
 
 /// How long nothing may happen.
 const A_WHILE: Duration = Duration::from_mins(1);
@@ -49,6 +52,43 @@ fn a_stack_at_rest_causes_no_request() {
 
         disturbed(world).await;
     });
+}
+
+/// What the controllers of Kubernetes write about a schedule and an autoscaler is none of the operator's business.
+#[test]
+fn a_schedule_that_runs_causes_no_request() {
+    story("quiet-schedule", async |world| {
+        world.apply_secret("nowhere", NOWHERE).await;
+        let stack = world.document(FATED).with(
+            "
+spec:
+  backend: {autoscaling: {maxReplicas: 2}}
+  jobs: [{name: tidy, command: [echo, tidy], schedule: '* * * * *'}]
+",
+        );
+        world.apply(&stack).await;
+        world.ready("shop").await;
+        settled(world).await;
+        let requests = world.requests().len();
+        let before = ended(world).await;
+        world
+            .until("a run has ended", CLEAN_UP, async || {
+                (ended(world).await > before).then_some(())
+            })
+            .await;
+        settled(world).await;
+        let mut more: Vec<_> = world.requests().into_iter().skip(requests).collect();
+        // They are those of all stories.
+        more.retain(|it| it.resource != "ingressclasses");
+        assert!(more.is_empty(), "the operator asked: {more:#?}");
+    });
+}
+
+/// How many runs of the schedule have ended well.
+async fn ended(world: &World) -> usize {
+    let jobs = world.list::<Job>("appstack.dev/job=tidy").await;
+    let done = jobs.iter().filter_map(|it| it.status.as_ref()?.succeeded);
+    done.filter(|it| *it > 0).count()
 }
 
 /// A label of ours that somebody else changes is put right, and nothing else is asked or sent for it.

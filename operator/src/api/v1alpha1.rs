@@ -5,6 +5,8 @@
 //! refuses the CEL rules for their cost.
 
 mod assets;
+mod autoscaling;
+mod jobs;
 mod rollout;
 
 use std::collections::BTreeMap;
@@ -18,6 +20,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use assets::Assets;
+pub use autoscaling::Autoscaling;
+pub use jobs::Job;
 pub use rollout::{Approval, OnFailure, PublicCheck, Rollout, SchemaRollback};
 
 /// One environment of a web application: database, migration, backend, frontend and HTTPS edge.
@@ -114,6 +118,12 @@ pub struct AppStackSpec {
     /// The API: any HTTP server in a container image.
     pub backend: Backend,
 
+    /// Other processes of the backend image: workers that always run, and runs at certain times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub jobs: Vec<Job>,
+
     /// The web site. Leave it out for a stack that is an API alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frontend: Option<Frontend>,
@@ -189,6 +199,8 @@ pub enum DeletionPolicy {
 /// The API of the application.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.replicas) || !has(self.autoscaling)")
+    .message("backend: replicas or autoscaling, not both"))]
 pub struct Backend {
     /// The container image. Without a tag or digest of its own it gets `version` as its tag.
     #[schemars(length(min = 1, max = 500))]
@@ -219,6 +231,11 @@ pub struct Backend {
     #[schemars(range(min = 0, max = 100))]
     pub replicas: Option<i32>,
 
+    /// Lets the number of pods follow the load, in place of `replicas`. A release begins with as many pods as serve
+    /// then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<Autoscaling>,
+
     /// A command of the backend image that brings the database schema up to date. It runs as a Job before any
     /// pod of a new release is made, once for its image and command. Leave it out if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -229,7 +246,7 @@ pub struct Backend {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<Command>,
 
-    /// More environment variables for the backend, its migration and its seed. They may refer to what the
+    /// More environment variables for the backend, its migration, its seed and the jobs. They may refer to what the
     /// operator sets as `$(NAME)`, for example `$(DATABASE_URL)`, and win over it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
@@ -303,6 +320,8 @@ pub struct Command {
 /// The web site.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.replicas) || !has(self.autoscaling)")
+    .message("frontend: replicas or autoscaling, not both"))]
 pub struct Frontend {
     /// The container image. Without a tag or digest of its own it gets `version` as its tag.
     #[schemars(length(min = 1, max = 500))]
@@ -319,6 +338,11 @@ pub struct Frontend {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub replicas: Option<i32>,
+
+    /// Lets the number of pods follow the load, in place of `replicas`. A release begins with as many pods as serve
+    /// then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<Autoscaling>,
 
     /// More keys of the runtime configuration, beside `apiUrl`, `environment`, `version` and `projectName`.
     /// The container finds it as `/etc/appstack/config.json` and is to serve it at `/config.json`, so that one

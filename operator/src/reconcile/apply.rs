@@ -4,13 +4,16 @@
 //! apply that changes nothing leaves the object as it is. What is known to be as it was applied is not applied again.
 //! What is deleted is deleted by UID.
 
+mod scale;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, StatefulSet};
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -114,9 +117,13 @@ impl<'a> Writer<'a> {
             Object::StatefulSet(it) => Object::StatefulSet(self.put(it.as_ref()).await?),
             Object::Job(it) => Object::Job(self.job(it.as_ref()).await?),
             Object::Finished(name) => Object::Finished(name.clone()),
-            Object::Deployment(it) => Object::Deployment(self.put(it.as_ref()).await?),
+            Object::CronJob(it) => Object::CronJob(self.put(it.as_ref()).await?),
+            Object::Deployment(it) => Object::Deployment(self.deployment(it.as_ref()).await?),
             Object::PodDisruptionBudget(it) => {
                 Object::PodDisruptionBudget(self.put(it.as_ref()).await?)
+            }
+            Object::HorizontalPodAutoscaler(it) => {
+                Object::HorizontalPodAutoscaler(self.put(it.as_ref()).await?)
             }
             Object::Middleware(it) => Object::Middleware(self.put(it.as_ref()).await?),
             Object::Ingress(it) => Object::Ingress(self.put(it.as_ref()).await?),
@@ -271,6 +278,9 @@ impl<'a> Writer<'a> {
         self.prune_kind::<Service>(&keep).await?;
         self.prune_kind::<StatefulSet>(&keep).await?;
         self.prune_kind::<Job>(&keep).await?;
+        self.prune_kind::<CronJob>(&keep).await?;
+        // Before what they scale.
+        self.prune_kind::<HorizontalPodAutoscaler>(&keep).await?;
         self.prune_kind::<Deployment>(&keep).await?;
         self.prune_kind::<PodDisruptionBudget>(&keep).await?;
         self.prune_kind::<Ingress>(&keep).await?;

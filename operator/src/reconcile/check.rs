@@ -8,7 +8,10 @@ mod edge;
 mod env;
 mod generated;
 pub(super) mod image;
+mod jobs;
 mod overlay;
+mod replicas;
+mod schedule;
 mod secrets;
 
 use std::time::Duration;
@@ -80,6 +83,7 @@ pub fn stack(
     let secrets = secrets::check(spec, drawn, &names, inputs, &database, &mut faults);
     let edge = edge::check(spec, inputs, settings, &mut faults);
     let backend = backend(spec, &mut faults);
+    let jobs = jobs::check(spec, &backend, &mut faults);
     let kept = inputs.release.clone();
     let release = kept.unwrap_or_else(|| release::hash(spec, &secrets.hash));
     let frontend = frontend(spec, &release, inputs, &mut faults);
@@ -110,6 +114,7 @@ pub fn stack(
         secrets,
         database,
         backend,
+        jobs,
         frontend,
         edge,
     })
@@ -136,6 +141,8 @@ impl Faults {
 
 fn backend(spec: &AppStackSpec, faults: &mut Faults) -> Backend {
     let backend = &spec.backend;
+    let resources = backend.resources.clone();
+    let resources = resources.unwrap_or_else(|| requests("100m", "128Mi"));
     Backend {
         image: image::with_tag(&backend.image, spec.version.as_deref()),
         port: backend.port.unwrap_or(8000),
@@ -145,12 +152,15 @@ fn backend(spec: &AppStackSpec, faults: &mut Faults) -> Backend {
             Environment::Staging => 2,
             Environment::Production => 4,
         }),
-        replicas: backend.replicas.unwrap_or(replicas(spec.environment)),
+        replicas: replicas::Asked {
+            part: "backend",
+            count: backend.replicas,
+            autoscaling: backend.autoscaling.as_ref(),
+            resources: &resources,
+        }
+        .check(spec.environment, faults),
         env: env::unique(&backend.env, faults),
-        resources: backend
-            .resources
-            .clone()
-            .unwrap_or_else(|| requests("100m", "128Mi")),
+        resources,
         overlay: overlay::check("backend.podTemplate", backend.pod_template.as_ref(), faults),
     }
 }
@@ -163,16 +173,21 @@ fn frontend(
 ) -> Option<Frontend> {
     let frontend = spec.frontend.as_ref()?;
     let image = image::with_tag(&frontend.image, spec.version.as_deref());
+    let resources = frontend.resources.clone();
+    let resources = resources.unwrap_or_else(|| requests("20m", "32Mi"));
     Some(Frontend {
         assets: assets(frontend, &image, release, inputs),
         image,
         port: frontend.port.unwrap_or(8080),
-        replicas: frontend.replicas.unwrap_or(replicas(spec.environment)),
+        replicas: replicas::Asked {
+            part: "frontend",
+            count: frontend.replicas,
+            autoscaling: frontend.autoscaling.as_ref(),
+            resources: &resources,
+        }
+        .check(spec.environment, faults),
         config: frontend.config.clone(),
-        resources: frontend
-            .resources
-            .clone()
-            .unwrap_or_else(|| requests("20m", "32Mi")),
+        resources,
         overlay: overlay::check(
             "frontend.podTemplate",
             frontend.pod_template.as_ref(),
@@ -288,13 +303,6 @@ fn public_check(spec: &AppStackSpec, edge: &Edge, asked: api::PublicCheck) -> Pu
 fn health_path(spec: &AppStackSpec) -> String {
     let asked = spec.backend.health_path.clone();
     asked.unwrap_or_else(|| "/api/v1/utils/health-check/".into())
-}
-
-fn replicas(environment: Environment) -> i32 {
-    match environment {
-        Environment::Local | Environment::Staging => 1,
-        Environment::Production => 2,
-    }
 }
 
 /// A request without a limit: the scheduler knows what to expect, and nothing is throttled or killed for it.

@@ -10,16 +10,20 @@ mod edge;
 mod frontend;
 mod images;
 mod job;
+mod jobs;
 mod meta;
 mod migration;
 mod network;
 mod pod;
+mod process;
 mod role;
+mod workload;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{
     ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount,
 };
@@ -37,7 +41,7 @@ use crate::api::StageName;
 
 pub use images::{Pull, pulls};
 pub use meta::{selector, selector_text};
-pub use migration::HEAD;
+pub use process::HEAD;
 pub use role::{REVOKE, revocation};
 
 /// Every object of a stack, in roll-out order.
@@ -141,10 +145,14 @@ pub enum Object {
     /// Something that was to run once and is recorded as done: kept while it is there, never made again.
     #[serde(skip)]
     Finished(ChildName),
-    /// Backend or frontend.
+    /// What runs a job at certain times.
+    CronJob(Box<CronJob>),
+    /// Backend, frontend or a worker.
     Deployment(Box<Deployment>),
     /// How many pods an eviction must leave.
     PodDisruptionBudget(Box<PodDisruptionBudget>),
+    /// What chooses the number of pods.
+    HorizontalPodAutoscaler(Box<HorizontalPodAutoscaler>),
     /// What Traefik does with a request on its way.
     Middleware(Box<Middleware>),
     /// A way in.
@@ -262,8 +270,10 @@ impl Object {
             Self::PersistentVolumeClaim(_) => "PersistentVolumeClaim",
             Self::StatefulSet(_) => "StatefulSet",
             Self::Job(_) | Self::Finished(_) => "Job",
+            Self::CronJob(_) => "CronJob",
             Self::Deployment(_) => "Deployment",
             Self::PodDisruptionBudget(_) => "PodDisruptionBudget",
+            Self::HorizontalPodAutoscaler(_) => "HorizontalPodAutoscaler",
             Self::Middleware(_) => "Middleware",
             Self::Ingress(_) => "Ingress",
         }
@@ -281,6 +291,18 @@ impl Object {
         }
     }
 
+    /// Whether it makes the pods that these labels select.
+    #[must_use]
+    pub fn runs(&self, selector: &BTreeMap<String, String>) -> bool {
+        match self {
+            Self::Deployment(it) => {
+                let spec = it.spec.as_ref();
+                spec.and_then(|it| it.selector.match_labels.as_ref()) == Some(selector)
+            }
+            _ => false,
+        }
+    }
+
     /// The metadata; `None` of what is only known to be done.
     #[must_use]
     pub const fn metadata(&self) -> Option<&ObjectMeta> {
@@ -294,8 +316,10 @@ impl Object {
             Self::StatefulSet(it) => &it.metadata,
             Self::Job(it) => &it.metadata,
             Self::Finished(_) => return None,
+            Self::CronJob(it) => &it.metadata,
             Self::Deployment(it) => &it.metadata,
             Self::PodDisruptionBudget(it) => &it.metadata,
+            Self::HorizontalPodAutoscaler(it) => &it.metadata,
             Self::Middleware(it) => &it.metadata,
             Self::Ingress(it) => &it.metadata,
         })

@@ -107,11 +107,14 @@ pub fn of_check(verdict: Verdict, due: Timestamp) -> Gate {
 
 fn judge_one(observed: &Observed, trial: Option<&Trial>) -> Gate {
     match observed {
-        Observed::Workload(workload) => trial
-            .and_then(|_| ends_too_often(workload))
-            .or_else(|| WORKLOAD_CHECKS.iter().find_map(|check| check(workload)))
-            .or_else(|| soaking(workload, trial?))
-            .unwrap_or(Gate::Open),
+        Observed::Workload(workload) => {
+            let trial = trial.filter(|_| workload.tried);
+            trial
+                .and_then(|_| ends_too_often(workload))
+                .or_else(|| WORKLOAD_CHECKS.iter().find_map(|check| check(workload)))
+                .or_else(|| soaking(workload, trial?))
+                .unwrap_or(Gate::Open)
+        }
         Observed::Job(run) => judge_job(run),
         Observed::Nothing => Gate::Open,
     }

@@ -146,7 +146,7 @@ where
             what: format!("{kind} {name}"),
             source,
         })?;
-    let version = found.as_ref().and_then(|it| Version::of(it.meta()));
+    let version = found.as_ref().and_then(|it| Version::of(kind, it.meta()));
     let content = found.map_or(Content::Absent, values);
     page.read(kind, name, version, &content);
     Ok(content)
@@ -262,10 +262,10 @@ async fn records(
     Ok(records)
 }
 
-fn versions<K: Resource>(objects: &[K]) -> Versions {
+fn versions<K: Resource<DynamicType = ()>>(objects: &[K]) -> Versions {
     let each = objects
         .iter()
-        .map(|it| Some((it.name_any(), Version::of(it.meta())?)));
+        .map(|it| Some((it.name_any(), Version::of(kind::<K>(), it.meta())?)));
     each.flatten().collect()
 }
 

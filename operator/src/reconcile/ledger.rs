@@ -108,6 +108,12 @@ impl Page<'_> {
         self.claimed(kind, name).filter(|uid| **uid == *seen.uid)
     }
 
+    /// Whether the watches see that there is no object of a name. Good for what would otherwise be asked in vain each time.
+    #[must_use]
+    pub fn is_absent(&self, kind: &'static str, name: &str) -> bool {
+        self.sight(kind, name) == Sight::Absent
+    }
+
     /// Whether everything of a kind but what is called as one of `kept` was deleted before, and the watches see nothing of
     /// the stack's that has come since.
     #[must_use]

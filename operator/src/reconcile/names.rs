@@ -12,6 +12,8 @@ use super::record::{Attempt, Login};
 const MAX_LABEL: usize = 63;
 /// Pods of a StatefulSet carry `<name>-<10 characters>` as a label value, so its name must be this much shorter.
 const MAX_STATEFUL_SET: usize = 52;
+/// Jobs of a CronJob are named `<name>-<10 digits>`.
+const MAX_CRON_JOB: usize = 52;
 
 /// The name of a child: a DNS label.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -158,10 +160,22 @@ impl Names {
         self.child("seed")
     }
 
-    /// The network policy of the Jobs.
+    /// The network policy of what runs from the backend image and serves nobody.
     #[must_use]
     pub fn jobs(&self) -> ChildName {
         self.child("jobs")
+    }
+
+    /// A worker: its disruption budget.
+    #[must_use]
+    pub fn worker(&self, job: &str) -> ChildName {
+        self.child(job)
+    }
+
+    /// What runs a job at certain times.
+    #[must_use]
+    pub fn schedule(&self, job: &str) -> ChildName {
+        ChildName::new(&self.stack, job, MAX_CRON_JOB)
     }
 
     /// The Secret of all values that pods of the backend image read, with this content. Named by content, so that a
@@ -184,13 +198,13 @@ impl Names {
         self.child(&format!("pull-{hash}"))
     }
 
-    /// The backend: its Service and disruption budget.
+    /// The backend: its Service, disruption budget and autoscaler.
     #[must_use]
     pub fn backend(&self) -> ChildName {
         self.child("backend")
     }
 
-    /// The frontend: its Service and disruption budget.
+    /// The frontend: its Service, disruption budget and autoscaler.
     #[must_use]
     pub fn frontend(&self) -> ChildName {
         self.child("frontend")
@@ -309,6 +323,14 @@ mod tests {
         let other = Names::of(&format!("{}b", "a".repeat(62))).backend();
         assert!(one.as_str().len() <= MAX_LABEL, "{one}");
         assert_ne!(one, other);
+    }
+
+    #[test]
+    fn a_cron_job_leaves_room_for_the_names_of_its_jobs() {
+        let names = Names::of(&"s".repeat(40));
+        let name = names.schedule(&"j".repeat(30));
+        assert!(name.as_str().len() <= MAX_CRON_JOB, "{name}");
+        assert_eq!(Names::of("shop").schedule("tidy").as_str(), "shop-tidy");
     }
 
     #[test]

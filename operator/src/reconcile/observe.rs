@@ -9,18 +9,24 @@ mod pods;
 pub mod public;
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use jiff::Timestamp;
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::api::ListParams;
-use kube::{Api, Client};
+use kube::{Api, Client, Resource, ResourceExt as _};
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 
 use self::public::{Answer, Question};
 use super::apply::Applied;
 use super::desired::{Asked, Check, Object, selector_text};
 use super::request::send;
+use super::scaling;
+use crate::api::label;
 use crate::error::{Error, Result};
 
 pub use images::Images;
@@ -41,9 +47,12 @@ pub enum Observed {
 /// Pods that are to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Workload {
+    /// Whether it is looked at as one that has yet to prove itself.
+    pub tried: bool,
     /// Whether the object's controller has seen the spec that we applied.
     pub seen: bool,
-    /// How many pods there are to be.
+    /// How many pods there are to be. More than the least of an autoscaler is asked of new pods alone: those that serve
+    /// are as they should be while their number follows the load.
     pub wanted: i32,
     /// How many there are of the current template.
     pub updated: i32,
@@ -91,16 +100,22 @@ pub struct Observer<'a> {
 }
 
 impl Observer<'_> {
-    /// What was seen of the applied objects of a stage; in a trial its pods are looked at one by one.
+    /// What was seen of the applied objects of a stage; the pods of those that are tried are looked at one by one.
     ///
     /// # Errors
     /// If the API server refuses a read.
-    pub async fn stage(&self, applied: &[Applied], trial: bool) -> Result<Vec<Observed>> {
+    pub async fn stage(
+        &self,
+        applied: &[Applied],
+        is_tried: impl Fn(&Object) -> bool,
+    ) -> Result<Vec<Observed>> {
         let mut observed = Vec::with_capacity(applied.len());
         for it in applied {
+            let tried = is_tried(it.object());
             observed.push(match it.object() {
-                Object::Deployment(it) => Observed::Workload(self.deployment(it, trial).await?),
+                Object::Deployment(it) => Observed::Workload(self.deployment(it, tried).await?),
                 Object::StatefulSet(it) => Observed::Workload(self.stateful_set(it).await?),
+                Object::CronJob(it) => Observed::Workload(self.runs(it).await?),
                 Object::Job(it) => Observed::Job(self.job(it).await?),
                 Object::Finished(_) => Observed::Job(JobRun::done(None)),
                 Object::ServiceAccount(_)
@@ -110,6 +125,7 @@ impl Observer<'_> {
                 | Object::Service(_)
                 | Object::PersistentVolumeClaim(_)
                 | Object::PodDisruptionBudget(_)
+                | Object::HorizontalPodAutoscaler(_)
                 | Object::Middleware(_)
                 | Object::Ingress(_) => Observed::Nothing,
             });
@@ -117,7 +133,7 @@ impl Observer<'_> {
         Ok(observed)
     }
 
-    async fn deployment(&self, it: &Deployment, trial: bool) -> Result<Workload> {
+    async fn deployment(&self, it: &Deployment, tried: bool) -> Result<Workload> {
         let spec = it.spec.clone().unwrap_or_default();
         let status = it.status.clone().unwrap_or_default();
         let condition = |type_: &str, value: &str| {
@@ -126,20 +142,73 @@ impl Observer<'_> {
                 .clone()
                 .find(|it| it.type_ == type_ && it.status == value)
         };
+        // Its name says its template, so that another number is all that its controller may not have seen.
+        let least = scaling::least(it).filter(|_| !tried);
+        let count = scaling::count(it);
+        let wanted = least.map_or(count, |least| least.min(count));
+        let enough = least.is_some() && status.available_replicas.unwrap_or(0) >= wanted;
         let mut workload = Workload {
-            seen: status.observed_generation >= it.metadata.generation,
-            wanted: spec.replicas.unwrap_or(1),
+            tried,
+            seen: least.is_some() || status.observed_generation >= it.metadata.generation,
+            wanted,
             updated: status.updated_replicas.unwrap_or(0),
             available: status.available_replicas.unwrap_or(0),
             total: status.replicas.unwrap_or(0),
             late: condition("Progressing", "False")
-                .is_some_and(|it| it.reason.as_deref() == Some("ProgressDeadlineExceeded")),
-            refused: condition("ReplicaFailure", "True").and_then(|it| it.message.clone()),
+                .is_some_and(|it| it.reason.as_deref() == Some("ProgressDeadlineExceeded"))
+                && !enough,
+            refused: condition("ReplicaFailure", "True")
+                .and_then(|it| it.message.clone())
+                .filter(|_| !enough),
             ..Workload::default()
         };
-        self.look_at_pods(&mut workload, spec.selector.match_labels, trial)
+        self.look_at_pods(&mut workload, spec.selector.match_labels)
             .await?;
         Ok(workload)
+    }
+
+    /// The runs of a job that have begun and not ended.
+    async fn runs(&self, it: &CronJob) -> Result<Workload> {
+        let labels = it.metadata.labels.iter().flatten();
+        let ours = labels
+            .filter(|(key, _)| [label::STACK, label::COMPONENT, label::JOB].contains(&key.as_str()))
+            .map(|(key, value)| (key.clone(), value.clone()));
+        let jobs = self.list::<Job>("Jobs", &ours.collect()).await?;
+        let running = jobs.iter().filter(|it| !job_ended(it)).count();
+        Ok(Workload {
+            seen: true,
+            total: i32::try_from(running).unwrap_or(i32::MAX),
+            ..Workload::default()
+        })
+    }
+
+    /// How many pods the Service of this name turns requests to; `None` if there is none, or if they are the same pods.
+    ///
+    /// # Errors
+    /// If the API server refuses a read.
+    pub async fn pods_behind(&self, wanted: &Service) -> Result<Option<i32>> {
+        let name = wanted.name_any();
+        let api: Api<Service> = Api::namespaced(self.client.clone(), self.namespace);
+        let found = send(api.get_opt(&name)).await;
+        let found = found.map_err(|source| Error::Read {
+            what: format!("Service {name}"),
+            source,
+        })?;
+        let selector = |it: Service| it.spec.and_then(|it| it.selector);
+        let Some(theirs) = found.and_then(selector) else {
+            return Ok(None);
+        };
+        if Some(&theirs) == selector(wanted.clone()).as_ref() {
+            return Ok(None);
+        }
+        let mut part = theirs.clone();
+        part.remove(label::REVISION);
+        let deployments = self.list::<Deployment>("Deployments", &part).await?;
+        let mut selected = deployments.iter().filter(|it| {
+            let spec = it.spec.as_ref();
+            spec.and_then(|it| it.selector.match_labels.as_ref()) == Some(&theirs)
+        });
+        Ok(selected.next().map(scaling::count))
     }
 
     async fn stateful_set(&self, it: &StatefulSet) -> Result<Workload> {
@@ -160,7 +229,7 @@ impl Observer<'_> {
             ..Workload::default()
         };
         let pods = self
-            .look_at_pods(&mut workload, spec.selector.match_labels, false)
+            .look_at_pods(&mut workload, spec.selector.match_labels)
             .await?;
         let template = status.update_revision.as_deref();
         if let (Some(uid), Some(template)) = (it.metadata.uid.as_deref(), template) {
@@ -181,7 +250,7 @@ impl Observer<'_> {
             };
             let spec = it.spec.clone().unwrap_or_default();
             let labels = spec.selector.match_labels.unwrap_or_default();
-            let pods = self.pods(&selector_text(&labels)).await?;
+            let pods = self.pods(&labels).await?;
             let wanted = spec.replicas.and_then(|it| usize::try_from(it).ok());
             let containers = spec.template.spec.map_or(1, |it| it.containers.len());
             found = found.worst(images::of(&pods, wanted.unwrap_or(1), containers));
@@ -225,7 +294,7 @@ impl Observer<'_> {
         selector: &BTreeMap<String, String>,
         port: i32,
     ) -> Result<Vec<Option<String>>> {
-        let pods = self.pods(&selector_text(selector)).await?;
+        let pods = self.pods(selector).await?;
         let addresses = pods::addresses(&pods);
         Ok(addresses.map(|it| Some(format!("{it}:{port}"))).collect())
     }
@@ -240,26 +309,23 @@ impl Observer<'_> {
         }
     }
 
-    /// Pods are read of what is not complete, and in a trial. Gives those that were read.
+    /// Pods are read of what is not complete, and of what is tried. Gives those that were read.
     async fn look_at_pods(
         &self,
         workload: &mut Workload,
         labels: Option<BTreeMap<String, String>>,
-        trial: bool,
     ) -> Result<Vec<Pod>> {
         let complete = workload.is_complete();
-        if !workload.seen || (complete && !trial && workload.wanted > 0) {
+        if !workload.seen || (complete && !workload.tried && workload.wanted > 0) {
             return Ok(Vec::new());
         }
-        let pods = self
-            .pods(&selector_text(&labels.unwrap_or_default()))
-            .await?;
+        let pods = self.pods(&labels.unwrap_or_default()).await?;
         if workload.wanted == 0 {
             // Pods that are about to go are not counted any more, and still need what they depend on.
             workload.total = i32::try_from(pods.len()).unwrap_or(i32::MAX);
             return Ok(pods);
         }
-        if trial {
+        if workload.tried {
             workload.ends = pods::most_ends(&pods);
             workload.ready_since = pods::ready_since(&pods).filter(|_| complete);
         }
@@ -276,7 +342,7 @@ impl Observer<'_> {
         Ok(pods)
     }
 
-    async fn job(&self, it: &k8s_openapi::api::batch::v1::Job) -> Result<JobRun> {
+    async fn job(&self, it: &Job) -> Result<JobRun> {
         let mut run = job::run(it);
         let telling = job::telling(it);
         if run.state == JobState::Done && telling.is_none() {
@@ -287,7 +353,7 @@ impl Observer<'_> {
             // It is about to be made; without a selector every pod would be its own.
             return Ok(run);
         };
-        let pods = self.pods(&selector_text(&labels)).await?;
+        let pods = self.pods(&labels).await?;
         if let Some(pod) = pods::succeeded(&pods) {
             // The Job's controller says so a second or two later.
             run = JobRun::done(run.uid);
@@ -307,12 +373,23 @@ impl Observer<'_> {
         Ok(run)
     }
 
-    async fn pods(&self, selector: &str) -> Result<Vec<Pod>> {
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace);
-        let list = send(api.list(&ListParams::default().labels(selector))).await;
+    async fn pods(&self, labels: &BTreeMap<String, String>) -> Result<Vec<Pod>> {
+        self.list("pods", labels).await
+    }
+
+    async fn list<K>(&self, what: &str, labels: &BTreeMap<String, String>) -> Result<Vec<K>>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned,
+    {
+        let api: Api<K> = Api::namespaced(self.client.clone(), self.namespace);
+        let params = ListParams::default().labels(&selector_text(labels));
+        let list = send(api.list(&params)).await;
         Ok(list
             .map_err(|source| Error::Read {
-                what: "pods".into(),
+                what: what.into(),
                 source,
             })?
             .items)

@@ -2,9 +2,13 @@
 //!
 //! Invariant: pure, and no value of a secret is in it: of values only the names are told.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::batch::v1::CronJob;
+
 use super::desired::{self, Direction, Object};
 use super::stack::{Stack, value};
-use crate::api::StageName;
+use crate::api::label;
 
 /// What changes from one release to another, one sentence for each.
 #[must_use]
@@ -23,6 +27,7 @@ pub fn changes(from: &Stack, to: &Stack) -> Vec<String> {
         values,
         Some(migration(to)),
         restarts(from, to),
+        schedules(from, to),
     ];
     all.into_iter().flatten().collect()
 }
@@ -80,22 +85,39 @@ fn migration(to: &Stack) -> String {
 fn restarts(from: &Stack, to: &Stack) -> Option<String> {
     let before = desired::build(from, Direction::Forward);
     let after = desired::build(to, Direction::Forward);
-    let parts: Vec<&str> = after
-        .stages
-        .iter()
-        .filter(|stage| {
-            let mut pods = stage
-                .objects
-                .iter()
-                .filter(|it| matches!(it, Object::Deployment(_)));
-            pods.any(|it| !before.has(it))
-        })
-        .map(|stage| match stage.name {
-            StageName::Frontend => "frontend",
-            _ => "backend",
-        })
-        .collect();
+    let new = after
+        .objects()
+        .filter(|it| matches!(it, Object::Deployment(_)) && !before.has(it));
+    let parts: Vec<&str> = new.filter_map(part).collect();
     (!parts.is_empty()).then(|| format!("new pods: {}", parts.join(", ")))
+}
+
+/// The jobs that run otherwise, or at other times.
+fn schedules(from: &Stack, to: &Stack) -> Option<String> {
+    let runs = |stack: &Stack| -> BTreeMap<String, CronJob> {
+        let built = desired::build(stack, Direction::Forward);
+        let schedules = built.objects().filter_map(|it| match it {
+            Object::CronJob(schedule) => Some((part(it)?.to_owned(), schedule.as_ref().clone())),
+            _ => None,
+        });
+        schedules.collect()
+    };
+    let (before, after) = (runs(from), runs(to));
+    let names: BTreeSet<&str> = before
+        .keys()
+        .chain(after.keys())
+        .filter(|it| before.get(*it) != after.get(*it))
+        .map(String::as_str)
+        .collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    (!names.is_empty()).then(|| format!("changed schedules: {}", names.join(", ")))
+}
+
+/// What people call the part that an object belongs to.
+fn part(object: &Object) -> Option<&str> {
+    let labels = object.metadata()?.labels.as_ref()?;
+    let name = labels.get(label::JOB).or(labels.get(label::COMPONENT))?;
+    Some(name)
 }
 
 #[cfg(test)]
@@ -130,6 +152,27 @@ mod tests {
                 "changed values: SECRET_KEY",
                 "the migration runs: migrate",
                 "new pods: backend"
+            ]
+        );
+    }
+
+    #[test]
+    fn jobs_are_told_by_their_names() {
+        let with = |jobs: &str| {
+            stack(
+                &format!("{{image: 'a/b:1'}}, jobs: [{{name: mails, args: [mails]}}, {jobs}]"),
+                "k",
+            )
+        };
+        let old = with("{name: tidy, args: [tidy], schedule: '@daily'}");
+        let new =
+            with("{name: tidy, args: [tidy], schedule: '@hourly'}, {name: sums, args: [sums]}");
+        assert_eq!(
+            changes(&old, &new),
+            [
+                "no migration runs",
+                "new pods: sums",
+                "changed schedules: tidy"
             ]
         );
     }

@@ -61,7 +61,9 @@ async fn go_on(
     };
     let roles = roles::names(logins);
     let job = desired::revocation(stack, embedded, logins);
-    let seen = observer.stage(&writer.apply([&job]).await?, false).await?;
+    let seen = observer
+        .stage(&writer.apply([&job]).await?, |_| false)
+        .await?;
     Ok(Some(match judge(&seen, None) {
         Gate::Open => {
             forget(writer, &stack.names, logins).await?;

@@ -4,6 +4,8 @@
 //! their step to the new release waits. Its pods are kept beside those of the new one until every gate is open, so that
 //! the way back is short.
 
+mod numbers;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -131,9 +133,12 @@ async fn step(
     plan: &Plan<'_>,
     stage: &Stage,
 ) -> Result<Gate> {
-    let trial = plan.trial.as_ref().filter(|_| plan.is_new(stage));
+    numbers::let_go(writer, stage).await?;
     let applied = writer.apply(&stage.objects).await?;
-    let seen = observer.stage(&applied, trial.is_some()).await?;
+    let applied = numbers::keep_up(writer, observer, stage, applied).await?;
+    let trial = plan.trial.as_ref();
+    let is_tried = |it: &Object| trial.is_some() && plan.is_new(it);
+    let seen = observer.stage(&applied, is_tried).await?;
     writer.replace_pods(stuck(&seen)).await?;
     let mut gate = judge(&seen, trial);
     if let (Gate::Open, Some(check)) = (&gate, plan.check(stage)) {
@@ -208,7 +213,8 @@ async fn keep(
         let reached = |object: &&Object| gate.is_none() || !target.has(object);
         writer.apply(stage.objects.iter().filter(reached)).await?;
         if gate != Some(&Gate::Open) {
-            writer.apply(&stage.opens).await?;
+            let is_kept = |it: &&Object| gate.is_none() || !numbers::is_let_go(it, target);
+            writer.apply(stage.opens.iter().filter(is_kept)).await?;
         }
     }
     Ok(())
@@ -219,22 +225,24 @@ impl Plan<'_> {
     /// there are visitors.
     fn check<'a>(&self, stage: &'a Stage) -> Option<&'a Check> {
         let check = stage.check.as_ref().filter(|_| self.unproven)?;
-        let is_due = match check.asked {
+        let is_due = match &check.asked {
             Asked::Edge { .. } => true,
-            Asked::Pods { .. } => self.trial.is_some() && self.is_new(stage),
+            Asked::Pods { selector, .. } => {
+                let mut asked = stage.objects.iter().filter(|it| it.runs(selector));
+                self.trial.is_some() && asked.any(|it| self.is_new(it))
+            }
         };
         is_due.then_some(check)
     }
 
-    /// Whether a stage has pods that the serving release does not have, as far as that is known. The database's are nobody's
-    /// but the stack's.
-    fn is_new(&self, stage: &Stage) -> bool {
-        let serves = |it: &Object| match self.beside {
-            Beside::Release(serving) => serving.has(it),
+    /// Whether an object makes pods that the serving release does not have, as far as that is known. The database's are
+    /// nobody's but the stack's.
+    fn is_new(&self, object: &Object) -> bool {
+        let serves = match self.beside {
+            Beside::Release(serving) => serving.has(object),
             Beside::Nothing | Beside::Everything => false,
         };
-        let pods = |it: &&Object| matches!(it, Object::Deployment(_));
-        stage.objects.iter().filter(pods).any(|it| !serves(it))
+        matches!(object, Object::Deployment(_)) && !serves
     }
 }
 
@@ -323,11 +331,11 @@ mod tests {
                 pulls: &[],
                 retained: BTreeSet::new(),
             };
-            let new = target.stages.iter().filter(|it| plan.is_new(it));
-            new.map(|it| it.name).collect::<Vec<_>>()
+            let new = target.objects().filter(|it| plan.is_new(it));
+            new.map(Object::kind).collect::<Vec<_>>()
         };
-        assert_eq!(new(Beside::Everything), [StageName::Backend]);
-        assert_eq!(new(Beside::Release(&target)), []);
+        assert_eq!(new(Beside::Everything), ["Deployment"]);
+        assert_eq!(new(Beside::Release(&target)), [""; 0]);
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub struct Stack {
     pub request: Option<String>,
     /// The backend.
     pub backend: Backend,
+    /// Other processes of the backend image.
+    pub jobs: Vec<Job>,
     /// The frontend, where there is one.
     pub frontend: Option<Frontend>,
     /// The way in.
@@ -241,6 +243,65 @@ pub struct Seed {
     pub done: bool,
 }
 
+/// How many pods a part has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replicas {
+    /// As many as the spec says.
+    Fixed(i32),
+    /// As many as an autoscaler says.
+    Auto(Autoscaling),
+}
+
+/// What an autoscaler goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Autoscaling {
+    /// The fewest pods.
+    pub min: i32,
+    /// The most pods.
+    pub max: i32,
+    /// The CPU that each is to use on average, in percent of what it requests.
+    pub cpu: i32,
+}
+
+/// Another process of the backend image.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its name within the stack.
+    pub name: String,
+    /// What runs.
+    pub run: Command,
+    /// When it runs.
+    pub rhythm: Rhythm,
+    /// CPU and memory.
+    pub resources: ResourceRequirements,
+    /// What the user merges over our template.
+    pub overlay: Option<PodTemplateSpec>,
+}
+
+/// When a job runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rhythm {
+    /// All the time, in so many pods.
+    Always(i32),
+    /// At certain times.
+    At(Times),
+}
+
+/// The times at which a job runs, and the rules of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// In the words of cron.
+    pub schedule: String,
+    /// Whose clock counts.
+    pub time_zone: String,
+    /// Whether no run is started.
+    pub suspended: bool,
+    /// How long a run may take.
+    pub timeout: Duration,
+    /// How often a failed run is repeated.
+    pub retries: i32,
+}
+
 /// The backend.
 #[derive(Clone, Debug)]
 pub struct Backend {
@@ -253,7 +314,7 @@ pub struct Backend {
     /// WEB_CONCURRENCY.
     pub workers: i32,
     /// The number of pods.
-    pub replicas: i32,
+    pub replicas: Replicas,
     /// More environment variables.
     pub env: Vec<EnvVar>,
     /// CPU and memory.
@@ -270,7 +331,7 @@ pub struct Frontend {
     /// The port it listens on.
     pub port: i32,
     /// The number of pods.
-    pub replicas: i32,
+    pub replicas: Replicas,
     /// More keys of `/config.json`.
     pub config: BTreeMap<String, Value>,
     /// The assets, where those of earlier releases are served on.
@@ -359,6 +420,17 @@ impl Stack {
     pub fn older_assets(&self) -> &[String] {
         let assets = self.frontend.as_ref().and_then(|it| it.assets.as_ref());
         assets.map_or(&[], |it| &it.older)
+    }
+}
+
+impl Replicas {
+    /// The fewest pods that there are to be.
+    #[must_use]
+    pub const fn least(self) -> i32 {
+        match self {
+            Self::Fixed(count) => count,
+            Self::Auto(Autoscaling { min, .. }) => min,
+        }
     }
 }
 

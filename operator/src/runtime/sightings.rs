@@ -6,12 +6,16 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kube::Resource;
 use kube::api::{ObjectMeta, PartialObjectMeta};
 use kube::core::PartialObjectMetaExt as _;
 use kube::runtime::watcher::Event;
+
+/// Kinds whose status moves by itself, and says nothing that anybody asks for: it is no part of the state of theirs.
+const RESTLESS: [&str; 2] = ["CronJob", "HorizontalPodAutoscaler"];
 
 /// What the watches of all kinds saw.
 #[derive(Debug, Default)]
@@ -25,7 +29,7 @@ type Place = (&'static str, Option<String>);
 pub struct Version {
     /// The object's UID.
     pub uid: Box<str>,
-    /// The object's resourceVersion.
+    /// The object's resourceVersion; of restless kinds what all but their status was last written by.
     pub resource_version: Box<str>,
 }
 
@@ -53,14 +57,36 @@ pub fn kind<K: Resource<DynamicType = ()>>() -> &'static str {
 }
 
 impl Version {
-    /// The state that metadata are of; `None` for what no API server answered.
+    /// The state that metadata of a kind are of; `None` for what no API server answered.
     #[must_use]
-    pub fn of(metadata: &ObjectMeta) -> Option<Self> {
+    pub fn of(kind: &str, metadata: &ObjectMeta) -> Option<Self> {
+        let resource_version = metadata.resource_version.as_deref()?;
         Some(Self {
             uid: metadata.uid.as_deref()?.into(),
-            resource_version: metadata.resource_version.as_deref()?.into(),
+            resource_version: if RESTLESS.contains(&kind) {
+                writers(metadata).into()
+            } else {
+                resource_version.into()
+            },
         })
     }
+}
+
+/// Who wrote which fields beside the status, and when. A write that puts right what somebody else wrote takes that from
+/// them, so that the same write of theirs shows again.
+fn writers(metadata: &ObjectMeta) -> String {
+    let managers = metadata.managed_fields.iter().flatten();
+    let mut hasher = DefaultHasher::new();
+    for it in managers.filter(|it| it.subresource.as_deref() != Some("status")) {
+        let fields = it.fields_v1.as_ref().map(|it| it.0.to_string());
+        (&it.manager, &it.operation, fields).hash(&mut hasher);
+        it.time
+            .as_ref()
+            .map(|it| it.0.as_second())
+            .hash(&mut hasher);
+    }
+    metadata.deletion_timestamp.is_some().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 impl Sightings {
@@ -72,6 +98,7 @@ impl Sightings {
         labels: &'static [&'static str],
     ) -> Arc<Lookout> {
         let lookout = Arc::new(Lookout {
+            kind,
             labels,
             content: Mutex::default(),
         });
@@ -132,6 +159,7 @@ impl Sightings {
 /// What one watch saw.
 #[derive(Debug)]
 pub struct Lookout {
+    kind: &'static str,
     labels: &'static [&'static str],
     content: Mutex<Content>,
 }
@@ -155,7 +183,8 @@ struct Seen {
 
 impl Lookout {
     /// Notes an event of the watch, and gives the objects that it touches. Those that vanished while nobody watched
-    /// are among them once a new list is complete, with the labels that are kept.
+    /// are among them once a new list is complete, with the labels that are kept; those of which only a status moved that
+    /// nobody asks for are not.
     pub fn note<K>(&self, event: Event<PartialObjectMeta<K>>) -> Vec<PartialObjectMeta<K>> {
         let mut content = self.content();
         match event {
@@ -165,8 +194,9 @@ impl Lookout {
             }
             // Whoever is woken by it must see it, so it cannot wait for the end of the list.
             Event::InitApply(it) | Event::Apply(it) => {
-                content.keep(&it.metadata, self.labels);
-                vec![it]
+                let moved = content.keep(self.kind, &it.metadata, self.labels);
+                let is_told = moved || !RESTLESS.contains(&self.kind);
+                is_told.then_some(it).into_iter().collect()
             }
             Event::Delete(it) => {
                 content.remove(&it.metadata);
@@ -187,9 +217,11 @@ impl Lookout {
 }
 
 impl Content {
-    fn keep(&mut self, metadata: &ObjectMeta, labels: &'static [&'static str]) {
-        let (Some(name), Some(version)) = (metadata.name.as_deref(), Version::of(metadata)) else {
-            return;
+    /// Keeps what is seen of an object, and says whether it is in another state than before.
+    fn keep(&mut self, kind: &str, metadata: &ObjectMeta, labels: &'static [&'static str]) -> bool {
+        let version = Version::of(kind, metadata);
+        let (Some(name), Some(version)) = (metadata.name.as_deref(), version) else {
+            return false;
         };
         let all = metadata.labels.as_ref();
         let value = |key: &str| Some(all?.get(key)?.as_str().into());
@@ -201,13 +233,16 @@ impl Content {
                 .collect(),
             list: self.list,
         };
+        let now = seen.version.clone();
         let namespace = metadata.namespace.as_deref().unwrap_or_default();
-        if let Some(objects) = self.objects.get_mut(namespace) {
-            objects.insert(name.into(), seen);
+        let before = if let Some(objects) = self.objects.get_mut(namespace) {
+            objects.insert(name.into(), seen)
         } else {
             let objects = HashMap::from([(name.into(), seen)]);
             self.objects.insert(namespace.into(), objects);
-        }
+            None
+        };
+        before.is_none_or(|it| it.version != now)
     }
 
     fn remove(&mut self, metadata: &ObjectMeta) {
@@ -266,6 +301,8 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::core::v1::Service;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time};
+    use k8s_openapi::jiff::Timestamp;
     use kube::ResourceExt as _;
 
     use super::*;
@@ -352,6 +389,33 @@ mod tests {
             ("b".into(), Some("ns".into()))
         );
         assert_eq!(gone.labels().get(OWNER).map(String::as_str), Some("shop"));
+    }
+
+    #[test]
+    fn of_a_restless_kind_only_what_is_not_its_status_moves_it() {
+        let sightings = Sightings::default();
+        let lookout = sightings.lookout("CronJob", None, &[OWNER]);
+        let cron_job = |version: &str, second: i64, status: i64| {
+            let mut it = service("a", version);
+            let entry = |subresource: Option<&str>, second: i64| ManagedFieldsEntry {
+                manager: Some("somebody".into()),
+                subresource: subresource.map(str::to_owned),
+                time: Some(Time(Timestamp::from_second(second).unwrap())),
+                ..ManagedFieldsEntry::default()
+            };
+            let entries = vec![entry(None, second), entry(Some("status"), status)];
+            it.metadata.managed_fields = Some(entries);
+            it
+        };
+        let told = |it| lookout.note(Event::Apply(it)).len();
+        assert_eq!(told(cron_job("1", 1, 1)), 1);
+        lookout.note::<Service>(Event::InitDone);
+        let seen = || sightings.of("CronJob", "ns", "a");
+        let before = seen();
+        assert_eq!(told(cron_job("2", 1, 2)), 0);
+        assert_eq!(seen(), before);
+        assert_eq!(told(cron_job("3", 2, 2)), 1);
+        assert_ne!(seen(), before);
     }
 
     #[test]

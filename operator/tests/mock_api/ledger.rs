@@ -13,10 +13,12 @@ use super::{BACKEND, BACKEND_SERVICE, DATABASE, FRONTEND, STACK, STATUS, World, 
 
 const GENERATED: &str = "secrets/shop-generated";
 const VOLUME: &str = "persistentvolumeclaims/shop-db-data";
-const MONITORED: [&str; 14] = [
+const MONITORED: [&str; 16] = [
     "ConfigMap",
     "ControllerRevision",
+    "CronJob",
     "Deployment",
+    "HorizontalPodAutoscaler",
     "Ingress",
     "IngressClass",
     "Job",
@@ -32,7 +34,7 @@ const MONITORED: [&str; 14] = [
 
 impl World {
     /// Lets the watches catch up with the API server.
-    fn catch_up(&self) -> Result<()> {
+    pub(super) fn catch_up(&self) -> Result<()> {
         for kind in MONITORED {
             let sightings = &self.context.sightings;
             let lookout = sightings.lookout(kind, None, &[label::STACK, label::MANAGED_BY]);
@@ -48,7 +50,7 @@ impl World {
     }
 
     /// A stack at rest, and watches that have seen all of it.
-    async fn at_rest() -> Result<Self> {
+    pub(super) async fn at_rest() -> Result<Self> {
         let world = Self::serving().await?;
         world.catch_up()?;
         Ok(world)

@@ -1,4 +1,5 @@
-//! An API server in memory, as much of it as a reconciliation needs: one namespace, no watches, no other managers.
+//! An API server in memory, as much of it as a reconciliation needs: one namespace, no watches, and other managers of the
+//! numbers of pods alone.
 //!
 //! An object's address is its plural and its name, such as `services/shop-backend`.
 
@@ -28,6 +29,8 @@ struct State {
     requests: Vec<String>,
     /// The addresses of the objects that those requests changed.
     changed: Vec<String>,
+    /// Every number of pods that a Deployment had, one after the other.
+    numbers: BTreeMap<String, Vec<Value>>,
     /// Counts changes; gives resource versions and UIDs.
     version: u64,
 }
@@ -79,6 +82,20 @@ impl Server {
         Ok(())
     }
 
+    /// Changes the number of pods of a Deployment, as an autoscaler would.
+    pub(crate) fn scale(&self, at: &str, count: i64) -> Result<()> {
+        let before = self.get(at).with_context(|| format!("there is no {at}"))?;
+        let mut scaled = json!({"spec": {"replicas": count}});
+        share_number(&before, "kube-controller-manager", &mut scaled);
+        self.put(at, scaled);
+        Ok(())
+    }
+
+    /// Every number of pods that a Deployment had since the last `forget`, one after the other.
+    pub(crate) fn numbers(&self, at: &str) -> Vec<Value> {
+        self.state().numbers.get(at).cloned().unwrap_or_default()
+    }
+
     /// Does what the controllers of Kubernetes would: what is to run runs, and what is to end has ended.
     pub(crate) fn complete(&self, at: &str) -> Result<()> {
         let mut object = self.get(at).with_context(|| format!("there is no {at}"))?;
@@ -119,6 +136,7 @@ impl Server {
         let mut state = self.state();
         state.requests.clear();
         state.changed.clear();
+        state.numbers.clear();
     }
 
     /// Every request since the last `forget`, in order.
@@ -162,8 +180,11 @@ impl State {
         }
         let answer = match head.method {
             Method::GET if at.contains('/') => self.objects.get(&at).cloned(),
-            Method::GET => Some(self.list(&at, head.uri.query().unwrap_or_default())),
-            Method::PATCH => self.apply(&at, body()),
+            Method::GET => Some(self.list(&at, parameter(head, "labelSelector").as_deref())),
+            Method::PATCH => {
+                let manager = parameter(head, "fieldManager").unwrap_or_default();
+                self.apply(&at, &manager, body())
+            }
             Method::POST => Some(self.note(&at, body())),
             Method::DELETE => self.delete(&at),
             _ => None,
@@ -171,13 +192,9 @@ impl State {
         answer.map_or_else(|| refusal(404), |it| response(StatusCode::OK, &it))
     }
 
-    fn list(&self, plural: &str, query: &str) -> Value {
-        let selector = query
-            .split('&')
-            .find_map(|it| it.strip_prefix("labelSelector="))
-            .map(|it| percent_decode_str(it).decode_utf8_lossy().into_owned());
+    fn list(&self, plural: &str, selector: Option<&str>) -> Value {
         let selected = |object: &Value| {
-            let mut parts = selector.iter().flat_map(|it| it.split(','));
+            let mut parts = selector.into_iter().flat_map(|it| it.split(','));
             parts.all(|part| {
                 let (key, value) = part.split_once('=').unwrap_or((part, ""));
                 let label = &object["metadata"]["labels"][key];
@@ -196,17 +213,20 @@ impl State {
         json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items})
     }
 
-    /// Server-side apply by the only manager there is: what it says is what there will be. An object and its
-    /// status leave each other alone.
-    fn apply(&mut self, at: &str, mut applied: Value) -> Option<Value> {
+    /// Server-side apply: what is said is what there will be, and a number of pods that is not said is left to others. An
+    /// object and its status leave each other alone.
+    fn apply(&mut self, at: &str, manager: &str, mut applied: Value) -> Option<Value> {
         let at = if let Some(at) = at.strip_suffix("/status") {
             let status = applied["status"].take();
             applied = self.objects.get(at)?.clone();
             applied["status"] = status;
             at
         } else {
-            let before = self.objects.get(at);
-            applied["status"] = before.map(|it| it["status"].clone()).unwrap_or_default();
+            let before = self.objects.get(at).cloned().unwrap_or_default();
+            applied["status"] = before["status"].clone();
+            if at.starts_with("deployments/") {
+                share_number(&before, manager, &mut applied);
+            }
             at
         };
         if self.store(at, applied) {
@@ -257,9 +277,41 @@ impl State {
         }
         self.version = version;
         object["metadata"]["resourceVersion"] = json!(version.to_string());
+        let count = &object["spec"]["replicas"];
+        let numbers = self.numbers.entry(at.to_owned()).or_default();
+        if numbers.last() != Some(count) {
+            numbers.push(count.clone());
+        }
         self.objects.insert(at.to_owned(), object);
         true
     }
+}
+
+/// Settles the number of pods, the one field that several managers say: who says none leaves it to the others, and where
+/// nobody says one it is one. Who does not say the template says the number alone.
+fn share_number(before: &Value, manager: &str, applied: &mut Value) {
+    let entries = before["metadata"]["managedFields"].as_array();
+    let mut managers: Vec<Value> = entries.cloned().unwrap_or_default();
+    managers.retain(|it| it["manager"] != manager);
+    let mut count = applied["spec"]["replicas"].clone();
+    if count.is_null() {
+        let theirs = || before["spec"]["replicas"].clone();
+        count = if managers.is_empty() {
+            json!(1)
+        } else {
+            theirs()
+        };
+    } else {
+        if count != before["spec"]["replicas"] {
+            managers.clear();
+        }
+        managers.push(json!({"manager": manager, "fieldsV1": {"f:spec": {"f:replicas": {}}}}));
+    }
+    if applied["spec"]["template"].is_null() {
+        *applied = before.clone();
+    }
+    applied["spec"]["replicas"] = count;
+    applied["metadata"]["managedFields"] = managers.into();
 }
 
 /// A pod of a Deployment that has been ready for long; it stands for all of them.
@@ -280,6 +332,13 @@ fn address(path: &str) -> String {
         .map(|it| it.1);
     let whole = path.trim_start_matches("/apis/").splitn(3, '/').nth(2);
     namespaced.or(whole).unwrap_or(path).to_owned()
+}
+
+/// A parameter of a request.
+fn parameter(head: &http::request::Parts, name: &str) -> Option<String> {
+    let mut pairs = head.uri.query()?.split('&');
+    let value = pairs.find_map(|it| it.strip_prefix(name)?.strip_prefix('='))?;
+    Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
 }
 
 fn refusal(code: u16) -> Response<Body> {

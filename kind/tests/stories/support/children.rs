@@ -11,7 +11,7 @@ use super::stacks::parse;
 
 /// Group, version, kind and plural of what the operator makes and keeps. Jobs are not among them: one that is done is
 /// never made again.
-pub(crate) const KINDS: [(&str, &str, &str, &str); 10] = [
+pub(crate) const KINDS: [(&str, &str, &str, &str); 12] = [
     ("", "v1", "ServiceAccount", "serviceaccounts"),
     ("", "v1", "Secret", "secrets"),
     ("", "v1", "ConfigMap", "configmaps"),
@@ -24,6 +24,13 @@ pub(crate) const KINDS: [(&str, &str, &str, &str); 10] = [
     ),
     ("apps", "v1", "StatefulSet", "statefulsets"),
     ("apps", "v1", "Deployment", "deployments"),
+    ("batch", "v1", "CronJob", "cronjobs"),
+    (
+        "autoscaling",
+        "v2",
+        "HorizontalPodAutoscaler",
+        "horizontalpodautoscalers",
+    ),
     (
         "policy",
         "v1",

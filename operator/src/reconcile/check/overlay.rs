@@ -47,8 +47,8 @@ fn refuse_selector_labels(field: &str, template: &PodTemplateSpec, faults: &mut 
         .metadata
         .iter()
         .flat_map(|it| it.labels.iter().flatten());
-    for (key, _) in
-        labels.filter(|(key, _)| [label::STACK, label::COMPONENT].contains(&key.as_str()))
+    for (key, _) in labels
+        .filter(|(key, _)| [label::STACK, label::COMPONENT, label::JOB].contains(&key.as_str()))
     {
         faults.add(
             &format!("{field}.metadata.labels"),

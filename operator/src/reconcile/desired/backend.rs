@@ -1,24 +1,24 @@
-//! The backend stage: Service, Deployment and disruption budget of the API; and how such a part is made, which the
-//! frontend shares.
+//! The backend stage: Service, Deployment, disruption budget and autoscaler of the API, and the jobs; and how such a part
+//! is made, which the frontend shares.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use k8s_openapi::api::apps::v1::{
-    Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
+use k8s_openapi::api::autoscaling::v2::{
+    ContainerResourceMetricSource, CrossVersionObjectReference, HorizontalPodAutoscaler,
+    HorizontalPodAutoscalerSpec, MetricSpec, MetricTarget,
 };
 use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, Service, ServicePort, ServiceSpec};
-use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::super::names::{ChildName, Names, short_hash};
-use super::super::stack::Stack;
+use super::super::names::ChildName;
+use super::super::stack::{Autoscaling, Replicas, Stack};
 use super::super::tries::Patience;
 use super::meta::{self, Component};
 use super::pod::{self, Pod};
-use super::{Asked, Check, Object, Stage};
-use crate::api::{StageName, label};
+use super::workload::Workload;
+use super::{Asked, Check, Object, Stage, jobs};
+use crate::api::StageName;
 
 /// The port of both Services, whatever the containers listen on.
 pub(super) const SERVICE_PORT: i32 = 80;
@@ -36,7 +36,9 @@ pub(super) fn stage(stack: &Stack) -> Stage {
         replicas: pod::replicas(stack, stack.backend.replicas),
         template: template(stack),
     };
-    part.stage(stack, Vec::new())
+    let mut stage = part.stage(stack, Vec::new());
+    jobs::add(stack, &mut stage);
+    stage
 }
 
 /// A part of the stack that serves HTTP behind a Service.
@@ -48,30 +50,34 @@ pub(super) struct Part {
     pub(super) port: i32,
     /// The public address by which a new release is asked, if it is.
     pub(super) url: Option<String>,
-    pub(super) replicas: i32,
+    pub(super) replicas: Replicas,
     pub(super) template: PodTemplateSpec,
 }
 
 impl Part {
-    /// Pods of its own for each content of the template; once they may serve, the Service turns to them. Where there are
-    /// two pods or more there is a disruption budget: with one pod it would block every drain of a node.
-    pub(super) fn stage(mut self, stack: &Stack, mut objects: Vec<Object>) -> Stage {
-        let revision = short_hash(&[&serde_json::json!(self.template).to_string()]);
-        let selector = self.selector(stack, &revision);
-        let labels = &mut self.template.metadata.get_or_insert_default().labels;
-        labels.get_or_insert_default().extend(selector.clone());
-        let budget =
-            (self.replicas >= 2).then(|| Object::PodDisruptionBudget(Box::new(self.budget(stack))));
-        let service = Object::Service(Box::new(self.service(stack, selector.clone())));
-        let name = Names::revision(&self.name, &revision);
-        let check = self.check(stack, selector.clone());
-        objects.push(Object::Deployment(Box::new(
-            self.deployment(stack, &name, selector),
-        )));
-        objects.extend(budget);
+    /// Pods of its own for each content of the template; once they may serve, the Service turns to them, and with it the
+    /// autoscaler: so those of the release before keep their number until they go.
+    pub(super) fn stage(self, stack: &Stack, mut objects: Vec<Object>) -> Stage {
+        let workload = Workload {
+            component: self.component,
+            job: None,
+            name: &self.name,
+            replicas: self.replicas,
+            steady_seconds: None,
+            template: self.template.clone(),
+        };
+        let built = workload.build(stack);
+        objects.extend(built.objects);
+        let service = Object::Service(Box::new(self.service(stack, built.selector.clone())));
+        let autoscaler = match self.replicas {
+            Replicas::Fixed(_) => None,
+            Replicas::Auto(rules) => Some(Object::HorizontalPodAutoscaler(Box::new(
+                self.autoscaler(stack, &built.name, rules),
+            ))),
+        };
         Stage {
-            check,
-            opens: vec![service],
+            check: self.check(stack, built.selector),
+            opens: [service].into_iter().chain(autoscaler).collect(),
             ..Stage::new(self.stage, objects)
         }
     }
@@ -89,13 +95,6 @@ impl Part {
                 port: self.port,
             },
         })
-    }
-
-    /// The pods of one revision.
-    fn selector(&self, stack: &Stack, revision: &str) -> BTreeMap<String, String> {
-        let mut selector = meta::selector(stack.names.stack(), self.component.as_str());
-        selector.insert(label::REVISION.into(), revision.into());
-        selector
     }
 
     fn service(&self, stack: &Stack, selector: BTreeMap<String, String>) -> Service {
@@ -116,48 +115,37 @@ impl Part {
         }
     }
 
-    /// Within a revision, new pods come before old ones go: so a restart takes nothing away.
-    fn deployment(
+    /// It goes by the container that serves: one beside it, which the user adds, may request no CPU.
+    fn autoscaler(
         &self,
         stack: &Stack,
-        name: &ChildName,
-        selector: BTreeMap<String, String>,
-    ) -> Deployment {
-        Deployment {
-            metadata: meta::object(stack, name, self.component),
-            spec: Some(DeploymentSpec {
-                replicas: Some(self.replicas),
-                selector: LabelSelector {
-                    match_labels: Some(selector),
-                    match_expressions: None,
-                },
-                template: self.template.clone(),
-                progress_deadline_seconds: Some(
-                    i32::try_from(stack.rollout.progress_deadline.as_secs()).unwrap_or(i32::MAX),
-                ),
-                revision_history_limit: Some(2),
-                strategy: Some(DeploymentStrategy {
-                    type_: Some("RollingUpdate".into()),
-                    rolling_update: Some(RollingUpdateDeployment {
-                        max_surge: Some(IntOrString::String("25%".into())),
-                        max_unavailable: Some(IntOrString::Int(0)),
-                    }),
-                }),
-                ..DeploymentSpec::default()
-            }),
-            status: None,
-        }
-    }
-
-    fn budget(&self, stack: &Stack) -> PodDisruptionBudget {
-        PodDisruptionBudget {
+        deployment: &ChildName,
+        rules: Autoscaling,
+    ) -> HorizontalPodAutoscaler {
+        HorizontalPodAutoscaler {
             metadata: meta::object(stack, &self.name, self.component),
-            spec: Some(PodDisruptionBudgetSpec {
-                max_unavailable: Some(IntOrString::Int(1)),
-                selector: Some(meta::label_selector(stack, self.component)),
-                // A pod that never became ready must not keep a node from being drained.
-                unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
-                ..PodDisruptionBudgetSpec::default()
+            spec: Some(HorizontalPodAutoscalerSpec {
+                scale_target_ref: CrossVersionObjectReference {
+                    api_version: Some("apps/v1".into()),
+                    kind: "Deployment".into(),
+                    name: deployment.into(),
+                },
+                min_replicas: Some(rules.min),
+                max_replicas: rules.max,
+                metrics: Some(vec![MetricSpec {
+                    type_: "ContainerResource".into(),
+                    container_resource: Some(ContainerResourceMetricSource {
+                        container: self.component.as_str().into(),
+                        name: "cpu".into(),
+                        target: MetricTarget {
+                            type_: "Utilization".into(),
+                            average_utilization: Some(rules.cpu),
+                            ..MetricTarget::default()
+                        },
+                    }),
+                    ..MetricSpec::default()
+                }]),
+                behavior: None,
             }),
             status: None,
         }

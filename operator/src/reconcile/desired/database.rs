@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use secrecy::ExposeSecret as _;
 
 use super::super::names::{ChildName, short_hash};
-use super::super::stack::{Connection, Embedded, Stack};
+use super::super::stack::{Connection, Embedded, Replicas, Stack};
 use super::Object;
 use super::meta::{self, Component};
 use super::pod::{self, Pod};
@@ -122,7 +122,7 @@ fn stateful_set(stack: &Stack, embedded: &Embedded) -> StatefulSet {
     StatefulSet {
         metadata: meta::object(stack, &name, Component::Database),
         spec: Some(StatefulSetSpec {
-            replicas: Some(pod::replicas(stack, 1)),
+            replicas: Some(pod::replicas(stack, Replicas::Fixed(1)).least()),
             service_name: Some(name.into()),
             selector: meta::label_selector(stack, Component::Database),
             template,

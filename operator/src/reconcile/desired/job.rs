@@ -58,7 +58,7 @@ impl Run<'_> {
 }
 
 /// A node that goes away is no failure of the program.
-fn ignore_disruptions() -> PodFailurePolicyRule {
+pub(super) fn ignore_disruptions() -> PodFailurePolicyRule {
     PodFailurePolicyRule {
         action: "Ignore".into(),
         on_pod_conditions: Some(vec![PodFailurePolicyOnPodConditionsPattern {

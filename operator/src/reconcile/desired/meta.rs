@@ -23,6 +23,7 @@ pub(super) enum Component {
     Migration,
     Seed,
     Backend,
+    Job,
     Frontend,
     Edge,
     /// Pulls the images of a release that has not begun.
@@ -38,6 +39,7 @@ impl Component {
             Self::Migration => "migration",
             Self::Seed => "seed",
             Self::Backend => "backend",
+            Self::Job => "job",
             Self::Frontend => "frontend",
             Self::Edge => "edge",
             Self::Images => "images",
@@ -82,6 +84,11 @@ pub(super) fn labels(stack: &Stack, component: Component) -> BTreeMap<String, St
         labels.insert(key.into(), value.into());
     }
     labels
+}
+
+/// The label that tells a job's objects and pods from those of other jobs.
+pub(super) fn job(name: &str) -> BTreeMap<String, String> {
+    [(label::JOB.to_owned(), name.to_owned())].into()
 }
 
 /// The labels that select the pods of a component. They are part of immutable fields and must never change.

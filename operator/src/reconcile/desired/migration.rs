@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, ResourceRequirements};
+use k8s_openapi::api::core::v1::ResourceRequirements;
 
 use super::super::names::ChildName;
 use super::super::record::Record;
 use super::super::stack::{Command, Stack};
 use super::job::Run;
 use super::meta::Component;
-use super::pod::{self, Pod};
+use super::process::{self, Process};
 use super::{Object, Stage};
 use crate::api::StageName;
 
@@ -19,8 +19,6 @@ const SEED_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// How often a failed attempt of the seed is repeated.
 const SEED_RETRIES: i32 = 2;
-/// The container that prints which schema the database has.
-pub const HEAD: &str = "head";
 
 /// A Job of the backend image.
 struct Task<'a> {
@@ -83,78 +81,20 @@ fn stage(done: bool, name: &ChildName, job: impl FnOnce() -> Job, record: Record
 }
 
 fn job(stack: &Stack, name: &ChildName, task: &Task<'_>) -> Job {
+    let process = Process {
+        component: task.component,
+        container: task.component.as_str(),
+        run: task.run,
+        head: task.head,
+        resources: task.resources,
+        ends: true,
+    };
     let run = Run {
         component: task.component,
-        template: template(stack, task),
+        template: process::template(stack, &process),
         timeout: task.timeout,
         retries: task.retries,
         reads: &[],
     };
     run.job(stack, name)
-}
-
-fn template(stack: &Stack, task: &Task<'_>) -> PodTemplateSpec {
-    let list = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
-    let container = |name: &str, command: &[String], args: &[String]| Container {
-        name: name.into(),
-        image: Some(stack.backend.image.clone()),
-        command: list(command),
-        args: list(args),
-        env: Some(pod::backend_env(stack)),
-        resources: Some(task.resources.clone()),
-        ..Container::default()
-    };
-    let component = task.component;
-    let work = container(component.as_str(), &task.run.command, &task.run.args);
-    // What is to run first is an init container, and the pod's result is that of the other one.
-    let (before, main) = if task.head.is_empty() {
-        (None, work)
-    } else {
-        (Some(work), container(HEAD, task.head, &[]))
-    };
-    let mut template = pod::template(
-        stack,
-        Pod {
-            component,
-            before: before.into_iter().collect(),
-            container: main,
-            volumes: Vec::new(),
-            serving: false,
-            overlay: None,
-        },
-    );
-    if let Some(spec) = &mut template.spec {
-        // Pull secrets, node choice and security settings of the backend hold for its image here too.
-        if let Some(overlay) = stack
-            .backend
-            .overlay
-            .as_ref()
-            .and_then(|it| it.spec.as_ref())
-        {
-            inherit(spec, overlay);
-        }
-    }
-    template
-}
-
-/// Takes over what of the user's pod settings is about the image and the node, not about serving.
-fn inherit(
-    spec: &mut k8s_openapi::api::core::v1::PodSpec,
-    overlay: &k8s_openapi::api::core::v1::PodSpec,
-) {
-    use k8s_openapi::DeepMerge as _;
-    let about_image = k8s_openapi::api::core::v1::PodSpec {
-        image_pull_secrets: overlay.image_pull_secrets.clone(),
-        node_selector: overlay.node_selector.clone(),
-        tolerations: overlay.tolerations.clone(),
-        affinity: overlay.affinity.clone(),
-        security_context: overlay.security_context.clone(),
-        priority_class_name: overlay.priority_class_name.clone(),
-        ..Default::default()
-    };
-    spec.merge_from(about_image);
-    let ours = spec.init_containers.iter_mut().flatten();
-    for ours in ours.chain(&mut spec.containers) {
-        pod::inherit(ours, overlay, Component::Backend);
-    }
 }

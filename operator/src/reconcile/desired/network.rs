@@ -1,4 +1,5 @@
-//! Who may talk to whom: only the backend and the Jobs reach the database, and the database calls nobody.
+//! Who may talk to whom: only what runs from the backend image, and what looks after its roles, reaches the database, and
+//! the database calls nobody.
 //!
 //! The backend and the frontend take connections from everywhere, since an ingress controller may live in any
 //! namespace or on the host. Policies count only where the cluster's network enforces them.
@@ -15,8 +16,13 @@ use super::Object;
 use super::meta::{self, Component};
 use super::pod;
 
-/// The Jobs of a stack.
-const JOBS: [Component; 3] = [Component::Role, Component::Migration, Component::Seed];
+/// What calls others and serves nobody.
+const JOBS: [Component; 4] = [
+    Component::Role,
+    Component::Migration,
+    Component::Seed,
+    Component::Job,
+];
 
 /// The policies of a stack.
 pub(super) fn policies(stack: &Stack) -> Vec<Object> {
@@ -44,7 +50,9 @@ pub(super) fn policies(stack: &Stack) -> Vec<Object> {
             Egress::Any,
         ));
     }
-    if stack.database.embedded.is_some() || stack.migration.is_some() || stack.seed.is_some() {
+    let embedded = stack.database.embedded.is_some();
+    let calls = stack.migration.is_some() || stack.seed.is_some() || !stack.jobs.is_empty();
+    if embedded || calls {
         let metadata = meta::object(stack, &names.jobs(), Component::Migration);
         policies.push(policy(
             metadata,

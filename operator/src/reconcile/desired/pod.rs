@@ -17,7 +17,7 @@ use k8s_openapi::{ByteString, DeepMerge as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::super::certificate::SecretData;
-use super::super::stack::{Stack, value};
+use super::super::stack::{Replicas, Stack, value};
 use super::meta::{self, Component};
 use crate::api::{EmailTls, Environment, annotation};
 
@@ -112,8 +112,12 @@ pub(super) fn inherit(ours: &mut Container, overlay: &PodSpec, component: Compon
 }
 
 /// How many pods there are to be of so many.
-pub(super) const fn replicas(stack: &Stack, wanted: i32) -> i32 {
-    if stack.hibernates { 0 } else { wanted }
+pub(super) const fn replicas(stack: &Stack, wanted: Replicas) -> Replicas {
+    if stack.hibernates {
+        Replicas::Fixed(0)
+    } else {
+        wanted
+    }
 }
 
 /// Pods go on serving for a while after they were told to stop.

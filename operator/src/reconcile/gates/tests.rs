@@ -5,6 +5,7 @@ use super::*;
 /// Three pods, all new and available.
 fn complete() -> Workload {
     Workload {
+        tried: true,
         seen: true,
         wanted: 3,
         updated: 3,
@@ -47,6 +48,16 @@ fn new_pods_must_stay_ready_for_the_soak_and_old_ones_need_not() {
     assert_eq!((reason, until), (Reason::Soaking, Some(at(130))));
     assert_eq!(judge(&workload(), Some(&trial(130))), Gate::Open);
     assert_eq!(judge(&workload(), None), Gate::Open);
+    // Nor need those that another new workload is beside.
+    let old = Workload {
+        tried: false,
+        ends: 7,
+        ..complete()
+    };
+    assert_eq!(
+        judge(&[Observed::Workload(old)], Some(&trial(1))),
+        Gate::Open
+    );
 }
 
 #[test]
@@ -77,6 +88,7 @@ fn a_new_pod_that_is_counted_but_not_ready_is_waited_for() {
     let judged = |workload| judge(&[Observed::Workload(workload)], Some(&trial));
     assert!(judged(complete()).is_shut());
     let none = Workload {
+        tried: true,
         seen: true,
         ..Workload::default()
     };

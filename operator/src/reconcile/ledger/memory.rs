@@ -103,7 +103,10 @@ impl Memory {
     }
 
     pub(super) fn note_applied(&mut self, wanted: &Object, answer: &Object) {
-        let known = answer.metadata().and_then(Version::of).zip(hash(wanted));
+        let version = answer
+            .metadata()
+            .and_then(|it| Version::of(wanted.kind(), it));
+        let known = version.zip(hash(wanted));
         // What was not answered by the API server, such as a Job that is about to be made, is in no state.
         if let Some((version, hash)) = known {
             if let Some(read) = self.reads.get_mut(&key(wanted)) {
@@ -216,7 +219,9 @@ fn judged(answer: &Object) -> Option<Object> {
         | Object::Service(_)
         | Object::PersistentVolumeClaim(_)
         | Object::Finished(_)
+        | Object::CronJob(_)
         | Object::PodDisruptionBudget(_)
+        | Object::HorizontalPodAutoscaler(_)
         | Object::Middleware(_)
         | Object::Ingress(_) => return None,
     }
