@@ -13,6 +13,7 @@ pub mod gates;
 pub mod gather;
 pub mod inputs;
 pub mod ledger;
+mod look;
 pub mod names;
 pub mod observe;
 pub mod plan;
@@ -28,7 +29,6 @@ pub mod stack;
 pub mod status;
 pub mod tries;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,17 +37,15 @@ use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 
 use self::apply::Writer;
-use self::course::{Course, Serving};
-use self::gates::{Gate, Trial};
-use self::inputs::{Inputs, Records};
+use self::course::Serving;
+use self::gates::Gate;
+use self::inputs::Inputs;
 use self::ledger::Page;
-use self::observe::{Images, Observer};
-use self::record::{Failure, Record};
-use self::roles::Revocation;
-use self::rollout::{Beside, Plan, Rollout, Visits};
+use self::look::Look;
+use self::observe::Images;
 use self::stack::Stack;
-use self::status::{Outcome, Progress};
-use crate::api::{AppStack, AppStackStatus, OnFailure, SchemaRollback, StageName, Urls};
+use self::status::Outcome;
+use crate::api::{AppStack, AppStackStatus, StageName};
 use crate::context::Context;
 use crate::error::{Class, Error, Result};
 
@@ -73,7 +71,7 @@ pub async fn reconcile(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<Action> 
     let now = now();
     let page = ctx.ledger.page(&ctx.sightings, &app);
     let writer = Writer::new(&ctx.client, &page, &app, ctx.traefik_kinds);
-    // On the heap: the state of all its requests is large, and every waiting reconciliation would carry it.
+    // On the heap, here and below: the state of all its requests is large, and every waiting reconciliation would carry it.
     let outcome = Box::pin(roll_out(&app, &ctx, &page, &writer, now)).await;
     let status = status::compute(&app, &outcome, now);
     let written = writer.status(&status).await;
@@ -121,279 +119,25 @@ async fn roll_out(
     }
     let inputs = gather::inputs(&ctx.client, page, app, ctx.traefik_kinds, now).await?;
     let serving = course::serving(app, &inputs, &ctx.settings);
-    let course = match course::plot(app, &inputs, &ctx.settings, &serving) {
-        Ok(course) => course,
+    let look = Look {
+        app,
+        ctx,
+        writer,
+        inputs: &inputs,
+        serving: &serving,
+        now,
+    };
+    match course::plot(app, &inputs, &ctx.settings, &serving) {
+        Ok(course) => {
+            warn(app, ctx, &course.asked, &inputs).await;
+            Box::pin(look.follow(course)).await
+        }
         Err(invalid) => {
             if let Serving::Release(served) = &serving {
                 rollout::heal(writer, &served.desired).await?;
             }
-            return Err(Error::Invalid(invalid));
+            Err(Error::Invalid(invalid))
         }
-    };
-    let course = rested(app, ctx, course, &serving, &inputs, now);
-    warn(app, ctx, &course.asked, &inputs).await;
-    let mut hidden = course.target.secrets.hidden.clone();
-    hidden.extend(course.asked.secrets.hidden.iter().cloned());
-    let observer = Observer {
-        client: &ctx.client,
-        namespace: &course.target.namespace,
-        secrets: &hidden,
-        edge_host: ctx.settings.edge_host.as_deref(),
-    };
-    let rollout = work(
-        app,
-        ctx,
-        (writer, &observer),
-        &course,
-        &serving,
-        &inputs,
-        now,
-    )
-    .await?;
-    let failed = give_up(app, writer, &course, &serving, &inputs, &rollout).await?;
-    let verified = if rollout.is_shut() {
-        None
-    } else {
-        let verified = verify(writer, &inputs, &course.target).await?;
-        forget(app, writer, &inputs, &course.target).await?;
-        verified
-    };
-    let revocation = revoke(app, ctx, (writer, &observer), &course, &inputs, &rollout).await?;
-    let whole = progress(app, rollout, course, &inputs, verified, failed);
-    Ok(Outcome::RolledOut(Box::new(Progress {
-        revocation,
-        ..whole
-    })))
-}
-
-/// The same, or the way to the release that serves while the values that make another one are still changing.
-fn rested(
-    app: &AppStack,
-    ctx: &Context,
-    course: Course,
-    serving: &Serving,
-    inputs: &Inputs,
-    now: Timestamp,
-) -> Course {
-    let Serving::Release(served) = serving else {
-        return course;
-    };
-    let failures = inputs.records.failures.iter();
-    let asked = batch::Asked {
-        generation: app.metadata.generation,
-        values: batch::values(&app.spec, inputs),
-        release: &course.asked.release,
-        serving: &served.stack.release,
-        failed: failures.map(|it| it.release.as_str()).collect(),
-    };
-    match ctx.batch.due(&key(app), &asked, now) {
-        Some(due) if course.is_ahead() => Course {
-            rests: Some(due),
-            ..course.back_to(served)
-        },
-        _ => course,
-    }
-}
-
-/// Rolls the target of a course out, as far as its gates let it.
-async fn work(
-    app: &AppStack,
-    ctx: &Context,
-    (writer, observer): (&Writer<'_>, &Observer<'_>),
-    course: &Course,
-    serving: &Serving,
-    inputs: &Inputs,
-    now: Timestamp,
-) -> Result<Rollout> {
-    let target = desired::build(&course.target, course.direction);
-    let beside = match serving {
-        Serving::Nothing => Beside::Nothing,
-        // What failed may be all that still answers, until the serving release has turned out to be whole.
-        Serving::Release(_) if course.failure.is_some() => Beside::Everything,
-        // What it keeps would end before what needs it.
-        Serving::Release(_) if course.target.hibernates => Beside::Everything,
-        Serving::Release(served) => Beside::Release(&served.desired),
-        Serving::Unknown => Beside::Everything,
-    };
-    let plan = Plan {
-        trial: course.is_trial(serving, inputs).then_some(Trial {
-            soak: course.target.rollout.soak,
-            now,
-        }),
-        unproven: course.is_unproven(inputs),
-        visits: Visits {
-            memory: &ctx.tries,
-            stack: key(app),
-            attempt: release::attempt(app),
-            now,
-        },
-        pulls: course.pulls(),
-        retained: retained(course, inputs),
-        target: &target,
-        beside,
-    };
-    rollout::run(writer, observer, &plan).await
-}
-
-/// What kept releases need, so that they can be restored, what is at work on the roles that they left, and what pulls the
-/// images of one that has not begun.
-fn retained(course: &Course, inputs: &Inputs) -> BTreeSet<(&'static str, String)> {
-    let names = &course.target.names;
-    let Records {
-        releases,
-        revocations,
-        ..
-    } = &inputs.records;
-    let values = releases.iter().map(|it| names.values(&it.values));
-    // While there is no database it would only fail; it is made again.
-    let jobs = revocations.iter().filter(|_| !course.target.hibernates);
-    let jobs = jobs.map(|it| names.revocation(it));
-    let pulls = course.pulls().iter().map(|it| &it.object);
-    values
-        .map(|it| ("Secret", it.into()))
-        .chain(jobs.map(|it| ("Job", it.into())))
-        .chain(pulls.map(|it| (it.kind(), it.name())))
-        .collect()
-}
-
-/// Takes away the roles of the database that no release needs any more, and tells of it when they are gone.
-async fn revoke(
-    app: &AppStack,
-    ctx: &Context,
-    (writer, observer): (&Writer<'_>, &Observer<'_>),
-    course: &Course,
-    inputs: &Inputs,
-    rollout: &Rollout,
-) -> Result<Option<Revocation>> {
-    let at_rest = !rollout.is_shut() && !course.is_unproven(inputs);
-    let both = (&course.target, &course.asked);
-    let revocation = revocation::step(writer, observer, inputs, both, at_rest).await?;
-    if let Some(Revocation::Done { roles, ended }) = &revocation {
-        publish(app, ctx, &events::revoked(roles, *ended)).await;
-    }
-    Ok(revocation)
-}
-
-/// Writes down that a release failed, if it is one that is to be given up for the one that serves. The next look goes back.
-async fn give_up(
-    app: &AppStack,
-    writer: &Writer<'_>,
-    course: &Course,
-    serving: &Serving,
-    inputs: &Inputs,
-    rollout: &Rollout,
-) -> Result<bool> {
-    let Some((stage, Gate::Failed { reason, message })) = rollout.blocking() else {
-        return Ok(false);
-    };
-    // Nothing of a release runs before its migration is done, so that there is nothing to go back from.
-    let runs = stage > StageName::Migration;
-    let asked = course.target.rollout.on_failure == OnFailure::Rollback;
-    let Serving::Release(served) = serving else {
-        return Ok(false);
-    };
-    if !(runs && asked && course.is_trial(serving, inputs) && course.barrier.is_none()) {
-        return Ok(false);
-    }
-    let allowed = course.target.rollout.schema_rollback == SchemaRollback::Allow;
-    let change = course::schema_change(&served.stack, inputs).filter(|_| !allowed);
-    let stays = change.map_or_else(String::new, |it| {
-        format!("; the schema is not rolled back with it: {it}")
-    });
-    let failure = Failure {
-        release: course.target.release.clone(),
-        attempt: release::attempt(app),
-        stage: stage.as_str().into(),
-        reason: reason.as_str().into(),
-        message: format!("{message}{stays}"),
-    };
-    writer.record(&Record::Failure(failure), 1).await?;
-    Ok(true)
-}
-
-/// Writes down that every gate was open for a release, and forgets what failed before it. Returns since when it is so, if
-/// it was not known before.
-async fn verify(writer: &Writer<'_>, inputs: &Inputs, stack: &Stack) -> Result<Option<Timestamp>> {
-    let latest = release::serving(&inputs.records);
-    if latest.is_some_and(|it| it.hash == stack.release) {
-        return Ok(None);
-    }
-    let record = Record::Release {
-        hash: stack.release.clone(),
-        spec: Box::new(stack.spec.clone()),
-        values: stack.secrets.hash.clone(),
-        migration: stack.migration.as_ref().map(|it| it.hash.clone()),
-        assets: stack.older_assets().to_vec(),
-    };
-    let revision = latest.map_or(1, |it| it.revision + 1);
-    let recorded = writer.record(&record, revision).await?;
-    for failure in &inputs.records.failures {
-        let name = stack.names.failure(&failure.release, &failure.attempt);
-        writer.forget(&name).await?;
-    }
-    for pulled in &inputs.records.pulled {
-        writer.forget(&stack.names.pull(pulled)).await?;
-    }
-    Ok(recorded)
-}
-
-/// Forgets the releases that are too old to be kept beside the one that serves. What they alone needed goes with the
-/// next look, which sees that they are gone.
-async fn forget(
-    app: &AppStack,
-    writer: &Writer<'_>,
-    inputs: &Inputs,
-    serving: &Stack,
-) -> Result<()> {
-    for old in release::forgotten(&app.spec, &inputs.records, &serving.release) {
-        writer.forget(&serving.names.release(&old.hash)).await?;
-    }
-    Ok(())
-}
-
-fn progress(
-    app: &AppStack,
-    rollout: Rollout,
-    course: Course,
-    inputs: &Inputs,
-    verified: Option<Timestamp>,
-    failed: bool,
-) -> Progress {
-    let names = &course.target.names;
-    let records = &inputs.records;
-    let kept = |it| release::kept_summary(names, it);
-    let (serving, previous) = match verified {
-        Some(_) => (
-            Some(release::summary(&course.target, verified)),
-            release::serving(records).map(kept),
-        ),
-        None => (
-            release::serving(records).map(kept),
-            release::previous(records).map(kept),
-        ),
-    };
-    let asked_before = records
-        .releases
-        .iter()
-        .find(|it| it.hash == course.asked.release)
-        .and_then(|it| it.verified_at);
-    Progress {
-        asked: release::summary(&course.asked, verified.or(asked_before)),
-        urls: urls(&course.target),
-        failure: course.failure,
-        approved: release::approval(
-            app,
-            course.asked.names.release(&course.asked.release).as_str(),
-        ),
-        pending: course.pending.map(|it| it.changes),
-        rests: course.rests,
-        hibernates: course.target.hibernates,
-        barrier: course.barrier.as_ref().map(ToString::to_string),
-        rollout,
-        serving,
-        previous,
-        failed,
-        revocation: None,
     }
 }
 
@@ -450,15 +194,6 @@ fn next_look(outcome: &Outcome, now: Timestamp) -> Action {
 fn wait(until: Option<Timestamp>, now: Timestamp) -> Duration {
     let left = until.and_then(|it| Duration::try_from(it.duration_since(now)).ok());
     left.unwrap_or(WAITING).min(WAITING)
-}
-
-fn urls(stack: &Stack) -> Urls {
-    let api = stack.edge.api_url();
-    Urls {
-        dashboard: stack.edge.dashboard_url(),
-        docs: format!("{api}/docs"),
-        api,
-    }
 }
 
 #[expect(

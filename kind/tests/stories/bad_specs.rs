@@ -5,7 +5,7 @@ use k8s_openapi::api::events::v1::Event;
 use crate::support::{API, NOWHERE, SCRIPTED, SOON, condition, story};
 
 /// A change to a good spec that the API server refuses, and what its answer must hold.
-const REFUSED: [(&str, &[&str]); 24] = [
+const REFUSED: [(&str, &[&str]); 28] = [
     (
         "spec: {environment: null}",
         &["spec.environment", "Required"],
@@ -84,6 +84,22 @@ const REFUSED: [(&str, &[&str]); 24] = [
     ),
     ("spec: {database: {embedded: {version: '9'}}}", &["version"]),
     (
+        "spec: {backend: {replicas: 2, autoscaling: {maxReplicas: 3}}}",
+        &["backend", "replicas or autoscaling, not both"],
+    ),
+    (
+        "spec: {jobs: [{name: backend, args: [worker]}]}",
+        &["spec.jobs[0].name", "another part of the stack"],
+    ),
+    (
+        "spec: {jobs: [{name: a, args: [a], replicas: 2, schedule: '@daily'}]}",
+        &["spec.jobs[0]", "give one of them"],
+    ),
+    (
+        "spec: {jobs: [{name: a, args: [a]}, {name: a, args: [b]}]}",
+        &["spec.jobs", "duplicate entries"],
+    ),
+    (
         "metadata: {name: a23456789b23456789c23456789d23456789e23456789f23456789g2345678}",
         &["metadata.name", "at most 40 characters"],
     ),
@@ -124,7 +140,7 @@ fn says_why(answer: Result<(), String>, change: &str, words: &[&str]) {
 }
 
 /// A spec that the API server cannot judge: the name of the stack, the change, and what the condition must hold.
-const FAULTY: [(&str, &str, &[&str]); 7] = [
+const FAULTY: [(&str, &str, &[&str]); 8] = [
     (
         "class",
         "edge: {className: nowhere}",
@@ -165,6 +181,11 @@ const FAULTY: [(&str, &str, &[&str]); 7] = [
         "template",
         "backend: {podTemplate: {spec: {hostNetwork: 'yes'}}}",
         &["spec.backend.podTemplate", "not a pod template"],
+    ),
+    (
+        "cpu",
+        "backend: {resources: {requests: {memory: 64Mi}}, autoscaling: {maxReplicas: 3}}",
+        &["spec.backend.resources.requests.cpu", "such as 500m"],
     ),
     (
         "two",

@@ -61,7 +61,7 @@ fn a_release_ends_well_whenever_the_operator_is_killed() {
         world.ready_with_release_other_than("shop", &served).await;
         visitor.hears(world, "two first").await;
         let jobs = made(world, "jobs");
-        assert_eq!(jobs.len(), 2, "{jobs:?}");
+        assert_eq!(jobs.len(), 3, "the role and two migrations: {jobs:?}");
         assert!(jobs.values().all(|times| *times == 1), "{jobs:?}");
 
         // The way back.
@@ -130,7 +130,7 @@ async fn kill_the_operator(world: &World) {
 async fn generated(world: &World) -> BTreeMap<String, Vec<u8>> {
     let secret = world.api::<Secret>().get("shop-generated").await.unwrap();
     let data = secret.data.unwrap();
-    assert_eq!(data.len(), 3, "{:?}", data.keys());
+    assert_eq!(data.len(), 4, "{:?}", data.keys());
     data.into_iter()
         .map(|(key, value)| (key, value.0))
         .collect()

@@ -152,7 +152,9 @@ async fn a_stack_that_hibernates_starts_no_run_and_waits_for_the_one_that_goes_o
     let schedule = world.server.get(SCHEDULE).context("no schedule")?;
     let run = json!({
         "apiVersion": "batch/v1", "kind": "Job",
-        "metadata": {"name": "shop-tidy-1", "labels": schedule["metadata"]["labels"]},
+        "metadata": {
+            "name": "shop-tidy-1", "labels": schedule["spec"]["jobTemplate"]["metadata"]["labels"],
+        },
         "spec": {"template": {"spec": {"containers": []}}},
     });
     world.server.put("jobs/shop-tidy-1", run);

@@ -5,7 +5,7 @@ use super::{Document, FATED, NOWHERE, SOON, Visitor, World};
 impl World {
     /// A stack that serves the word `one` and the key `first`, and its visitor.
     pub(crate) async fn fated(&self) -> (Document, Visitor) {
-        self.fated_with("").await
+        self.fated_with("{}").await
     }
 
     /// The same with a change of the stack.

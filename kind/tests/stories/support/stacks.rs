@@ -143,7 +143,7 @@ spec:
                   my $status = $fate eq "unready" ? "503 Not yet" : "200 OK";
                   $status = "500 Lost" if $fate eq "lost" && $host =~ /^api[.]/;
                   $status = "500 Astray" if $fate eq "astray" && $routed;
-                  $status = "500 Weary" if $fate eq "weary" && $visits > 2;
+                  $status = "500 Weary" if $fate eq "weary" && $routed && $visits > 2;
                   if ($fate eq "tardy" && $routed && $asked =~ m{ /checked }) {
                     $since ||= time;
                     $status = "503 Soon" if time < $since + 5;

@@ -14,6 +14,7 @@ use super::meta::{self, Component};
 use super::process::{self, Process};
 use super::workload::Workload;
 use super::{Object, Stage, pod};
+use crate::api::label;
 
 /// How late a run may still be started, in seconds, such as when the cluster was away.
 const LATEST: i64 = 300;
@@ -58,10 +59,15 @@ fn schedule(stack: &Stack, job: &Job, times: &Times) -> CronJob {
     let mut metadata = meta::object(stack, &name, Component::Job);
     let labels = metadata.labels.get_or_insert_default();
     labels.extend(meta::job(&job.name));
-    let of_runs = ObjectMeta {
+    let mut of_runs = ObjectMeta {
         labels: Some(labels.clone()),
         ..ObjectMeta::default()
     };
+    // Another controller makes them and takes them away: they are neither watched nor pruned.
+    of_runs
+        .labels
+        .get_or_insert_default()
+        .remove(label::MANAGED_BY);
     CronJob {
         metadata,
         spec: Some(CronJobSpec {
