@@ -7,15 +7,15 @@ use std::sync::Arc;
 use k8s_controller::events::EventRecorder;
 use kube::Client;
 
-use crate::reconcile::batch::Batch;
-use crate::reconcile::check::ClusterSettings;
-use crate::reconcile::ledger::Ledger;
-use crate::reconcile::tries::Memory;
+use crate::cluster::cache::Ledger;
+use crate::plan::debounce::Batch;
+use crate::rollout::public_check::Memory;
 use crate::runtime::admin::Progress;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::queue::Queue;
-use crate::runtime::sightings::Sightings;
+use crate::runtime::versions::Sightings;
+use crate::settings::ClusterSettings;
 
 /// What every reconciliation shares.
 pub struct Context {

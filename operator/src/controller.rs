@@ -3,6 +3,7 @@
 //! Invariant: no domain words beyond labels and references. All but the AppStacks is watched by its metadata alone, and
 //! what is kept of them is in the sightings.
 
+use crate::release::approval;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -28,10 +29,10 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{AppStack, AppStackSpec, MANAGER, label};
 use crate::context::Context;
 use crate::error::{Class, Error};
-use crate::reconcile::desired::Middleware;
-use crate::reconcile::inputs::{referenced_config_maps, referenced_secrets};
-use crate::reconcile::{error_policy, reconcile, release};
-use crate::runtime::sightings::kind;
+use crate::model::inputs::{referenced_config_maps, referenced_secrets};
+use crate::model::kinds::Middleware;
+use crate::reconcile::{error_policy, reconcile};
+use crate::runtime::versions::kind;
 
 /// The labels that say whose an object is.
 const KEPT: [&str; 2] = [label::STACK, label::MANAGED_BY];
@@ -234,7 +235,7 @@ impl Scope {
             .default_backoff()
             .modify(|it: &mut AppStack| {
                 let managers = it.metadata.managed_fields.iter_mut();
-                managers.for_each(|them| them.retain(release::wrote_approval));
+                managers.for_each(|them| them.retain(approval::wrote_approval));
             })
             .reflect(writer)
             .applied_objects();

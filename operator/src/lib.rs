@@ -28,11 +28,19 @@
 //! `architecture` keeps it so.
 
 pub mod api;
+pub mod build;
+pub mod check;
 pub mod cli;
+pub mod cluster;
 pub mod context;
 pub mod controller;
 pub mod error;
+pub mod model;
+pub mod plan;
 pub mod reconcile;
+pub mod release;
 pub mod render;
+pub mod rollout;
 pub mod run;
 pub mod runtime;
+pub mod settings;

@@ -1,33 +1,8 @@
 //! The reconciliation: read, check, build, roll out stage by stage, report.
 
-pub mod apply;
-pub mod approval;
-pub mod batch;
-pub mod bridge;
-pub mod certificate;
-pub mod check;
-pub mod course;
-pub mod desired;
+mod attempt;
 pub mod events;
-pub mod gates;
-pub mod gather;
-pub mod inputs;
-pub mod ledger;
-mod look;
-pub mod names;
-pub mod observe;
-pub mod plan;
-pub mod prepare;
-pub mod record;
-pub mod release;
-pub mod request;
-pub mod revocation;
-pub mod roles;
-pub mod rollout;
-pub mod scaling;
-pub mod stack;
 pub mod status;
-pub mod tries;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,18 +11,20 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 
-use self::apply::Writer;
-use self::course::Serving;
-use self::gates::Gate;
-use self::inputs::Inputs;
-use self::ledger::Page;
-use self::look::Look;
-use self::observe::Images;
-use self::stack::Stack;
+use self::attempt::Look;
 use self::status::Outcome;
 use crate::api::{AppStack, AppStackStatus, StageName};
+use crate::cluster::apply::Writer;
+use crate::cluster::cache::Page;
+use crate::cluster::gather;
 use crate::context::Context;
 use crate::error::{Class, Error, Result};
+use crate::model::inputs::Inputs;
+use crate::model::observed::Images;
+use crate::model::stack::Stack;
+use crate::plan::{self, Serving};
+use crate::rollout::gates::Gate;
+use crate::{check, rollout};
 
 /// How soon a stack is looked at again whose gate is shut. Watches wake us; this is for the change that was missed.
 const WAITING: Duration = Duration::from_secs(20);
@@ -118,7 +95,7 @@ async fn roll_out(
         return Ok(Outcome::Suspended);
     }
     let inputs = gather::inputs(&ctx.client, page, app, ctx.traefik_kinds, now).await?;
-    let serving = course::serving(app, &inputs, &ctx.settings);
+    let serving = plan::serving(app, &inputs, &ctx.settings);
     let look = Look {
         app,
         ctx,
@@ -127,7 +104,7 @@ async fn roll_out(
         serving: &serving,
         now,
     };
-    match course::plot(app, &inputs, &ctx.settings, &serving) {
+    match plan::plot(app, &inputs, &ctx.settings, &serving) {
         Ok(course) => {
             warn(app, ctx, &course.asked, &inputs).await;
             Box::pin(look.follow(course)).await

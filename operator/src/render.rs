@@ -5,9 +5,11 @@ use kube::CustomResourceExt as _;
 use serde::de::DeserializeOwned;
 
 use crate::api::AppStack;
-use crate::reconcile::check::{self, ClusterSettings};
-use crate::reconcile::desired::{self, Direction};
-use crate::reconcile::inputs::Inputs;
+use crate::build::object::Object;
+use crate::build::{self, Direction};
+use crate::check;
+use crate::model::inputs::Inputs;
+use crate::settings::ClusterSettings;
 
 /// The CustomResourceDefinition as YAML.
 ///
@@ -46,7 +48,7 @@ pub fn manifests(text: &str, settings: &ClusterSettings) -> Result<String> {
         let inputs = Inputs::offline(&app);
         let stack = check::stack(&app, &inputs, settings)
             .with_context(|| format!("AppStack {name} is not acceptable"))?;
-        for object in desired::build(&stack, Direction::Forward).objects() {
+        for object in build::build(&stack, Direction::Forward).objects() {
             manifests.push_str("---\n");
             manifests.push_str(&serde_saphyr::to_string(&canonical(object)?)?);
         }
@@ -75,9 +77,9 @@ fn documents<T: DeserializeOwned>(text: &str) -> Result<Vec<T>> {
 }
 
 /// Objects as the API server would show them: Secrets as text, and without empty fields.
-fn canonical(object: &desired::Object) -> Result<serde_json::Value> {
+fn canonical(object: &Object) -> Result<serde_json::Value> {
     let mut value = serde_json::to_value(object)?;
-    if let desired::Object::Secret(secret) = object {
+    if let Object::Secret(secret) = object {
         let data = secret.data.iter().flatten();
         let text: serde_json::Map<_, _> = data
             .map(|(key, value)| {

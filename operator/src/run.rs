@@ -12,20 +12,20 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::RunSettings;
+use crate::cluster::cache::Ledger;
 use crate::context::Context;
 use crate::controller;
-use crate::reconcile::batch::Batch;
-use crate::reconcile::desired::Middleware;
-use crate::reconcile::ledger::Ledger;
-use crate::reconcile::tries::Memory;
+use crate::model::kinds::Middleware;
+use crate::plan::debounce::Batch;
+use crate::rollout::public_check::Memory;
 use crate::runtime::admin::{self, Progress};
 use crate::runtime::backoff::Backoff;
 use crate::runtime::leader::{self, Election, Outcome, Timings};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::queue::Queue;
-use crate::runtime::sightings::Sightings;
 use crate::runtime::telemetry;
+use crate::runtime::versions::Sightings;
+use crate::settings::RunSettings;
 
 /// The name of the Lease, and of the controller in metrics and Events.
 const NAME: &str = "appstack-operator";
@@ -138,7 +138,7 @@ async fn context(
         ledger: Ledger::default(),
         tries: Memory::default(),
         batch: Batch::new(BATCH.0, BATCH.1),
-        settings: settings.cluster.clone().into(),
+        settings: settings.cluster.clone(),
         client,
         metrics,
         progress,

@@ -8,5 +8,5 @@ pub mod backoff;
 pub mod leader;
 pub mod metrics;
 pub mod queue;
-pub mod sightings;
 pub mod telemetry;
+pub mod versions;

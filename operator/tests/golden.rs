@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use appstack_operator::api::AppStack;
-use appstack_operator::reconcile::check::{self, ClusterSettings};
-use appstack_operator::reconcile::desired::{self, Direction, Object};
-use appstack_operator::reconcile::inputs::Inputs;
-use appstack_operator::render;
+use appstack_operator::build::object::Object;
+use appstack_operator::build::{self, Direction};
+use appstack_operator::model::inputs::Inputs;
+use appstack_operator::settings::ClusterSettings;
+use appstack_operator::{check, render};
 use serde_json::{Value, json};
 
 /// What is built, and from what. The examples are cases of their own, so that they always work.
@@ -567,7 +568,7 @@ fn objects_with_hidden_values(spec: &Value) -> Result<Vec<Object>> {
         ("certificate".to_owned(), hidden(&["tls.crt", "tls.key"])),
     ]);
     let stack = check::stack(&app, &inputs, &ClusterSettings::default())?;
-    Ok(desired::build(&stack, Direction::Forward)
+    Ok(build::build(&stack, Direction::Forward)
         .objects()
         .cloned()
         .collect())

@@ -19,8 +19,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-const MAKE: &str = include_str!("../src/reconcile/desired/role/make.sh");
-const REVOKE: &str = include_str!("../src/reconcile/desired/role/revoke.sh");
+const MAKE: &str = include_str!("../src/build/database/role/make.sh");
+const REVOKE: &str = include_str!("../src/build/database/role/revoke.sh");
 
 /// The superuser's password.
 const ADMIN: &str = "of the superuser alone";

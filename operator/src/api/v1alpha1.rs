@@ -33,7 +33,7 @@ pub use rollout::{Approval, OnFailure, PublicCheck, Rollout, SchemaRollback};
     namespaced,
     shortname = "aps",
     category = "appstack",
-    status = "super::AppStackStatus",
+    status = "crate::api::AppStackStatus",
     derive = "PartialEq",
     cel,
     doc = "One environment of a web application: database, migration, backend, frontend and HTTPS edge.",

@@ -9,14 +9,14 @@ mod whole;
 use jiff::Timestamp;
 
 use self::conditions::Conditions;
-use super::gates::Gate;
-use super::record::Failure;
-use super::roles::Revocation;
-use super::rollout::{Report, Rollout};
 use crate::api::{
     AppStack, AppStackStatus, ConditionType, Reason, ReleaseStatus, StageName, Urls, annotation,
 };
 use crate::error::{Class, Error};
+use crate::model::fact::Failure;
+use crate::release::database_roles::Revocation;
+use crate::rollout::gates::Gate;
+use crate::rollout::{Report, Rollout};
 
 /// What a reconciliation came to, when it came to anything.
 #[derive(Clone, Debug, PartialEq)]
@@ -211,7 +211,7 @@ mod tests {
 
     use super::*;
     use crate::error::{CallError, Invalid};
-    use crate::reconcile::record::Attempt;
+    use crate::model::fact::Attempt;
 
     fn app() -> AppStack {
         serde_saphyr::from_str(

@@ -11,7 +11,7 @@ use k8s_controller::LeaderElection;
 use kube::{Client, Config};
 use tokio_util::sync::CancellationToken;
 
-use super::metrics::Metrics;
+use crate::runtime::metrics::Metrics;
 
 /// How long a Lease holds, and how hard its holder tries to keep it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::metrics::Metrics;
+use crate::runtime::metrics::Metrics;
 
 /// The slots, and the queue for them.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use appstack_operator::reconcile::batch::Batch;
+use appstack_operator::plan::debounce::Batch;
 use kube::runtime::controller::Action;
 use serde_json::{Value, json};
 

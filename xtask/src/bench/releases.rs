@@ -23,7 +23,7 @@ const SOAK: u32 = 2;
 
 /// How long the public address must answer well before a release is verified, in seconds. Like the soak it is asked for,
 /// and no work of the operator.
-const STEADY: f64 = appstack_operator::reconcile::tries::STEADY.as_secs_f64();
+const STEADY: f64 = appstack_operator::model::stack::STEADY.as_secs_f64();
 
 /// Measures on a stack of its own, and prints a table.
 pub(super) async fn measure(cluster: &Cluster, progress: &Progress) -> Result<()> {

@@ -6,7 +6,7 @@ use kube::core::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::free_form;
+use crate::api::v1alpha1::free_form;
 
 /// Another process of the backend image, with the backend's environment: a worker that always runs, or, with a
 /// `schedule`, a run at certain times. It belongs to the release, and moves and comes back with it.

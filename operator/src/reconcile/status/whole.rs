@@ -3,12 +3,12 @@
 //!
 //! Invariant: pure.
 
-use super::super::gates::Gate;
-use super::super::observe::Images;
-use super::super::record::Failure;
-use super::conditions::Conditions;
-use super::{Progress, explain};
 use crate::api::{ConditionType, Reason, ReleaseStatus, StageName, annotation};
+use crate::model::fact::Failure;
+use crate::model::observed::Images;
+use crate::reconcile::status::conditions::Conditions;
+use crate::reconcile::status::{Progress, explain};
+use crate::rollout::gates::Gate;
 
 /// Sets the conditions of the whole.
 pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {

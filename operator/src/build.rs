@@ -1,0 +1,194 @@
+//! Turns a `Stack` into the objects it needs, stage by stage.
+//!
+//! Invariant: nothing here reads the cluster, the clock or the environment, and nothing can fail: whatever could
+//! be wrong was found by `check`.
+
+mod database;
+mod edge;
+mod meta;
+mod network;
+pub mod object;
+mod workload;
+
+use crate::build::object::Object;
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
+
+use self::database::{migration, role};
+use self::workload::{backend, frontend, pod};
+use crate::api::StageName;
+use crate::model::fact::Record;
+use crate::model::stack::{CheckLimits, Stack};
+
+pub use self::database::role::{REVOKE, revocation};
+pub use self::meta::{selector, selector_text};
+pub use self::workload::prepull::{Pull, pulls};
+pub use self::workload::process::HEAD;
+
+/// Every object of a stack, in roll-out order.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    /// The hash of the release that these objects are of.
+    pub release: String,
+    /// The stages. A name may come twice; its stages then follow each other.
+    pub stages: Vec<Stage>,
+}
+
+/// The objects that are applied together before their gate is judged.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// Which stage this is.
+    pub name: StageName,
+    /// The objects, in the order in which they are applied.
+    pub objects: Vec<Object>,
+    /// How a release that is not known to be good is asked as visitors ask it, once all else is well.
+    pub check: Option<Check>,
+    /// What is applied once the gate is open: it turns requests to the new pods.
+    pub opens: Vec<Object>,
+    /// What is written down when the gate opens.
+    pub record: Option<Record>,
+}
+
+/// What is asked before a gate opens, as visitors ask it.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// The addresses, all of which must answer well.
+    pub urls: Vec<String>,
+    /// Who is asked.
+    pub asked: Asked,
+    /// How long it may take to be well, and how long it must be.
+    pub patience: CheckLimits,
+}
+
+/// Who is asked for the addresses of a check.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// Each of the new pods itself, before any visitor comes to it.
+    Pods {
+        /// Their labels.
+        selector: BTreeMap<String, String>,
+        /// The port that they listen on.
+        port: i32,
+    },
+    /// The ingress controller.
+    Edge {
+        /// The PEM of the certificate that must be served; `None` for plain HTTP.
+        certificate: Option<String>,
+    },
+}
+
+/// Which way a release is rolled out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// To a new release: the backend goes first, since a new site may ask for what only it has.
+    Forward,
+    /// To a kept one: the site goes first, since the backend that it leaves can do all that it may ask for.
+    Back,
+}
+
+impl Stage {
+    /// Every object, in the order in which it is applied.
+    pub fn all(&self) -> impl Iterator<Item = &Object> {
+        self.objects.iter().chain(&self.opens)
+    }
+
+    fn new(name: StageName, objects: Vec<Object>) -> Self {
+        Self {
+            name,
+            objects,
+            check: None,
+            opens: Vec::new(),
+            record: None,
+        }
+    }
+}
+
+/// The objects of a stack.
+#[must_use]
+pub fn build(stack: &Stack, direction: Direction) -> Desired {
+    let mut stages = if stack.hibernates {
+        falling_asleep(stack)
+    } else {
+        awake(stack, direction)
+    };
+    stages.push(edge::stage(stack));
+    Desired {
+        release: stack.release.clone(),
+        stages,
+    }
+}
+
+fn awake(stack: &Stack, direction: Direction) -> Vec<Stage> {
+    let mut stages = vec![database_stage(stack)];
+    let embedded = stack.database.embedded.as_ref();
+    stages.extend(embedded.map(|it| role::stage(stack, it)));
+    stages.extend(migration::stages(stack));
+    let backend = Some(backend::stage(stack));
+    let frontend = stack.frontend.as_ref().map(|it| frontend::stage(stack, it));
+    stages.extend(match direction {
+        Direction::Forward => backend.into_iter().chain(frontend),
+        Direction::Back => frontend.into_iter().chain(backend),
+    });
+    stages
+}
+
+/// Whoever needs another part goes before it, so that each ends in peace.
+fn falling_asleep(stack: &Stack) -> Vec<Stage> {
+    let frontend = stack.frontend.as_ref().map(|it| frontend::stage(stack, it));
+    frontend
+        .into_iter()
+        .chain([backend::stage(stack), database_stage(stack)])
+        .collect()
+}
+
+fn database_stage(stack: &Stack) -> Stage {
+    let objects = shared(stack).chain(database::objects(stack));
+    Stage::new(StageName::Database, objects.collect())
+}
+
+impl Desired {
+    /// Every object, in the order in which it is applied.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.stages.iter().flat_map(Stage::all)
+    }
+
+    /// Whether an object of this kind and name is in it.
+    #[must_use]
+    pub fn has(&self, object: &Object) -> bool {
+        self.objects()
+            .any(|it| it.kind() == object.kind() && it.name() == object.name())
+    }
+}
+
+/// What the pods of every stage need; applied with the first one.
+fn shared(stack: &Stack) -> impl Iterator<Item = Object> {
+    let account = ServiceAccount {
+        metadata: meta::object(
+            stack,
+            &stack.names.service_account(),
+            meta::Component::Shared,
+        ),
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    };
+    [
+        Object::ServiceAccount(Box::new(account)),
+        Object::Secret(Box::new(database::generated_secrets(stack))),
+        Object::Secret(Box::new(database::application(stack))),
+        Object::Secret(Box::new(values(stack))),
+    ]
+    .into_iter()
+    .chain(network::policies(stack))
+}
+
+/// Everything that pods of the backend image read. Its name says its content, so nobody is to change it.
+fn values(stack: &Stack) -> Secret {
+    let name = stack.names.values(&stack.secrets.hash);
+    Secret {
+        metadata: meta::object(stack, &name, meta::Component::Backend),
+        data: Some(pod::bytes(&stack.secrets.values)),
+        immutable: Some(true),
+        ..Secret::default()
+    }
+}

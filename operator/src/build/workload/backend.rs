@@ -1,0 +1,191 @@
+//! The backend stage: Service, Deployment, disruption budget and autoscaler of the API, and the jobs; and how such a part
+//! is made, which the frontend shares.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::autoscaling::v2::{
+    ContainerResourceMetricSource, CrossVersionObjectReference, HorizontalPodAutoscaler,
+    HorizontalPodAutoscalerSpec, MetricSpec, MetricTarget,
+};
+use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::api::StageName;
+use crate::build::meta::{self, Component};
+use crate::build::object::Object;
+use crate::build::workload::deployment::Workload;
+use crate::build::workload::jobs;
+use crate::build::workload::pod::{self, Pod};
+use crate::build::{Asked, Check, Stage};
+use crate::model::names::ChildName;
+use crate::model::stack::{Autoscaling, CheckLimits, Replicas, Stack};
+
+/// The port of both Services, whatever the containers listen on.
+pub(in crate::build) const SERVICE_PORT: i32 = 80;
+/// How long Kubernetes lets a pod go on where nobody says.
+const KUBERNETES_GRACE: i64 = 30;
+
+/// The stage of the backend.
+pub(in crate::build) fn stage(stack: &Stack) -> Stage {
+    let part = Part {
+        stage: StageName::Backend,
+        component: Component::Backend,
+        name: stack.names.backend(),
+        port: stack.backend.port,
+        url: stack.rollout.public_check.as_ref().map(|it| it.api.clone()),
+        replicas: pod::replicas(stack, stack.backend.replicas),
+        template: template(stack),
+    };
+    let mut stage = part.stage(stack, Vec::new());
+    jobs::add(stack, &mut stage);
+    stage
+}
+
+/// A part of the stack that serves HTTP behind a Service.
+pub(in crate::build) struct Part {
+    pub(in crate::build) stage: StageName,
+    pub(in crate::build) component: Component,
+    pub(in crate::build) name: ChildName,
+    /// The port that its pods listen on.
+    pub(in crate::build) port: i32,
+    /// The public address by which a new release is asked, if it is.
+    pub(in crate::build) url: Option<String>,
+    pub(in crate::build) replicas: Replicas,
+    pub(in crate::build) template: PodTemplateSpec,
+}
+
+impl Part {
+    /// Pods of its own for each content of the template; once they may serve, the Service turns to them, and with it the
+    /// autoscaler: so those of the release before keep their number until they go.
+    pub(in crate::build) fn stage(self, stack: &Stack, mut objects: Vec<Object>) -> Stage {
+        let workload = Workload {
+            component: self.component,
+            job: None,
+            name: &self.name,
+            replicas: self.replicas,
+            steady_seconds: None,
+            template: self.template.clone(),
+        };
+        let built = workload.build(stack);
+        objects.extend(built.objects);
+        let service = Object::Service(Box::new(self.service(stack, built.selector.clone())));
+        let autoscaler = match self.replicas {
+            Replicas::Fixed(_) => None,
+            Replicas::Auto(rules) => Some(Object::HorizontalPodAutoscaler(Box::new(
+                self.autoscaler(stack, &built.name, rules),
+            ))),
+        };
+        Stage {
+            check: self.check(stack, built.selector),
+            opens: [service].into_iter().chain(autoscaler).collect(),
+            ..Stage::new(self.stage, objects)
+        }
+    }
+
+    fn check(&self, stack: &Stack, selector: BTreeMap<String, String>) -> Option<Check> {
+        Some(Check {
+            urls: vec![self.url.clone()?],
+            patience: CheckLimits {
+                timeout: stack.rollout.public_check.as_ref()?.timeout,
+                // They have been ready for the soak.
+                steady: Duration::ZERO,
+            },
+            asked: Asked::Pods {
+                selector,
+                port: self.port,
+            },
+        })
+    }
+
+    fn service(&self, stack: &Stack, selector: BTreeMap<String, String>) -> Service {
+        Service {
+            metadata: meta::object(stack, &self.name, self.component),
+            spec: Some(ServiceSpec {
+                selector: Some(selector),
+                ports: Some(vec![ServicePort {
+                    name: Some(pod::PORT.into()),
+                    port: SERVICE_PORT,
+                    protocol: Some("TCP".into()),
+                    target_port: Some(IntOrString::String(pod::PORT.into())),
+                    ..ServicePort::default()
+                }]),
+                ..ServiceSpec::default()
+            }),
+            ..Service::default()
+        }
+    }
+
+    /// It goes by the container that serves: one beside it, which the user adds, may request no CPU.
+    fn autoscaler(
+        &self,
+        stack: &Stack,
+        deployment: &ChildName,
+        rules: Autoscaling,
+    ) -> HorizontalPodAutoscaler {
+        HorizontalPodAutoscaler {
+            metadata: meta::object(stack, &self.name, self.component),
+            spec: Some(HorizontalPodAutoscalerSpec {
+                scale_target_ref: CrossVersionObjectReference {
+                    api_version: Some("apps/v1".into()),
+                    kind: "Deployment".into(),
+                    name: deployment.into(),
+                },
+                min_replicas: Some(rules.min),
+                max_replicas: rules.max,
+                metrics: Some(vec![MetricSpec {
+                    type_: "ContainerResource".into(),
+                    container_resource: Some(ContainerResourceMetricSource {
+                        container: self.component.as_str().into(),
+                        name: "cpu".into(),
+                        target: MetricTarget {
+                            type_: "Utilization".into(),
+                            average_utilization: Some(rules.cpu),
+                            ..MetricTarget::default()
+                        },
+                    }),
+                    ..MetricSpec::default()
+                }]),
+                behavior: None,
+            }),
+            status: None,
+        }
+    }
+}
+
+/// How long a pod goes on after it was told to stop.
+pub(in crate::build) fn grace_seconds(stack: &Stack) -> i64 {
+    let spec = template(stack).spec.unwrap_or_default();
+    spec.termination_grace_period_seconds
+        .unwrap_or(KUBERNETES_GRACE)
+}
+
+fn template(stack: &Stack) -> PodTemplateSpec {
+    let backend = &stack.backend;
+    let check = pod::http(&backend.health_path);
+    let container = Container {
+        name: Component::Backend.as_str().into(),
+        image: Some(backend.image.clone()),
+        ports: Some(pod::port(backend.port)),
+        env: Some(pod::backend_env(stack)),
+        resources: Some(backend.resources.clone()),
+        startup_probe: Some(pod::startup_probe(
+            check.clone(),
+            pod::patience(stack.rollout.progress_deadline),
+        )),
+        readiness_probe: Some(pod::readiness_probe(check)),
+        liveness_probe: Some(pod::liveness_probe(pod::tcp())),
+        ..Container::default()
+    };
+    pod::template(
+        stack,
+        Pod {
+            component: Component::Backend,
+            before: Vec::new(),
+            container,
+            volumes: Vec::new(),
+            serving: true,
+            overlay: backend.overlay.as_ref(),
+        },
+    )
+}

@@ -1,0 +1,134 @@
+//! Pods that run all the time: a Deployment for each content of their template, and a disruption budget.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::{
+    Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
+};
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::api::{annotation, label};
+use crate::build::meta::{self, Component};
+use crate::build::object::Object;
+use crate::model::hash::short_hash;
+use crate::model::names::{ChildName, Names};
+use crate::model::stack::{Replicas, Stack};
+
+/// Pods that run all the time.
+pub(in crate::build) struct Workload<'a> {
+    pub(in crate::build) component: Component,
+    /// Which of the jobs they are, where they are one.
+    pub(in crate::build) job: Option<&'a str>,
+    /// The name of the part, which that of the Deployment begins with.
+    pub(in crate::build) name: &'a ChildName,
+    pub(in crate::build) replicas: Replicas,
+    /// How long a pod must have been ready to be counted on.
+    pub(in crate::build) steady_seconds: Option<i32>,
+    pub(in crate::build) template: PodTemplateSpec,
+}
+
+/// What a workload is made of.
+pub(in crate::build) struct Built {
+    /// The labels of its pods.
+    pub(in crate::build) selector: BTreeMap<String, String>,
+    /// The name of the Deployment.
+    pub(in crate::build) name: ChildName,
+    pub(in crate::build) objects: Vec<Object>,
+}
+
+impl Workload<'_> {
+    /// The Deployment is named by the template. Where there are two pods or more there is a disruption budget: with one pod
+    /// it would block every drain of a node.
+    pub(in crate::build) fn build(mut self, stack: &Stack) -> Built {
+        let revision = short_hash(&[&serde_json::json!(self.template).to_string()]);
+        let mut selector = self.labels(stack);
+        selector.insert(label::REVISION.into(), revision.clone());
+        let labels = &mut self.template.metadata.get_or_insert_default().labels;
+        labels.get_or_insert_default().extend(selector.clone());
+        let name = Names::revision(self.name, &revision);
+        let deployment = self.deployment(stack, &name, selector.clone());
+        let budget = (self.replicas.least() >= 2)
+            .then(|| Object::PodDisruptionBudget(Box::new(self.budget(stack))));
+        Built {
+            selector,
+            name,
+            objects: [Object::Deployment(Box::new(deployment))]
+                .into_iter()
+                .chain(budget)
+                .collect(),
+        }
+    }
+
+    /// The labels of its pods, whatever their revision.
+    fn labels(&self, stack: &Stack) -> BTreeMap<String, String> {
+        let mut labels = meta::selector(stack.names.stack(), self.component.as_str());
+        labels.extend(self.job.map(meta::job).unwrap_or_default());
+        labels
+    }
+
+    fn metadata(&self, stack: &Stack, name: &ChildName) -> ObjectMeta {
+        let mut metadata = meta::object(stack, name, self.component);
+        let labels = metadata.labels.get_or_insert_default();
+        labels.extend(self.job.map(meta::job).unwrap_or_default());
+        metadata
+    }
+
+    /// Within a revision, new pods come before old ones go: so a restart takes nothing away.
+    fn deployment(
+        &self,
+        stack: &Stack,
+        name: &ChildName,
+        selector: BTreeMap<String, String>,
+    ) -> Deployment {
+        let mut metadata = self.metadata(stack, name);
+        if let Replicas::Auto(rules) = self.replicas {
+            let least = (annotation::MIN_REPLICAS.to_owned(), rules.min.to_string());
+            metadata.annotations = Some([least].into());
+        }
+        Deployment {
+            metadata,
+            spec: Some(DeploymentSpec {
+                replicas: Some(self.replicas.least()),
+                min_ready_seconds: self.steady_seconds,
+                selector: LabelSelector {
+                    match_labels: Some(selector),
+                    match_expressions: None,
+                },
+                template: self.template.clone(),
+                progress_deadline_seconds: Some(
+                    i32::try_from(stack.rollout.progress_deadline.as_secs()).unwrap_or(i32::MAX),
+                ),
+                revision_history_limit: Some(2),
+                strategy: Some(DeploymentStrategy {
+                    type_: Some("RollingUpdate".into()),
+                    rolling_update: Some(RollingUpdateDeployment {
+                        max_surge: Some(IntOrString::String("25%".into())),
+                        max_unavailable: Some(IntOrString::Int(0)),
+                    }),
+                }),
+                ..DeploymentSpec::default()
+            }),
+            status: None,
+        }
+    }
+
+    fn budget(&self, stack: &Stack) -> PodDisruptionBudget {
+        PodDisruptionBudget {
+            metadata: self.metadata(stack, self.name),
+            spec: Some(PodDisruptionBudgetSpec {
+                max_unavailable: Some(IntOrString::Int(1)),
+                selector: Some(LabelSelector {
+                    match_labels: Some(self.labels(stack)),
+                    match_expressions: None,
+                }),
+                // A pod that never became ready must not keep a node from being drained.
+                unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
+                ..PodDisruptionBudgetSpec::default()
+            }),
+            status: None,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The frontend stage: runtime configuration, Service, Deployment and disruption budget of the site.
+
+use k8s_openapi::api::core::v1::{
+    ConfigMap, ConfigMapVolumeSource, Container, PodTemplateSpec, Volume,
+};
+use serde_json::{Map, Value};
+
+use crate::api::StageName;
+use crate::build::Stage;
+use crate::build::meta::{self, Component};
+use crate::build::object::Object;
+use crate::build::workload::assets;
+use crate::build::workload::backend::Part;
+use crate::build::workload::pod::{self, Pod};
+use crate::model::hash::short_hash;
+use crate::model::names::ChildName;
+use crate::model::stack::{Frontend, Stack};
+
+/// Where the container finds `config.json`.
+const CONFIG_PATH: &str = "/etc/appstack";
+
+/// The stage of the frontend.
+pub(in crate::build) fn stage(stack: &Stack, frontend: &Frontend) -> Stage {
+    let text = config(stack, frontend);
+    let config_name = stack.names.frontend_config(&short_hash(&[&text]));
+    let config = ConfigMap {
+        metadata: meta::object(stack, &config_name, Component::Frontend),
+        data: Some([("config.json".to_owned(), text)].into()),
+        // Its name says its content, so nobody is to change it.
+        immutable: Some(true),
+        ..ConfigMap::default()
+    };
+    let part = Part {
+        stage: StageName::Frontend,
+        component: Component::Frontend,
+        name: stack.names.frontend(),
+        port: frontend.port,
+        url: stack
+            .rollout
+            .public_check
+            .as_ref()
+            .and_then(|it| it.site.clone()),
+        replicas: pod::replicas(stack, frontend.replicas),
+        template: template(stack, frontend, &config_name),
+    };
+    part.stage(stack, vec![Object::ConfigMap(Box::new(config))])
+}
+
+/// The user's keys and ours; ours win, since the site relies on them.
+fn config(stack: &Stack, frontend: &Frontend) -> String {
+    let mut config: Map<String, Value> = frontend.config.clone().into_iter().collect();
+    for (key, value) in [
+        ("apiUrl", Some(stack.edge.api_url())),
+        ("environment", Some(stack.environment.as_str().to_owned())),
+        ("version", Some(stack.version.clone())),
+        ("projectName", Some(stack.project_name.clone())),
+        ("sentryDsn", stack.secrets.public_sentry_dsn.clone()),
+    ] {
+        if let Some(value) = value {
+            config.insert(key.into(), value.into());
+        }
+    }
+    Value::Object(config).to_string()
+}
+
+fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTemplateSpec {
+    let check = pod::http("/");
+    let config = Volume {
+        name: "config".into(),
+        config_map: Some(ConfigMapVolumeSource {
+            name: config.to_string(),
+            ..ConfigMapVolumeSource::default()
+        }),
+        ..Volume::default()
+    };
+    let mut container = Container {
+        name: Component::Frontend.as_str().into(),
+        image: Some(frontend.image.clone()),
+        ports: Some(pod::port(frontend.port)),
+        // For servers that make their pages from templates at start.
+        env: Some(vec![
+            pod::literal("API_URL", &stack.edge.api_url()),
+            pod::literal("ENVIRONMENT", stack.environment.as_str()),
+            pod::literal("APP_VERSION", &stack.version),
+        ]),
+        resources: Some(frontend.resources.clone()),
+        volume_mounts: Some(vec![pod::mount("config", CONFIG_PATH)]),
+        startup_probe: Some(pod::startup_probe(
+            check.clone(),
+            pod::patience(stack.rollout.progress_deadline),
+        )),
+        readiness_probe: Some(pod::readiness_probe(check)),
+        liveness_probe: Some(pod::liveness_probe(pod::tcp())),
+        ..Container::default()
+    };
+    let (mut before, mut volumes) = (Vec::new(), vec![config]);
+    if let Some(assets) = &frontend.assets {
+        before = assets::copies(frontend, assets);
+        volumes.push(assets::volume());
+        container
+            .volume_mounts
+            .get_or_insert_default()
+            .push(assets::served(assets));
+    }
+    pod::template(
+        stack,
+        Pod {
+            component: Component::Frontend,
+            before,
+            container,
+            volumes,
+            serving: true,
+            overlay: frontend.overlay.as_ref(),
+        },
+    )
+}

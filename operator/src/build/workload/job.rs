@@ -1,0 +1,71 @@
+//! How a Job is made that runs once for its content and tells why it failed.
+
+use std::time::Duration;
+
+use k8s_openapi::api::batch::v1::{
+    Job, JobSpec, PodFailurePolicy, PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
+};
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+
+use crate::api::annotation;
+use crate::build::meta::{self, Component};
+use crate::model::hash::short_hash;
+use crate::model::names::ChildName;
+use crate::model::stack::Stack;
+
+/// What a Job is made from.
+pub(in crate::build) struct Run<'a> {
+    pub(in crate::build) component: Component,
+    pub(in crate::build) template: PodTemplateSpec,
+    pub(in crate::build) timeout: Duration,
+    /// How often a failed attempt is repeated.
+    pub(in crate::build) retries: i32,
+    /// What makes it another run beside its template, the volume and a request to try again.
+    pub(in crate::build) reads: &'a [&'a str],
+}
+
+impl Run<'_> {
+    /// The Job.
+    pub(in crate::build) fn job(mut self, stack: &Stack, name: &ChildName) -> Job {
+        if let Some(spec) = &mut self.template.spec {
+            spec.restart_policy = Some("Never".into());
+        }
+        let template = serde_json::json!(self.template).to_string();
+        let mut inputs = vec![
+            template.as_str(),
+            stack.volume.as_deref().unwrap_or_default(),
+            stack.request.as_deref().unwrap_or_default(),
+        ];
+        inputs.extend(self.reads);
+        let mut metadata = meta::object(stack, name, self.component);
+        let hash = short_hash(&inputs);
+        metadata.annotations = Some([(annotation::INPUTS_HASH.to_owned(), hash)].into());
+        Job {
+            metadata,
+            spec: Some(JobSpec {
+                backoff_limit: Some(self.retries),
+                active_deadline_seconds: Some(
+                    i64::try_from(self.timeout.as_secs()).unwrap_or(i64::MAX),
+                ),
+                pod_failure_policy: Some(PodFailurePolicy {
+                    rules: vec![ignore_disruptions()],
+                }),
+                template: self.template,
+                ..JobSpec::default()
+            }),
+            status: None,
+        }
+    }
+}
+
+/// A node that goes away is no failure of the program.
+pub(in crate::build) fn ignore_disruptions() -> PodFailurePolicyRule {
+    PodFailurePolicyRule {
+        action: "Ignore".into(),
+        on_pod_conditions: Some(vec![PodFailurePolicyOnPodConditionsPattern {
+            type_: "DisruptionTarget".into(),
+            status: Some("True".into()),
+        }]),
+        on_exit_codes: None,
+    }
+}

@@ -1,0 +1,83 @@
+//! Pods of the backend image that serve nobody: those of the migration, the seed and the jobs.
+
+use k8s_openapi::DeepMerge as _;
+use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, ResourceRequirements};
+
+use crate::build::meta::Component;
+use crate::build::workload::pod::{self, Pod};
+use crate::model::stack::{Command, Stack};
+
+/// The container that prints which schema the database has.
+pub const HEAD: &str = "head";
+
+/// What a pod of the backend image runs.
+pub(in crate::build) struct Process<'a> {
+    pub(in crate::build) component: Component,
+    /// The name of its container.
+    pub(in crate::build) container: &'a str,
+    pub(in crate::build) run: &'a Command,
+    /// Runs after it, in the same pod; empty if nothing does.
+    pub(in crate::build) head: &'a [String],
+    pub(in crate::build) resources: &'a ResourceRequirements,
+    /// Whether it comes to an end, and is not to be started again by itself.
+    pub(in crate::build) ends: bool,
+}
+
+/// The pod template, with the environment and the values of the backend.
+pub(in crate::build) fn template(stack: &Stack, process: &Process<'_>) -> PodTemplateSpec {
+    let list = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
+    let container = |name: &str, command: &[String], args: &[String]| Container {
+        name: name.into(),
+        image: Some(stack.backend.image.clone()),
+        command: list(command),
+        args: list(args),
+        env: Some(pod::backend_env(stack)),
+        resources: Some(process.resources.clone()),
+        ..Container::default()
+    };
+    let work = container(process.container, &process.run.command, &process.run.args);
+    // What is to run first is an init container, and the pod's result is that of the other one.
+    let (before, main) = if process.head.is_empty() {
+        (None, work)
+    } else {
+        (Some(work), container(HEAD, process.head, &[]))
+    };
+    let mut template = pod::template(
+        stack,
+        Pod {
+            component: process.component,
+            before: before.into_iter().collect(),
+            container: main,
+            volumes: Vec::new(),
+            serving: false,
+            overlay: None,
+        },
+    );
+    if let Some(spec) = &mut template.spec {
+        spec.restart_policy = process.ends.then(|| "Never".into());
+        // Pull secrets, node choice and security settings of the backend hold for its image here too.
+        let overlay = stack.backend.overlay.as_ref();
+        if let Some(overlay) = overlay.and_then(|it| it.spec.as_ref()) {
+            inherit(spec, overlay);
+        }
+    }
+    template
+}
+
+/// Takes over what of the user's pod settings is about the image and the node, not about serving.
+fn inherit(spec: &mut PodSpec, overlay: &PodSpec) {
+    let about_image = PodSpec {
+        image_pull_secrets: overlay.image_pull_secrets.clone(),
+        node_selector: overlay.node_selector.clone(),
+        tolerations: overlay.tolerations.clone(),
+        affinity: overlay.affinity.clone(),
+        security_context: overlay.security_context.clone(),
+        priority_class_name: overlay.priority_class_name.clone(),
+        ..PodSpec::default()
+    };
+    spec.merge_from(about_image);
+    let ours = spec.init_containers.iter_mut().flatten();
+    for ours in ours.chain(&mut spec.containers) {
+        pod::inherit(ours, overlay, Component::Backend);
+    }
+}

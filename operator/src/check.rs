@@ -1,0 +1,319 @@
+//! Turns a spec and what it refers to into a `Stack`, or into the list of everything that is wrong with it.
+//!
+//! Invariant: pure. Faults carry the path of the field and the fix. What the API server can refuse by itself is a
+//! CEL rule in `api::v1alpha1` and is not repeated here.
+
+mod database;
+mod edge;
+mod env;
+mod generated;
+mod jobs;
+mod pod_template;
+mod replicas;
+mod schedule;
+mod secrets;
+
+use crate::release::identity;
+use crate::settings::ClusterSettings;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::{Resource as _, ResourceExt as _};
+
+use crate::api::{self, AppStack, AppStackSpec, DeletionPolicy, EmailTls, Environment};
+use crate::error::Invalid;
+use crate::model::image;
+use crate::model::inputs::Inputs;
+use crate::model::names::Names;
+use crate::model::stack::{
+    Assets, Backend, Command, Edge, Email, Frontend, IngressController, Migration, PublicCheck,
+    RolloutRules, Seed, Stack, Tls,
+};
+use crate::release::{assets, history};
+
+pub use edge::hosts;
+pub use generated::unanswerable;
+
+/// How often a failed attempt of a migration is repeated: enough for a database that is just coming up, too few to hide
+/// an error.
+const RETRIES: i32 = 2;
+/// How many earlier images' assets are served on: a page that is open for longer than two releases is rare, and each image
+/// is one more that new pods need.
+const OLDER_ASSETS: usize = 2;
+
+/// The checked stack of an AppStack's spec.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn stack(
+    app: &AppStack,
+    inputs: &Inputs,
+    settings: &ClusterSettings,
+) -> Result<Stack, Invalid> {
+    let mut faults = Faults::default();
+    let spec = &app.spec;
+    let names = Names::of(&app.name_any());
+    let drawn = generated::values(app, &names, inputs);
+    let database = database::check(spec, &drawn, &names, inputs, settings, &mut faults);
+    let secrets = secrets::check(spec, drawn, &names, inputs, &database, &mut faults);
+    let edge = edge::check(spec, inputs, settings, &mut faults);
+    let backend = backend(spec, &mut faults);
+    let jobs = jobs::check(spec, &backend, &mut faults);
+    let kept = inputs.release.clone();
+    let release = kept.unwrap_or_else(|| identity::hash(spec, &secrets.hash));
+    let frontend = frontend(spec, &release, inputs, &mut faults);
+    faults.into_result()?;
+    let environment = spec.environment;
+    Ok(Stack {
+        namespace: app.namespace().unwrap_or_default(),
+        owner: app.controller_owner_ref(&()).unwrap_or_default(),
+        environment,
+        domain: spec.domain.clone(),
+        version: image::version(spec.version.as_deref(), &backend.image),
+        project_name: spec.project_name.clone().unwrap_or_else(|| app.name_any()),
+        superuser: superuser(spec),
+        spec: identity::lasting(spec),
+        volume: inputs.volume.clone(),
+        migration: migration(spec, &backend, &database.connection, inputs),
+        seed: seed(spec, inputs),
+        request: history::attempt(app).request,
+        email: email(spec),
+        deletion_policy: spec.deletion_policy.unwrap_or(match environment {
+            Environment::Local => DeletionPolicy::Delete,
+            Environment::Staging | Environment::Production => DeletionPolicy::Retain,
+        }),
+        rollout: rollout(spec, &edge),
+        hibernates: spec.hibernate == Some(true),
+        names,
+        release,
+        secrets,
+        database,
+        backend,
+        jobs,
+        frontend,
+        edge,
+    })
+}
+
+/// Faults as they are found, so that the user sees all of them at once.
+#[derive(Debug, Default)]
+struct Faults(Vec<String>);
+
+impl Faults {
+    /// Notes that `field` is wrong; `problem` says how, and what to do.
+    fn add(&mut self, field: &str, problem: impl AsRef<str>) {
+        self.0.push(format!("spec.{field}: {}", problem.as_ref()));
+    }
+
+    fn into_result(self) -> Result<(), Invalid> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Invalid { faults: self.0 })
+        }
+    }
+}
+
+fn backend(spec: &AppStackSpec, faults: &mut Faults) -> Backend {
+    let backend = &spec.backend;
+    let resources = backend.resources.clone();
+    let resources = resources.unwrap_or_else(|| requests("100m", "128Mi"));
+    Backend {
+        image: image::with_tag(&backend.image, spec.version.as_deref()),
+        port: backend.port.unwrap_or(8000),
+        health_path: health_path(spec),
+        workers: backend.workers.unwrap_or(match spec.environment {
+            Environment::Local => 1,
+            Environment::Staging => 2,
+            Environment::Production => 4,
+        }),
+        replicas: replicas::Asked {
+            part: "backend",
+            count: backend.replicas,
+            autoscaling: backend.autoscaling.as_ref(),
+            resources: &resources,
+        }
+        .check(spec.environment, faults),
+        env: env::unique(&backend.env, faults),
+        resources,
+        overlay: pod_template::check("backend.podTemplate", backend.pod_template.as_ref(), faults),
+    }
+}
+
+fn frontend(
+    spec: &AppStackSpec,
+    release: &str,
+    inputs: &Inputs,
+    faults: &mut Faults,
+) -> Option<Frontend> {
+    let frontend = spec.frontend.as_ref()?;
+    let image = image::with_tag(&frontend.image, spec.version.as_deref());
+    let resources = frontend.resources.clone();
+    let resources = resources.unwrap_or_else(|| requests("20m", "32Mi"));
+    Some(Frontend {
+        assets: assets(frontend, &image, release, inputs),
+        image,
+        port: frontend.port.unwrap_or(8080),
+        replicas: replicas::Asked {
+            part: "frontend",
+            count: frontend.replicas,
+            autoscaling: frontend.autoscaling.as_ref(),
+            resources: &resources,
+        }
+        .check(spec.environment, faults),
+        config: frontend.config.clone(),
+        resources,
+        overlay: pod_template::check(
+            "frontend.podTemplate",
+            frontend.pod_template.as_ref(),
+            faults,
+        ),
+    })
+}
+
+fn assets(frontend: &api::Frontend, image: &str, release: &str, inputs: &Inputs) -> Option<Assets> {
+    let asked = frontend.assets.as_ref()?;
+    let most = asked
+        .releases
+        .map_or(OLDER_ASSETS, |it| usize::try_from(it).unwrap_or_default());
+    (most > 0).then(|| Assets {
+        path: asked.path.clone(),
+        older: assets::images(&inputs.records, release, image, most),
+    })
+}
+
+fn migration(
+    spec: &AppStackSpec,
+    backend: &Backend,
+    database: &crate::model::stack::Connection,
+    inputs: &Inputs,
+) -> Option<Migration> {
+    let migrate = spec.backend.migrate.as_ref()?;
+    let run = Command {
+        command: migrate.command.clone(),
+        args: migrate.args.clone(),
+    };
+    let hash = identity::migration_hash(&backend.image, &run, database);
+    let mut done = inputs.records.migrations.iter();
+    Some(Migration {
+        done: done.any(|it| it.hash == hash && it.volume == inputs.volume),
+        head: migrate.head_command.clone(),
+        retries: migrate.retries.unwrap_or(RETRIES),
+        resources: migrate
+            .resources
+            .clone()
+            .unwrap_or_else(|| backend.resources.clone()),
+        timeout: migrate.timeout.map_or(Duration::from_mins(10), Into::into),
+        hash,
+        run,
+    })
+}
+
+fn seed(spec: &AppStackSpec, inputs: &Inputs) -> Option<Seed> {
+    let seed = spec.backend.seed.as_ref()?;
+    Some(Seed {
+        run: Command {
+            command: seed.command.clone(),
+            args: seed.args.clone(),
+        },
+        done: inputs.records.seeds.contains(&inputs.volume),
+    })
+}
+
+fn email(spec: &AppStackSpec) -> Option<Email> {
+    let email = spec.email.as_ref()?;
+    let tls = email.tls.unwrap_or(EmailTls::Starttls);
+    Some(Email {
+        host: email.host.clone(),
+        port: email.port.unwrap_or(match tls {
+            EmailTls::Starttls => 587,
+            EmailTls::Tls => 465,
+            EmailTls::None => 25,
+        }),
+        tls,
+        from: email.from.clone(),
+    })
+}
+
+fn superuser(spec: &AppStackSpec) -> String {
+    match &spec.superuser {
+        Some(superuser) => superuser.clone(),
+        // Mail checkers refuse a domain without a dot.
+        None if spec.domain == "localhost" => "admin@example.com".into(),
+        None => format!("admin@{}", spec.domain),
+    }
+}
+
+fn rollout(spec: &AppStackSpec, edge: &Edge) -> RolloutRules {
+    let asked = spec.rollout.clone().unwrap_or_default();
+    RolloutRules {
+        progress_deadline: asked
+            .progress_deadline
+            .map_or(Duration::from_mins(10), Into::into),
+        soak: asked.soak.map_or(
+            match spec.environment {
+                Environment::Local => Duration::from_secs(2),
+                Environment::Staging | Environment::Production => Duration::from_secs(30),
+            },
+            Into::into,
+        ),
+        on_failure: asked.on_failure.unwrap_or_default(),
+        approval: asked.approval.unwrap_or_default(),
+        schema_rollback: asked.schema_rollback.unwrap_or_default(),
+        public_check: asked.public_check.map(|it| public_check(spec, edge, it)),
+    }
+}
+
+fn public_check(spec: &AppStackSpec, edge: &Edge, asked: api::PublicCheck) -> PublicCheck {
+    let path = asked.path.unwrap_or_else(|| health_path(spec));
+    let site = edge.dashboard_host.as_ref();
+    PublicCheck {
+        api: format!("{}{path}", edge.api_url()),
+        site: site.map(|_| format!("{}/", edge.dashboard_url())),
+        certificate: edge.certificate().map(str::to_owned),
+        timeout: asked.timeout.map_or(Duration::from_mins(1), Into::into),
+    }
+}
+
+fn health_path(spec: &AppStackSpec) -> String {
+    let asked = spec.backend.health_path.clone();
+    asked.unwrap_or_else(|| "/api/v1/utils/health-check/".into())
+}
+
+/// A request without a limit: the scheduler knows what to expect, and nothing is throttled or killed for it.
+fn requests(cpu: &str, memory: &str) -> ResourceRequirements {
+    ResourceRequirements {
+        requests: Some(
+            [("cpu", cpu), ("memory", memory)]
+                .map(|(name, amount)| (name.to_owned(), Quantity(amount.into())))
+                .into(),
+        ),
+        ..ResourceRequirements::default()
+    }
+}
+
+/// What does not stop a roll-out but should be known; published as Events when the spec changes.
+#[must_use]
+pub fn warnings(app: &AppStack, stack: &Stack, inputs: &Inputs) -> Vec<String> {
+    let well_known = secrets::well_known(&app.spec, &inputs.secrets).map(|(secret, key)| {
+        format!("{key} of Secret {secret} is a well-known value, which is tolerated in local alone")
+    });
+    let redirect_lost = stack.environment != Environment::Local
+        && !matches!(stack.edge.tls, Tls::Off)
+        && !stack.edge.redirect;
+    let redirect = redirect_lost.then(|| {
+        match stack.edge.controller {
+            IngressController::Traefik => {
+                "HTTP is not redirected to HTTPS: Traefik's CustomResourceDefinitions are not installed; \
+                 install them and restart the operator"
+            }
+            IngressController::Nginx | IngressController::Other => {
+                "HTTP is not redirected to HTTPS by the operator: it does not know how to tell this \
+                 ingress controller; set it up there"
+            }
+        }
+        .to_owned()
+    });
+    well_known.chain(redirect).collect()
+}

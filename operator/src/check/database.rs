@@ -1,0 +1,159 @@
+//! The database: an embedded one of ours, or one that a Secret describes.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::api::{AppStackSpec, EmbeddedDatabase, Environment, ExternalDatabase};
+use crate::check::{Faults, generated, requests, secrets};
+use crate::model::hash::short_hash;
+use crate::model::inputs::{Inputs, external_database};
+use crate::model::names::Names;
+use crate::model::stack::{Connection, Database, Embedded, Role};
+use crate::release::database_roles;
+use crate::settings::ClusterSettings;
+
+/// The database of an embedded PostgreSQL, and the role that owns it.
+const NAME: &str = "app";
+/// The superuser of an embedded PostgreSQL.
+const ADMIN: &str = "postgres";
+/// The major version of PostgreSQL that is run unless the spec says otherwise.
+const VERSION: &str = "18";
+
+/// The database of a spec; `drawn` are the generated values.
+pub(super) fn check(
+    spec: &AppStackSpec,
+    drawn: &BTreeMap<String, SecretString>,
+    names: &Names,
+    inputs: &Inputs,
+    settings: &ClusterSettings,
+    faults: &mut Faults,
+) -> Database {
+    if let Some(external) = external_database(spec) {
+        return Database {
+            connection: match &inputs.restored {
+                Some(values) => Connection::restored(values),
+                None => external_connection(external, inputs, faults),
+            },
+            embedded: None,
+        };
+    }
+    let own = |user: String, password: SecretString| Connection {
+        host: names.database().into(),
+        port: "5432".into(),
+        dbname: NAME.into(),
+        user,
+        password,
+        sslmode: "prefer".into(),
+    };
+    let password = drawn.get(generated::ADMIN_PASSWORD).cloned();
+    let admin = own(ADMIN.into(), password.unwrap_or_default());
+    let now = || {
+        let password = secrets::database_password(spec, inputs, drawn);
+        own(role(names, inputs, &admin, &password), password)
+    };
+    let restored = inputs.restored.as_ref();
+    let connection = restored.map_or_else(now, Connection::restored);
+    let role = login(names, inputs, &connection.user);
+    Database {
+        embedded: Some(embedded(spec, settings, admin, role)),
+        connection,
+    }
+}
+
+/// What is known of a role.
+fn login(names: &Names, inputs: &Inputs, role: &str) -> Role {
+    let (records, volume) = (&inputs.records, inputs.volume.as_ref());
+    let mut known = database_roles::made(records, volume);
+    known.extend(serving(names, inputs).map(|it| it.user));
+    known.sort_unstable();
+    known.dedup();
+    Role {
+        owner: NAME.into(),
+        resources: requests("10m", "32Mi"),
+        done: database_roles::is_there(records, role, volume),
+        outgoing: database_roles::outgoing(records, role),
+        known,
+    }
+}
+
+/// How the release that serves reaches its embedded database.
+fn serving(names: &Names, inputs: &Inputs) -> Option<Connection> {
+    let (serving, values) = generated::serving(names, inputs)?;
+    let embedded = external_database(&serving.spec).is_none();
+    embedded.then(|| Connection::restored(values))
+}
+
+/// The role that has a password: another password is another role's, so that the old one is good until nothing uses it. What
+/// nobody else knows is hashed with it, or its name would tell who guesses whether he is right.
+fn role(names: &Names, inputs: &Inputs, admin: &Connection, password: &SecretString) -> String {
+    let text = |value: &SecretString| value.expose_secret().to_owned();
+    let kept = serving(names, inputs).filter(|it| text(&it.password) == text(password));
+    kept.map_or_else(
+        || {
+            let hash = short_hash(&[&text(&admin.password), &text(password)]);
+            format!("{NAME}_{hash}")
+        },
+        |it| it.user,
+    )
+}
+
+fn embedded(
+    spec: &AppStackSpec,
+    settings: &ClusterSettings,
+    admin: Connection,
+    role: Role,
+) -> Embedded {
+    let database = spec.database.as_ref();
+    let fields: EmbeddedDatabase = database
+        .and_then(|it| it.embedded.clone())
+        .unwrap_or_default();
+    let version = fields.version.as_deref().unwrap_or(VERSION);
+    let size = match spec.environment {
+        Environment::Local => "1Gi",
+        Environment::Staging | Environment::Production => "10Gi",
+    };
+    Embedded {
+        image: format!("{}:{version}", settings.postgres_image),
+        storage: fields.storage.unwrap_or_else(|| Quantity(size.into())),
+        storage_class: fields.storage_class_name,
+        resources: fields
+            .resources
+            .unwrap_or_else(|| requests("100m", "256Mi")),
+        admin,
+        role,
+    }
+}
+
+fn external_connection(
+    external: &ExternalDatabase,
+    inputs: &Inputs,
+    faults: &mut Faults,
+) -> Connection {
+    const FIELD: &str = "database.external.secretName";
+    let name = &external.secret_name;
+    // That it is there at all is looked at for every Secret in one place.
+    let secret = inputs.secrets.get(name);
+    let found = |key: &str| {
+        let value = secret?.get(key);
+        value.filter(|it| !it.expose_secret().is_empty()).cloned()
+    };
+    let mut required = |key: &str| {
+        found(key).unwrap_or_else(|| {
+            if secret.is_some() {
+                faults.add(FIELD, format!("Secret {name} lacks the key {key}"));
+            }
+            SecretString::default()
+        })
+    };
+    let text = |value: SecretString| value.expose_secret().to_owned();
+    Connection {
+        host: text(required("host")),
+        dbname: text(required("dbname")),
+        user: text(required("user")),
+        password: required("password"),
+        port: found("port").map_or_else(|| "5432".into(), text),
+        sslmode: found("sslmode").map_or_else(|| "prefer".into(), text),
+    }
+}

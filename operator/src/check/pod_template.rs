@@ -1,0 +1,105 @@
+//! The escape hatch `podTemplate`: a pod template of the user's, to be merged over ours.
+
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use serde_json::{Value, json};
+
+use crate::api::label;
+use crate::check::Faults;
+
+/// The pod template that `value` says, or a fault.
+pub(super) fn check(
+    field: &str,
+    value: Option<&Value>,
+    faults: &mut Faults,
+) -> Option<PodTemplateSpec> {
+    let mut value = value?.clone();
+    // A patch need not name every container, but the type insists on the list.
+    if let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.entry("containers").or_insert_with(|| json!([]));
+    }
+    let unknown = value
+        .as_object()
+        .into_iter()
+        .flat_map(serde_json::Map::keys)
+        .find(|key| !matches!(key.as_str(), "metadata" | "spec"));
+    if let Some(key) = unknown {
+        faults.add(
+            &format!("{field}.{key}"),
+            "a pod template has metadata and spec alone",
+        );
+        return None;
+    }
+    match serde_json::from_value::<PodTemplateSpec>(value) {
+        Ok(template) => {
+            refuse_selector_labels(field, &template, faults);
+            Some(template)
+        }
+        Err(error) => {
+            faults.add(field, format!("not a pod template: {error}"));
+            None
+        }
+    }
+}
+
+/// Pods are found by these labels; with other values they would be lost.
+fn refuse_selector_labels(field: &str, template: &PodTemplateSpec, faults: &mut Faults) {
+    let labels = template
+        .metadata
+        .iter()
+        .flat_map(|it| it.labels.iter().flatten());
+    for (key, _) in labels
+        .filter(|(key, _)| [label::STACK, label::COMPONENT, label::JOB].contains(&key.as_str()))
+    {
+        faults.add(
+            &format!("{field}.metadata.labels"),
+            format!("{key} is the operator's own; use another key"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_one(value: &Value) -> Result<Option<PodTemplateSpec>, Vec<String>> {
+        let mut faults = Faults::default();
+        let template = check("backend.podTemplate", Some(value), &mut faults);
+        if faults.0.is_empty() {
+            Ok(template)
+        } else {
+            Err(faults.0)
+        }
+    }
+
+    #[test]
+    fn a_patch_need_not_name_a_container() {
+        let found = check_one(&json!({"spec": {"terminationGracePeriodSeconds": 5}})).unwrap();
+        let spec = found.unwrap().spec.unwrap();
+        assert_eq!(spec.termination_grace_period_seconds, Some(5));
+    }
+
+    #[test]
+    fn a_wrong_type_is_named() {
+        let faults = check_one(&json!({"spec": {"hostNetwork": "yes"}})).unwrap_err();
+        assert!(
+            faults[0].starts_with("spec.backend.podTemplate: not a pod template"),
+            "{faults:?}"
+        );
+    }
+
+    #[test]
+    fn a_label_that_selects_pods_cannot_be_changed() {
+        let labels = json!({"metadata": {"labels": {"app.kubernetes.io/component": "api"}}});
+        let faults = check_one(&labels).unwrap_err();
+        assert!(
+            faults[0].contains("app.kubernetes.io/component"),
+            "{faults:?}"
+        );
+    }
+
+    #[test]
+    fn a_field_that_no_template_has_is_named() {
+        let faults = check_one(&json!({"containers": []})).unwrap_err();
+        assert!(faults[0].contains("podTemplate.containers"), "{faults:?}");
+    }
+}

@@ -1,0 +1,254 @@
+//! Secret values: which come from the user, which are generated, and what pods of the backend image read of them.
+
+use crate::release::identity;
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::api::{AppStackSpec, Environment};
+use crate::check::{Faults, env, generated};
+use crate::model::inputs::{Inputs, external_database, secret_references, values_hash};
+use crate::model::names::Names;
+use crate::model::secret::SecretData;
+use crate::model::stack::{Database, Secrets, value};
+
+/// Values that everybody knows.
+const WELL_KNOWN: [&str; 2] = ["", "changethis"];
+/// The variables whose values may come from `secrets.from`. The first two are generated where they do not.
+const KEYS: [&str; 6] = [
+    value::SECRET_KEY,
+    value::SUPERUSER_PASSWORD,
+    value::PREVIOUS_KEY,
+    "SMTP_USER",
+    "SMTP_PASSWORD",
+    value::SENTRY_DSN,
+];
+/// Values that tell where the database is. They are no secrets, and stay in logs.
+const PLACE: [&str; 5] = [
+    value::DATABASE_HOST,
+    value::DATABASE_PORT,
+    value::DATABASE_NAME,
+    value::DATABASE_USER,
+    value::DATABASE_SSLMODE,
+];
+
+/// Resolves every secret value of the stack; `generated` are those that were drawn.
+pub(super) fn check(
+    spec: &AppStackSpec,
+    generated: BTreeMap<String, SecretString>,
+    names: &Names,
+    inputs: &Inputs,
+    database: &Database,
+    faults: &mut Faults,
+) -> Secrets {
+    let mut values = inputs
+        .restored
+        .clone()
+        .unwrap_or_else(|| of_now(spec, names, inputs, &generated, faults));
+    values.extend(database.connection.values());
+    if inputs.restored.is_none() {
+        values.extend(previous_key(spec, names, inputs, &values));
+    }
+    let public_sentry_dsn = values
+        .get(value::SENTRY_DSN)
+        .and_then(|it| public_dsn(it.expose_secret()));
+    Secrets {
+        hash: values_hash(&values),
+        hidden: hidden(&values, database),
+        public_sentry_dsn,
+        generated,
+        values,
+    }
+}
+
+/// The values that the spec leads to, and what is wrong with them.
+fn of_now(
+    spec: &AppStackSpec,
+    names: &Names,
+    inputs: &Inputs,
+    generated: &BTreeMap<String, SecretString>,
+    faults: &mut Faults,
+) -> SecretData {
+    refuse_missing(spec, inputs, faults);
+    refuse_own(spec, names, faults);
+    refuse_well_known(spec, inputs, faults);
+    refuse_no_password(spec, inputs, faults);
+    let mut values = env::values(&spec.backend.env, inputs, faults);
+    values.extend(chosen(spec, inputs, generated));
+    values
+}
+
+/// For each variable of ours the user's value, or the generated one.
+fn chosen(
+    spec: &AppStackSpec,
+    inputs: &Inputs,
+    generated: &BTreeMap<String, SecretString>,
+) -> SecretData {
+    let value = |key: &str| {
+        let given = given(spec, &inputs.secrets, key).map(|(_, value)| value);
+        given.or_else(|| generated.get(key)).cloned()
+    };
+    KEYS.iter()
+        .filter_map(|key| Some(((*key).to_owned(), value(key)?)))
+        .collect()
+}
+
+/// The SECRET_KEY of the release before, for the one release that follows a change of it: what the old key signed, such as
+/// the session of somebody who is logged in, is believed until then.
+fn previous_key(
+    spec: &AppStackSpec,
+    names: &Names,
+    inputs: &Inputs,
+    values: &SecretData,
+) -> Option<(String, SecretString)> {
+    let (serving, kept) = generated::serving(names, inputs)?;
+    if values.contains_key(value::PREVIOUS_KEY) {
+        return None;
+    }
+    let text =
+        |values: &SecretData| Some(values.get(value::SECRET_KEY)?.expose_secret().to_owned());
+    let entry = |key: &SecretString| (value::PREVIOUS_KEY.to_owned(), key.clone());
+    if text(kept) != text(values) {
+        return kept.get(value::SECRET_KEY).map(entry);
+    }
+    // The release that follows the change is the one that serves: it stays what it is.
+    let mut same = values.clone();
+    same.extend(kept.get(value::PREVIOUS_KEY).map(entry));
+    (identity::hash(spec, &values_hash(&same)) == serving.hash)
+        .then(|| kept.get(value::PREVIOUS_KEY).map(entry))?
+}
+
+/// What must not be seen in a log.
+fn hidden(values: &SecretData, database: &Database) -> Vec<SecretString> {
+    let is_secret = |key: &str| !PLACE.contains(&key) && !key.starts_with(value::OF_CONFIG_MAP);
+    let admin = database.embedded.as_ref().map(|it| &it.admin.password);
+    values
+        .iter()
+        .filter(|(key, _)| is_secret(key))
+        .map(|(_, value)| value)
+        .chain(admin)
+        .cloned()
+        .collect()
+}
+
+fn refuse_well_known(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) {
+    if spec.environment == Environment::Local {
+        return;
+    }
+    for (secret, key) in well_known(spec, &inputs.secrets) {
+        faults.add(
+            "secrets.from",
+            format!("{key} of Secret {secret} is empty or a well-known value; set one of your own"),
+        );
+    }
+}
+
+/// In local, where well-known values are tolerated, an empty one would still let nobody into the database.
+fn refuse_no_password(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) {
+    let key = value::DATABASE_PASSWORD;
+    let embedded = external_database(spec).is_none();
+    let given = given(spec, &inputs.secrets, key).filter(|_| embedded);
+    if let Some((secret, _)) = given.filter(|(_, value)| value.expose_secret().is_empty())
+        && spec.environment == Environment::Local
+    {
+        faults.add(
+            "secrets.from",
+            format!("{key} of Secret {secret} is empty, and PostgreSQL lets nobody in without a password; set one, or leave the key out"),
+        );
+    }
+}
+
+/// Whatever field refers to a Secret, it must be there.
+fn refuse_missing(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) {
+    for (field, name) in secret_references(spec) {
+        if !inputs.secrets.contains_key(name) {
+            faults.add(
+                field,
+                format!("there is no Secret {name} in this namespace"),
+            );
+        }
+    }
+}
+
+/// A Secret that the operator writes cannot be one that the user brings.
+fn refuse_own(spec: &AppStackSpec, names: &Names, faults: &mut Faults) {
+    let own = [
+        names.generated(),
+        names.database_connection(),
+        names.database_admin(),
+        names.authority(),
+        names.certificate(),
+    ];
+    for (field, name) in secret_references(spec) {
+        if own.iter().any(|it| it.as_str() == name) {
+            faults.add(
+                field,
+                format!("Secret {name} is the operator's own; give yours another name"),
+            );
+        }
+    }
+}
+
+/// The value of a key in the user's Secrets, and the Secret's name; of two Secrets the later wins.
+pub(super) fn given<'a>(
+    spec: &'a AppStackSpec,
+    secrets: &'a BTreeMap<String, SecretData>,
+    key: &str,
+) -> Option<(&'a str, &'a SecretString)> {
+    let mut from = spec.secrets.iter().flat_map(|it| &it.from).rev();
+    from.find_map(|it| Some((it.name.as_str(), secrets.get(&it.name)?.get(key)?)))
+}
+
+/// Secret and key of every given value that everybody knows.
+pub(super) fn well_known<'a>(
+    spec: &'a AppStackSpec,
+    secrets: &'a BTreeMap<String, SecretData>,
+) -> impl Iterator<Item = (&'a str, &'static str)> {
+    [
+        value::SECRET_KEY,
+        value::SUPERUSER_PASSWORD,
+        value::DATABASE_PASSWORD,
+    ]
+    .into_iter()
+    .filter_map(|key| Some((given(spec, secrets, key)?, key)))
+    .filter(|((_, value), _)| WELL_KNOWN.contains(&value.expose_secret()))
+    .map(|((secret, _), key)| (secret, key))
+}
+
+/// The password that the application has at the embedded database: given, else generated.
+pub(super) fn database_password(
+    spec: &AppStackSpec,
+    inputs: &Inputs,
+    generated: &BTreeMap<String, SecretString>,
+) -> SecretString {
+    let key = value::DATABASE_PASSWORD;
+    let given = given(spec, &inputs.secrets, key).map(|(_, value)| value);
+    given
+        .or_else(|| generated.get(key))
+        .cloned()
+        .unwrap_or_default()
+}
+
+/// A Sentry DSN is `https://PUBLIC[:SECRET]@host/project`; browsers may know it without the secret.
+fn public_dsn(dsn: &str) -> Option<String> {
+    let (scheme, rest) = dsn.split_once("://")?;
+    let (keys, place) = rest.split_once('@')?;
+    let public = keys.split(':').next().unwrap_or(keys);
+    Some(format!("{scheme}://{public}@{place}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_part_of_a_sentry_dsn_is_cut_out() {
+        let cut = |dsn| public_dsn(dsn).unwrap_or_default();
+        assert_eq!(
+            cut("https://pub:sec@sentry.io/7"),
+            "https://pub@sentry.io/7"
+        );
+        assert_eq!(cut("https://pub@sentry.io/7"), "https://pub@sentry.io/7");
+        assert_eq!(cut("nonsense"), "");
+    }
+}

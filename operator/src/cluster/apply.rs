@@ -1,0 +1,425 @@
+//! The only module that writes: objects, records, the status, Events, and the deletion of what is no longer wanted.
+//!
+//! Everything is applied server side by one field manager, so that fields of others on our objects survive, and an
+//! apply that changes nothing leaves the object as it is. What is known to be as it was applied is not applied again.
+//! What is deleted is deleted by UID.
+
+mod scale;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+use jiff::Timestamp;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, StatefulSet};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, Preconditions};
+use kube::{Api, Client, Resource, ResourceExt as _};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::api::{AppStack, AppStackStatus, MANAGER, STATUS_MANAGER, annotation, label};
+use crate::build::Desired;
+use crate::build::object::Object;
+use crate::cluster::cache::{Key, Page};
+use crate::cluster::call::send;
+use crate::error::{CallError, Class, Error, Result};
+use crate::model::fact::Record;
+use crate::model::kinds::Middleware;
+use crate::model::names::{ChildName, Names};
+use crate::model::observed::OldPod;
+use crate::release::record;
+use crate::runtime::versions::kind;
+
+/// An object as the API server answered it, now or when it was last applied and has not moved since. Only this module
+/// makes one, so that nobody judges what was merely built.
+#[derive(Clone, Debug)]
+pub struct Applied(Object);
+
+impl Applied {
+    /// The object.
+    #[must_use]
+    pub const fn object(&self) -> &Object {
+        &self.0
+    }
+}
+
+/// The names of what is not pruned, by kind.
+type Kept = BTreeMap<&'static str, BTreeSet<String>>;
+
+/// Writes for one stack.
+pub struct Writer<'a> {
+    client: &'a Client,
+    page: &'a Page<'a>,
+    app: &'a AppStack,
+    namespace: String,
+    traefik_kinds: bool,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer for `app`.
+    #[must_use]
+    pub fn new(
+        client: &'a Client,
+        page: &'a Page<'a>,
+        app: &'a AppStack,
+        traefik_kinds: bool,
+    ) -> Self {
+        Self {
+            namespace: app.namespace().unwrap_or_default(),
+            client,
+            page,
+            app,
+            traefik_kinds,
+        }
+    }
+
+    /// Applies objects, in their order.
+    ///
+    /// # Errors
+    /// At the first object that the API server refuses; the later ones are not applied then.
+    pub async fn apply(&self, objects: impl IntoIterator<Item = &Object>) -> Result<Vec<Applied>> {
+        let mut applied = Vec::new();
+        for object in objects {
+            applied.push(Applied(self.object(object).await?));
+        }
+        Ok(applied)
+    }
+
+    /// The live object; nothing is sent where it is known already.
+    async fn object(&self, object: &Object) -> Result<Object> {
+        if let Some(known) = self.page.unmoved(object) {
+            return Ok(known);
+        }
+        let answer = self.send(object).await?;
+        self.page.applied(object, &answer);
+        Ok(answer)
+    }
+
+    async fn send(&self, object: &Object) -> Result<Object> {
+        Ok(match object {
+            Object::ServiceAccount(it) => Object::ServiceAccount(self.put(it.as_ref()).await?),
+            Object::Secret(it) if it.immutable == Some(true) => {
+                Object::Secret(self.put_content(it.as_ref()).await?)
+            }
+            Object::Secret(it) => Object::Secret(self.put(it.as_ref()).await?),
+            Object::ConfigMap(it) if it.immutable == Some(true) => {
+                Object::ConfigMap(self.put_content(it.as_ref()).await?)
+            }
+            Object::ConfigMap(it) => Object::ConfigMap(self.put(it.as_ref()).await?),
+            Object::NetworkPolicy(it) => Object::NetworkPolicy(self.put(it.as_ref()).await?),
+            Object::Service(it) => Object::Service(self.put(it.as_ref()).await?),
+            Object::PersistentVolumeClaim(it) => {
+                Object::PersistentVolumeClaim(self.put(it.as_ref()).await?)
+            }
+            Object::StatefulSet(it) => Object::StatefulSet(self.put(it.as_ref()).await?),
+            Object::Job(it) => Object::Job(self.job(it.as_ref()).await?),
+            Object::Finished(name) => Object::Finished(name.clone()),
+            Object::CronJob(it) => Object::CronJob(self.put(it.as_ref()).await?),
+            Object::Deployment(it) => Object::Deployment(self.deployment(it.as_ref()).await?),
+            Object::PodDisruptionBudget(it) => {
+                Object::PodDisruptionBudget(self.put(it.as_ref()).await?)
+            }
+            Object::HorizontalPodAutoscaler(it) => {
+                Object::HorizontalPodAutoscaler(self.put(it.as_ref()).await?)
+            }
+            Object::Middleware(it) => Object::Middleware(self.put(it.as_ref()).await?),
+            Object::Ingress(it) => Object::Ingress(self.put(it.as_ref()).await?),
+        })
+    }
+
+    /// Applies an object under the UID that is known of it: one that took its name meanwhile is not written to. Then, or
+    /// if ours was deleted, the name is looked at again.
+    async fn put<K: Child>(&self, object: &K) -> Result<Box<K>> {
+        let name = object.name_any();
+        if let Some(uid) = self.page.claimed(kind::<K>(), &name) {
+            match self.patch(object, Some(uid)).await {
+                Err(error) if error.class() == Class::Conflict => {
+                    self.page.unclaim(kind::<K>(), &name);
+                }
+                answer => return answer,
+            }
+        }
+        let uid = self.own::<K>(&name).await?;
+        self.patch(object, uid).await
+    }
+
+    /// Applies what is named by its content and made to last. What somebody else has put under its name with another
+    /// content could never be corrected, so it makes room.
+    async fn put_content<K: Child>(&self, object: &K) -> Result<Box<K>> {
+        match self.put(object).await {
+            Err(error) if error.is_of_lasting_content() => {
+                let name = object.name_any();
+                let Some(uid) = self.own::<K>(&name).await? else {
+                    return Err(error);
+                };
+                tracing::info!(
+                    kind = kind::<K>(),
+                    name,
+                    "somebody gave it another content; it is made again"
+                );
+                self.delete::<K>(&name, Some(uid)).await?;
+                self.put(object).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// The UID of what is there under a name, which must be ours.
+    async fn own<K: Child>(&self, name: &str) -> Result<Option<String>> {
+        let found = send(self.api::<K>().get_metadata_opt(name)).await;
+        let Some(found) = found.map_err(|source| unread::<K>(name, source))? else {
+            return Ok(None);
+        };
+        self.claim::<K>(name, &found.metadata)?;
+        Ok(found.metadata.uid)
+    }
+
+    async fn patch<K: Child>(&self, object: &K, uid: Option<String>) -> Result<Box<K>> {
+        let name = object.name_any();
+        let failed = |source| Error::Apply {
+            kind: kind::<K>(),
+            name: name.clone(),
+            source,
+        };
+        let mut object = serde_json::to_value(object)
+            .map_err(|error| failed(CallError::Kube(Box::new(kube::Error::SerdeError(error)))))?;
+        if let Some(uid) = uid {
+            object["metadata"]["uid"] = uid.into();
+        }
+        let params = PatchParams::apply(MANAGER).force().validation_strict();
+        self.page.strike(kind::<K>(), &name);
+        let answer: K = send(
+            self.api::<K>()
+                .patch(&name, &params, &Patch::Apply(&object)),
+        )
+        .await
+        .map_err(failed)?;
+        if let Some(uid) = &answer.meta().uid {
+            self.page.claim(kind::<K>(), &name, uid);
+        }
+        Ok(Box::new(answer))
+    }
+
+    /// A Job's template cannot be changed, so one that is there is left to run. One that ended is deleted when anything
+    /// that it reads has changed; its deletion wakes us, and the next one is made.
+    async fn job(&self, wanted: &Job) -> Result<Box<Job>> {
+        let name = wanted.name_any();
+        let found = send(self.api::<Job>().get_opt(&name)).await;
+        let Some(found) = found.map_err(|source| unread::<Job>(&name, source))? else {
+            return self.patch(wanted, None).await;
+        };
+        self.claim::<Job>(&name, &found.metadata)?;
+        let inputs = |job: &Job| job.annotations().get(annotation::INPUTS_HASH).cloned();
+        if crate::cluster::observe::job_ended(&found) && inputs(&found) != inputs(wanted) {
+            self.delete::<Job>(&name, found.metadata.uid.clone())
+                .await?;
+            return Ok(Box::new(wanted.clone()));
+        }
+        Ok(Box::new(found))
+    }
+
+    /// Makes sure that what was found under a name is ours: nobody else's object is ever taken over.
+    fn claim<K: Child>(&self, name: &str, found: &ObjectMeta) -> Result<()> {
+        if self.is_ours(found) {
+            return Ok(());
+        }
+        Err(Error::NameTaken {
+            kind: kind::<K>(),
+            name: name.into(),
+        })
+    }
+
+    /// Ours is what we labelled for this stack and what no other object controls. An object that outlived an
+    /// earlier AppStack of the same name has no owner and is taken over again.
+    fn is_ours(&self, found: &ObjectMeta) -> bool {
+        let label = |key| Some(found.labels.as_ref()?.get(key)?.as_str());
+        let labelled = label(label::STACK) == Some(&self.app.name_any())
+            && label(label::MANAGED_BY) == Some(MANAGER);
+        let mut owners = found.owner_references.iter().flatten();
+        let controller = owners.find(|it| it.controller == Some(true));
+        labelled && controller.is_none_or(|it| Some(&it.uid) == self.app.metadata.uid.as_ref())
+    }
+
+    /// Deletes pods, so that their controller makes them anew. One that is another by now needs it no more.
+    ///
+    /// # Errors
+    /// If the API server refuses a deletion.
+    pub async fn replace_pods(&self, pods: impl Iterator<Item = &OldPod>) -> Result<()> {
+        for pod in pods {
+            match self.delete::<Pod>(&pod.name, Some(pod.uid.clone())).await {
+                Ok(()) => tracing::info!(pod = pod.name, "a pod that was stuck is replaced"),
+                Err(error) if error.class() == Class::Conflict => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the stack's objects that are neither in one of `wanted` nor, by kind and name, among the `retained`. Asks
+    /// nothing of a kind that was pruned to the same before and has gained nothing since.
+    ///
+    /// # Errors
+    /// If the API server refuses a list or a deletion.
+    pub async fn prune(&self, wanted: &[&Desired], retained: &BTreeSet<Key>) -> Result<()> {
+        let wanted = wanted.iter().flat_map(|it| it.objects());
+        let wanted = wanted.map(|object| (object.kind(), object.name()));
+        let mut keep = Kept::new();
+        for (kind, name) in wanted.chain(retained.iter().cloned()) {
+            keep.entry(kind).or_default().insert(name);
+        }
+        // No volume claim, no pod and no record: the first is data, the others look after themselves.
+        self.prune_kind::<ServiceAccount>(&keep).await?;
+        self.prune_kind::<Secret>(&keep).await?;
+        self.prune_kind::<ConfigMap>(&keep).await?;
+        self.prune_kind::<NetworkPolicy>(&keep).await?;
+        self.prune_kind::<Service>(&keep).await?;
+        self.prune_kind::<StatefulSet>(&keep).await?;
+        self.prune_kind::<Job>(&keep).await?;
+        self.prune_kind::<CronJob>(&keep).await?;
+        // Before what they scale.
+        self.prune_kind::<HorizontalPodAutoscaler>(&keep).await?;
+        self.prune_kind::<Deployment>(&keep).await?;
+        self.prune_kind::<PodDisruptionBudget>(&keep).await?;
+        self.prune_kind::<Ingress>(&keep).await?;
+        if self.traefik_kinds {
+            self.prune_kind::<Middleware>(&keep).await?;
+        }
+        Ok(())
+    }
+
+    async fn prune_kind<K: Child>(&self, keep: &Kept) -> Result<()> {
+        let keep = keep.get(kind::<K>()).cloned().unwrap_or_default();
+        if self.page.is_pruned(kind::<K>(), &keep) {
+            return Ok(());
+        }
+        let ours = format!(
+            "{}={},{}={MANAGER}",
+            label::STACK,
+            self.app.name_any(),
+            label::MANAGED_BY
+        );
+        let list = send(
+            self.api::<K>()
+                .list_metadata(&ListParams::default().labels(&ours)),
+        )
+        .await;
+        let list = list.map_err(|source| Error::Read {
+            what: format!("the list of kind {}", kind::<K>()),
+            source,
+        })?;
+        let mut others = BTreeSet::new();
+        for found in list {
+            let name = found.name_any();
+            if keep.contains(&name) {
+                continue;
+            }
+            if self.is_ours(&found.metadata) {
+                self.delete::<K>(&name, found.metadata.uid.clone()).await?;
+            }
+            others.extend(found.metadata.uid);
+        }
+        self.page.pruned(kind::<K>(), keep, others);
+        Ok(())
+    }
+
+    async fn delete<K: Child>(&self, name: &str, uid: Option<String>) -> Result<()> {
+        let params = DeleteParams::background().preconditions(Preconditions {
+            uid,
+            resource_version: None,
+        });
+        self.page.strike(kind::<K>(), name);
+        match send(self.api::<K>().delete(name, &params)).await {
+            Err(source) if !source.is_not_found() => Err(Error::Delete {
+                kind: kind::<K>(),
+                name: name.into(),
+                source,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a fact down, and gives the time at which it was first written down. Writing it again changes nothing but
+    /// its place in the order.
+    ///
+    /// # Errors
+    /// If the API server refuses it.
+    pub async fn record(&self, record: &Record, revision: i64) -> Result<Option<Timestamp>> {
+        let names = Names::of(&self.app.name_any());
+        let owner = self.app.controller_owner_ref(&()).unwrap_or_default();
+        let object = record::object(&names, &self.namespace, &owner, record, revision);
+        let kept = self.put(&object).await?;
+        Ok(kept.metadata.creation_timestamp.map(|time| time.0))
+    }
+
+    /// Removes a record.
+    ///
+    /// # Errors
+    /// If the API server refuses it.
+    pub async fn forget(&self, record: &ChildName) -> Result<()> {
+        self.delete::<ControllerRevision>(record.as_str(), None)
+            .await
+    }
+
+    /// Writes the status, unless it is what the API server has already: a write would wake us again.
+    ///
+    /// # Errors
+    /// If the API server refuses it.
+    pub async fn status(&self, status: &AppStackStatus) -> Result<()> {
+        if self.app.status.as_ref() == Some(status) {
+            return Ok(());
+        }
+        let api: Api<AppStack> = self.api();
+        let patch = json!({
+            "apiVersion": AppStack::api_version(&()),
+            "kind": AppStack::kind(&()),
+            "metadata": {"uid": self.app.metadata.uid},
+            "status": status,
+        });
+        let params = PatchParams::apply(STATUS_MANAGER).force();
+        let name = self.app.name_any();
+        match send(api.patch_status(&name, &params, &Patch::Apply(&patch))).await {
+            // The AppStack was deleted while we worked; there is nobody left to tell.
+            Err(source) if source.is_not_found() => Ok(()),
+            answer => answer.map(drop).map_err(Error::Status),
+        }
+    }
+
+    fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+}
+
+/// What a kind of ours can do.
+trait Child:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Serialize
+    + DeserializeOwned
+    + Clone
+    + Debug
+{
+}
+
+impl<K> Child for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Serialize
+        + DeserializeOwned
+        + Clone
+        + Debug
+{
+}
+
+fn unread<K: Child>(name: &str, source: CallError) -> Error {
+    Error::Read {
+        what: format!("{} {name}", kind::<K>()),
+        source,
+    }
+}

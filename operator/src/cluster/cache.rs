@@ -1,0 +1,259 @@
+//! What this process knows it has done and read, so that it does not do or read it again.
+//!
+//! Invariant: forgetting it costs requests, never correctness; it is empty after each start. What is remembered counts
+//! only while the watches still see the very state that the API server answered. A watch may lag, so what we write is
+//! struck out before the request goes out: the next look then reads or applies it again, whatever the watch says. Nothing
+//! is deleted and no name taken on its word. Values of Secrets are kept as such, and only those that are referred to.
+
+mod memory;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::networking::v1::IngressClass;
+use kube::ResourceExt as _;
+
+use self::memory::Memory;
+use crate::api::{AppStack, MANAGER, label};
+use crate::build::object::Object;
+use crate::runtime::versions::{Sight, Sightings, Version, Versions, kind};
+
+pub use self::memory::{Content, KeptRecord};
+
+/// How long a memory is trusted: a watch that is refused, or hangs, would hide changes for as long as it does so.
+const TRUST: Duration = Duration::from_hours(6);
+
+/// The kind and the name of an object.
+pub type Key = (&'static str, String);
+
+/// What was done and read, by namespace, name and UID of the AppStack.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    stacks: Mutex<HashMap<String, Memory>>,
+    classes: Mutex<Classes>,
+}
+
+/// The IngressClasses of the last list, and which they were.
+type Classes = Option<(Versions, Arc<Vec<IngressClass>>)>;
+
+/// The page of the ledger that is about one stack, beside what the watches see.
+pub struct Page<'a> {
+    ledger: &'a Ledger,
+    sightings: &'a Sightings,
+    /// An AppStack that was deleted and made again is another one.
+    stack: String,
+    namespace: String,
+    name: String,
+}
+
+impl Ledger {
+    /// The page of a stack. It is empty if it has not been for longer than a memory is trusted.
+    #[must_use]
+    pub fn page<'a>(&'a self, sightings: &'a Sightings, app: &AppStack) -> Page<'a> {
+        self.page_at(sightings, app, Instant::now())
+    }
+
+    fn page_at<'a>(&'a self, sightings: &'a Sightings, app: &AppStack, now: Instant) -> Page<'a> {
+        let namespace = app.namespace().unwrap_or_default();
+        let name = app.name_any();
+        let stack = format!("{namespace}/{name}/{}", app.uid().unwrap_or_default());
+        let mut stacks = lock(&self.stacks);
+        let memory = stacks
+            .entry(stack.clone())
+            .or_insert_with(|| Memory::new(now));
+        if now.saturating_duration_since(memory.since) > TRUST {
+            *memory = Memory::new(now);
+        }
+        Page {
+            ledger: self,
+            sightings,
+            stack,
+            namespace,
+            name,
+        }
+    }
+
+    /// Forgets a stack that is gone, whatever its UID was. `key` is `<namespace>/<name>`.
+    pub fn forget(&self, key: &str) {
+        let prefix = format!("{key}/");
+        lock(&self.stacks).retain(|stack, _| !stack.starts_with(&prefix));
+    }
+}
+
+impl Page<'_> {
+    /// The UID of an object that is known to be the stack's.
+    #[must_use]
+    pub fn claimed(&self, kind: &'static str, name: &str) -> Option<String> {
+        self.memory(|it| it.claimed.get(&(kind, name.to_owned())).cloned())
+    }
+
+    /// Notes that the object with this UID is the stack's.
+    pub fn claim(&self, kind: &'static str, name: &str, uid: &str) {
+        self.memory(|it| it.claimed.insert((kind, name.into()), uid.into()));
+    }
+
+    /// Notes that it is not known any more whose the object is.
+    pub fn unclaim(&self, kind: &'static str, name: &str) {
+        self.memory(|it| it.claimed.remove(&(kind, name.to_owned())));
+    }
+
+    /// The UID of an object of the stack's that the watches see as well.
+    #[must_use]
+    pub fn still_there(&self, kind: &'static str, name: &str) -> Option<String> {
+        let Sight::There(seen) = self.sight(kind, name) else {
+            return None;
+        };
+        self.claimed(kind, name).filter(|uid| **uid == *seen.uid)
+    }
+
+    /// Whether the watches see that there is no object of a name. Good for what would otherwise be asked in vain each time.
+    #[must_use]
+    pub fn is_absent(&self, kind: &'static str, name: &str) -> bool {
+        self.sight(kind, name) == Sight::Absent
+    }
+
+    /// Whether everything of a kind but what is called as one of `kept` was deleted before, and the watches see nothing of
+    /// the stack's that has come since.
+    #[must_use]
+    pub fn is_pruned(&self, kind: &'static str, kept: &BTreeSet<String>) -> bool {
+        let ours = [(label::STACK, &*self.name), (label::MANAGED_BY, MANAGER)];
+        let seen = self.sightings.labelled(kind, &self.namespace, &ours);
+        self.memory(|it| it.is_pruned(kind, kept, &seen.unwrap_or_default()))
+    }
+
+    /// Notes that everything of a kind but what is called as one of `kept` was deleted. `others` are the UIDs of what was
+    /// there beside it: deleted, or somebody else's.
+    pub fn pruned(&self, kind: &'static str, kept: BTreeSet<String>, others: BTreeSet<String>) {
+        self.memory(|it| it.note_pruned(kind, kept, others));
+    }
+
+    /// The live object, if this very object was applied and has not moved since. Of kinds whose status nobody judges it is
+    /// `wanted` itself; of the others only what is judged is there.
+    #[must_use]
+    pub fn unmoved(&self, wanted: &Object) -> Option<Object> {
+        let seen = self.sight(wanted.kind(), &wanted.name());
+        self.memory(|it| it.unmoved(wanted, &seen))
+    }
+
+    /// Notes what the API server answered to an object.
+    pub fn applied(&self, wanted: &Object, answer: &Object) {
+        self.memory(|it| it.note_applied(wanted, answer));
+    }
+
+    /// Strikes out all that was known of an object's state. To be done before it is written to: of a request that
+    /// fails nobody knows what it did.
+    pub fn strike(&self, kind: &'static str, name: &str) {
+        self.memory(|it| it.strike(&(kind, name.to_owned())));
+    }
+
+    /// What was read of a Secret or ConfigMap, if it has not moved since.
+    #[must_use]
+    pub fn content(&self, kind: &'static str, name: &str) -> Option<Content> {
+        let seen = self.sight(kind, name);
+        self.memory(|it| it.content(&(kind, name.to_owned()), &seen))
+    }
+
+    /// Notes what was read of a Secret or ConfigMap, and in which state it was; `None` if there is none.
+    pub fn read(&self, kind: &'static str, name: &str, version: Option<Version>, found: &Content) {
+        self.memory(|it| it.note_read((kind, name.into()), version, found));
+    }
+
+    /// Forgets the contents of objects of a kind that nobody refers to any more.
+    pub fn read_only(&self, kind: &'static str, wanted: &BTreeSet<String>) {
+        self.memory(|it| it.read_only(kind, wanted));
+    }
+
+    /// The records of the last list, if they are all that there are.
+    #[must_use]
+    pub fn records(&self) -> Option<Vec<KeptRecord>> {
+        let stack = [(label::STACK, self.name.as_str())];
+        let seen =
+            self.sightings
+                .labelled(kind::<ControllerRevision>(), &self.namespace, &stack)?;
+        self.memory(|it| it.records(&seen))
+    }
+
+    /// Notes the records of a list.
+    pub fn listed_records(&self, versions: Versions, records: Vec<KeptRecord>) {
+        self.memory(|it| it.records = Some((versions, records)));
+    }
+
+    /// The IngressClasses of the last list, if they are all that there are.
+    #[must_use]
+    pub fn ingress_classes(&self) -> Option<Arc<Vec<IngressClass>>> {
+        let seen = self
+            .sightings
+            .cluster_wide(kind::<IngressClass>(), &self.namespace)?;
+        let classes = lock(&self.ledger.classes);
+        let (_, known) = classes.as_ref().filter(|(versions, _)| *versions == seen)?;
+        Some(known.clone())
+    }
+
+    /// Notes the IngressClasses of a list; they are the same for all stacks.
+    pub fn listed_ingress_classes(&self, versions: Versions, classes: Arc<Vec<IngressClass>>) {
+        *lock(&self.ledger.classes) = Some((versions, classes));
+    }
+
+    fn sight(&self, kind: &'static str, name: &str) -> Sight {
+        self.sightings.of(kind, &self.namespace, name)
+    }
+
+    /// A stack that was forgotten meanwhile begins anew.
+    fn memory<T>(&self, use_it: impl FnOnce(&mut Memory) -> T) -> T {
+        let mut stacks = lock(&self.ledger.stacks);
+        let memory = stacks.entry(self.stack.clone());
+        use_it(memory.or_insert_with(|| Memory::new(Instant::now())))
+    }
+}
+
+fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere leaves it whole: each change is one insertion or removal.
+    it.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app(uid: &str) -> AppStack {
+        let mut app: AppStack = serde_saphyr::from_str(
+            "{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {name: shop, namespace: ns},
+              spec: {environment: local, domain: localhost, backend: {image: 'a/b:1'}}}",
+        )
+        .unwrap();
+        app.metadata.uid = Some(uid.into());
+        app
+    }
+
+    #[test]
+    fn a_claim_holds_for_its_stack_until_it_is_given_up_or_forgotten() {
+        let (ledger, sightings) = (Ledger::default(), Sightings::default());
+        let page = ledger.page(&sightings, &app("1"));
+        page.claim("Service", "shop-backend", "uid");
+        let claimed = |page: &Page<'_>| page.claimed("Service", "shop-backend");
+        assert_eq!(claimed(&page).as_deref(), Some("uid"));
+        assert_eq!(claimed(&ledger.page(&sightings, &app("2"))), None);
+        page.unclaim("Service", "shop-backend");
+        assert_eq!(claimed(&page), None);
+        page.claim("Service", "shop-backend", "uid");
+        ledger.forget("ns/shop");
+        assert_eq!(claimed(&page), None);
+    }
+
+    #[test]
+    fn an_old_memory_is_not_trusted() {
+        let (ledger, sightings) = (Ledger::default(), Sightings::default());
+        let now = Instant::now();
+        let claimed = |at| {
+            let page = ledger.page_at(&sightings, &app("1"), at);
+            page.claimed("Service", "shop-backend")
+        };
+        ledger
+            .page_at(&sightings, &app("1"), now)
+            .claim("Service", "shop-backend", "uid");
+        assert!(claimed(now + TRUST).is_some());
+        assert!(claimed(now + TRUST + Duration::from_secs(1)).is_none());
+    }
+}

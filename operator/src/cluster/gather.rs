@@ -1,0 +1,333 @@
+//! Reads what the spec refers to and draws what chance gives. What the ledger knows is not read again.
+//!
+//! Invariant: judges nothing and writes nothing. What is absent is left out of the `Inputs`; `check` says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
+use k8s_openapi::api::networking::v1::IngressClass;
+use kube::api::ListParams;
+use kube::{Api, Client, Resource, ResourceExt as _};
+use rand::Rng as _;
+use rand::distr::Alphanumeric;
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+
+use crate::api::AppStack;
+use crate::check;
+use crate::cluster::cache::{Content, KeptRecord, Page};
+use crate::cluster::call::send;
+use crate::error::{Error, Result};
+use crate::model::fact::Record;
+use crate::model::inputs::{
+    Drawn, Inputs, MigrationRecord, Records, ReleaseRecord, external_database,
+    referenced_config_maps, referenced_secrets,
+};
+use crate::model::names::Names;
+use crate::model::secret::SecretData;
+use crate::model::self_signed::{self, Certificate};
+use crate::release::{history, record};
+use crate::runtime::versions::{Version, Versions, kind};
+
+/// Everything that a roll-out depends on beside the spec.
+///
+/// # Errors
+/// If the API server refuses a read or cannot be reached.
+pub async fn inputs(
+    client: &Client,
+    page: &Page<'_>,
+    app: &AppStack,
+    traefik_kinds: bool,
+    now: Timestamp,
+) -> Result<Inputs> {
+    let namespace = app.namespace().unwrap_or_default();
+    let names = Names::of(&app.name_any());
+    let records = records(client, page, &namespace, &names).await?;
+    let wanted = wanted_secrets(app, &names, &records);
+    let secrets = secrets(client, page, &namespace, &wanted).await?;
+    let stored_certificate = stored_certificate(&names, &secrets);
+    Ok(Inputs {
+        config_maps: config_maps(client, page, &namespace, app).await?,
+        restored: None,
+        release: None,
+        ingress_classes: ingress_classes(client, page).await?,
+        certificate: self_signed(app, &names, &secrets, stored_certificate.as_ref(), now)?,
+        volume: volume(client, page, &namespace, app, &names).await?,
+        drawn: draw(),
+        stored_certificate,
+        traefik_kinds,
+        records,
+        secrets,
+    })
+}
+
+/// The Secrets that the spec refers to, our own, and the values of the releases that may be restored: the one that
+/// serves and the one that is asked for.
+fn wanted_secrets(app: &AppStack, names: &Names, records: &Records) -> BTreeSet<String> {
+    let own = [
+        names.generated(),
+        names.database_admin(),
+        names.authority(),
+        names.certificate(),
+    ];
+    let kept = [
+        history::serving(records),
+        history::pinned(&app.spec, names, records),
+    ];
+    let values = kept
+        .into_iter()
+        .flatten()
+        .map(|it| names.values(&it.values));
+    referenced_secrets(&app.spec)
+        .map(str::to_owned)
+        .chain(own.into_iter().chain(values).map(String::from))
+        .collect()
+}
+
+async fn config_maps(
+    client: &Client,
+    page: &Page<'_>,
+    namespace: &str,
+    app: &AppStack,
+) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    let wanted: BTreeSet<String> = referenced_config_maps(&app.spec)
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    page.read_only(kind::<ConfigMap>(), &wanted);
+    let values = |map: ConfigMap| Content::ConfigMap(map.data.unwrap_or_default());
+    let mut found = BTreeMap::new();
+    for name in wanted {
+        if let Content::ConfigMap(data) = content(page, &api, &name, values).await? {
+            found.insert(name, data);
+        }
+    }
+    Ok(found)
+}
+
+async fn secrets(
+    client: &Client,
+    page: &Page<'_>,
+    namespace: &str,
+    wanted: &BTreeSet<String>,
+) -> Result<BTreeMap<String, SecretData>> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    page.read_only(kind::<Secret>(), wanted);
+    let values = |secret| Content::Secret(data(secret));
+    let mut found = BTreeMap::new();
+    for name in wanted {
+        if let Content::Secret(data) = content(page, &api, name, values).await? {
+            found.insert(name.clone(), data);
+        }
+    }
+    Ok(found)
+}
+
+/// What an object holds: as it was read before if it has not moved since, else as it is.
+async fn content<K>(
+    page: &Page<'_>,
+    api: &Api<K>,
+    name: &str,
+    values: impl Fn(K) -> Content,
+) -> Result<Content>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let kind = kind::<K>();
+    if let Some(known) = page.content(kind, name) {
+        return Ok(known);
+    }
+    let found = send(api.get_opt(name))
+        .await
+        .map_err(|source| Error::Read {
+            what: format!("{kind} {name}"),
+            source,
+        })?;
+    let version = found.as_ref().and_then(|it| Version::of(kind, it.meta()));
+    let content = found.map_or(Content::Absent, values);
+    page.read(kind, name, version, &content);
+    Ok(content)
+}
+
+/// Values that are no text are left out: none of ours is binary.
+fn data(secret: Secret) -> SecretData {
+    let text = |bytes| String::from_utf8(bytes).ok().map(SecretString::from);
+    secret
+        .data
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, text(value.0)?)))
+        .collect()
+}
+
+fn stored_certificate(
+    names: &Names,
+    secrets: &BTreeMap<String, SecretData>,
+) -> Option<Certificate> {
+    let authority = secrets.get(names.authority().as_str());
+    let stored = secrets.get(names.certificate().as_str());
+    self_signed::stored(authority, stored)
+}
+
+fn self_signed(
+    app: &AppStack,
+    names: &Names,
+    secrets: &BTreeMap<String, SecretData>,
+    stored: Option<&Certificate>,
+    now: Timestamp,
+) -> Result<Option<Certificate>> {
+    let tls = app.spec.edge.as_ref().and_then(|it| it.tls.as_ref());
+    if tls.is_some_and(|it| it.self_signed.is_none()) {
+        return Ok(None);
+    }
+    let (dashboard, api) = check::hosts(&app.spec);
+    let hosts: Vec<String> = dashboard.into_iter().chain([api]).collect();
+    if let Some(current) = stored.filter(|it| self_signed::is_current(it, &hosts, now)) {
+        return Ok(Some(current.clone()));
+    }
+    let authority = secrets.get(names.authority().as_str());
+    self_signed::issue(authority, &hosts, now)
+        .map(Some)
+        .map_err(Error::Certificate)
+}
+
+/// The UID of the embedded database's volume claim, if there is one. That there is none is believed of the API server
+/// alone: a migration and a seed would run again.
+async fn volume(
+    client: &Client,
+    page: &Page<'_>,
+    namespace: &str,
+    app: &AppStack,
+    names: &Names,
+) -> Result<Option<String>> {
+    if external_database(&app.spec).is_some() {
+        return Ok(None);
+    }
+    let name = names.database_volume();
+    if let Some(uid) = page.still_there(kind::<PersistentVolumeClaim>(), name.as_str()) {
+        return Ok(Some(uid));
+    }
+    let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
+    let claim = send(api.get_metadata_opt(name.as_str())).await;
+    let claim = claim.map_err(|source| Error::Read {
+        what: format!("PersistentVolumeClaim {name}"),
+        source,
+    })?;
+    Ok(claim.and_then(|it| it.metadata.uid))
+}
+
+async fn ingress_classes(client: &Client, page: &Page<'_>) -> Result<Vec<IngressClass>> {
+    if let Some(known) = page.ingress_classes() {
+        return Ok(known.to_vec());
+    }
+    let api: Api<IngressClass> = Api::all(client.clone());
+    let list = send(api.list(&ListParams::default())).await;
+    let mut classes = list
+        .map_err(|source| Error::Read {
+            what: "IngressClasses".into(),
+            source,
+        })?
+        .items;
+    for class in &mut classes {
+        class.metadata.managed_fields = None;
+    }
+    page.listed_ingress_classes(versions(&classes), Arc::new(classes.clone()));
+    Ok(classes)
+}
+
+async fn records(
+    client: &Client,
+    page: &Page<'_>,
+    namespace: &str,
+    names: &Names,
+) -> Result<Records> {
+    if let Some(known) = page.records() {
+        return Ok(parsed(&known));
+    }
+    let api: Api<ControllerRevision> = Api::namespaced(client.clone(), namespace);
+    let list = send(api.list(&ListParams::default().labels(&record::selector(names)))).await;
+    let mut revisions = list
+        .map_err(|source| Error::Read {
+            what: "the records of releases".into(),
+            source,
+        })?
+        .items;
+    revisions.sort_by_key(|it| it.creation_timestamp().map(|time| time.0));
+    let kept: Vec<KeptRecord> = revisions.iter().map(kept).collect();
+    let records = parsed(&kept);
+    page.listed_records(versions(&revisions), kept);
+    Ok(records)
+}
+
+fn versions<K: Resource<DynamicType = ()>>(objects: &[K]) -> Versions {
+    let each = objects
+        .iter()
+        .map(|it| Some((it.name_any(), Version::of(kind::<K>(), it.meta())?)));
+    each.flatten().collect()
+}
+
+fn kept(revision: &ControllerRevision) -> KeptRecord {
+    let data = revision.data.as_ref();
+    KeptRecord {
+        revision: revision.revision,
+        since: revision.creation_timestamp().map(|time| time.0),
+        assets: record::assets(revision),
+        text: data.map(|it| it.0.to_string()).unwrap_or_default().into(),
+    }
+}
+
+fn parsed(kept: &[KeptRecord]) -> Records {
+    let mut records = Records::default();
+    for it in kept {
+        match record::parse(&it.text) {
+            Some(Record::Release {
+                hash,
+                spec,
+                values,
+                migration,
+                assets: _,
+            }) => records.releases.push(ReleaseRecord {
+                assets: it.assets.clone(),
+                revision: it.revision,
+                verified_at: it.since,
+                hash,
+                spec: *spec,
+                values,
+                migration,
+            }),
+            Some(Record::Failure(failure)) => records.failures.push(failure),
+            Some(Record::Migration { hash, volume, head }) => {
+                records
+                    .migrations
+                    .push(MigrationRecord { hash, volume, head });
+            }
+            Some(Record::Role(login)) => records.roles.push(login),
+            Some(Record::Revocation { logins }) => records.revocations.push(logins),
+            Some(Record::Seed { volume }) => records.seeds.push(volume),
+            Some(Record::Pulled { hash }) => {
+                records.pulled.insert(hash);
+            }
+            // Of a future version of this operator; nothing to us.
+            None => {}
+        }
+    }
+    records
+}
+
+/// Long enough that nobody guesses them, and of letters and digits alone, so that they need no quoting anywhere.
+fn draw() -> Drawn {
+    let text = |length: usize| -> SecretString {
+        let letters = rand::rng().sample_iter(&Alphanumeric).take(length);
+        letters.map(char::from).collect::<String>().into()
+    };
+    Drawn {
+        secret_key: text(48),
+        superuser_password: text(24),
+        database_password: text(32),
+        admin_password: text(32),
+    }
+}

@@ -1,0 +1,357 @@
+//! Turns applied objects into the few facts that gates judge. Every read of a foreign status is here.
+//!
+//! Invariant: reads, and judges nothing. Pods and logs are read only of what is not available yet, and secret values
+//! are cut out of logs before anybody sees them.
+
+mod images;
+mod job;
+mod pods;
+pub mod public;
+
+use crate::model::observed::{Cause, Images, JobRun, JobState, Observed, Workload};
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{Pod, Service};
+use kube::api::ListParams;
+use kube::{Api, Client, Resource, ResourceExt as _};
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+
+use self::public::Question;
+use crate::api::label;
+use crate::build::object::Object;
+use crate::build::{Asked, Check, selector_text};
+use crate::cluster::apply::Applied;
+use crate::cluster::call::send;
+use crate::error::{Error, Result};
+use crate::model::observed::Answer;
+use crate::model::scaling;
+
+pub use job::job_ended;
+
+/// Observes one stack.
+pub struct Observer<'a> {
+    /// To read pods and logs.
+    pub client: &'a Client,
+    /// Where the stack is.
+    pub namespace: &'a str,
+    /// What must not be seen in a log.
+    pub secrets: &'a [SecretString],
+    /// The host at which the ingress controller is reached; `None` if it is reached by the host names of the stack.
+    pub edge_host: Option<&'a str>,
+}
+
+impl Observer<'_> {
+    /// What was seen of the applied objects of a stage; the pods of those that are tried are looked at one by one.
+    ///
+    /// # Errors
+    /// If the API server refuses a read.
+    pub async fn stage(
+        &self,
+        applied: &[Applied],
+        is_tried: impl Fn(&Object) -> bool,
+    ) -> Result<Vec<Observed>> {
+        let mut observed = Vec::with_capacity(applied.len());
+        for it in applied {
+            let tried = is_tried(it.object());
+            observed.push(match it.object() {
+                Object::Deployment(it) => Observed::Workload(self.deployment(it, tried).await?),
+                Object::StatefulSet(it) => Observed::Workload(self.stateful_set(it).await?),
+                Object::CronJob(it) => Observed::Workload(self.runs(it).await?),
+                Object::Job(it) => Observed::Job(self.job(it).await?),
+                Object::Finished(_) => Observed::Job(JobRun::done(None)),
+                Object::ServiceAccount(_)
+                | Object::Secret(_)
+                | Object::ConfigMap(_)
+                | Object::NetworkPolicy(_)
+                | Object::Service(_)
+                | Object::PersistentVolumeClaim(_)
+                | Object::PodDisruptionBudget(_)
+                | Object::HorizontalPodAutoscaler(_)
+                | Object::Middleware(_)
+                | Object::Ingress(_) => Observed::Nothing,
+            });
+        }
+        Ok(observed)
+    }
+
+    async fn deployment(&self, it: &Deployment, tried: bool) -> Result<Workload> {
+        let spec = it.spec.clone().unwrap_or_default();
+        let status = it.status.clone().unwrap_or_default();
+        let condition = |type_: &str, value: &str| {
+            let conditions = status.conditions.iter().flatten();
+            conditions
+                .clone()
+                .find(|it| it.type_ == type_ && it.status == value)
+        };
+        // Its name says its template, so that another number is all that its controller may not have seen.
+        let least = scaling::least(it).filter(|_| !tried);
+        let count = scaling::count(it);
+        let wanted = least.map_or(count, |least| least.min(count));
+        let enough = least.is_some() && status.available_replicas.unwrap_or(0) >= wanted;
+        let mut workload = Workload {
+            tried,
+            seen: least.is_some() || status.observed_generation >= it.metadata.generation,
+            wanted,
+            updated: status.updated_replicas.unwrap_or(0),
+            available: status.available_replicas.unwrap_or(0),
+            total: status.replicas.unwrap_or(0),
+            late: condition("Progressing", "False")
+                .is_some_and(|it| it.reason.as_deref() == Some("ProgressDeadlineExceeded"))
+                && !enough,
+            refused: condition("ReplicaFailure", "True")
+                .and_then(|it| it.message.clone())
+                .filter(|_| !enough),
+            ..Workload::default()
+        };
+        self.look_at_pods(&mut workload, spec.selector.match_labels)
+            .await?;
+        Ok(workload)
+    }
+
+    /// The runs of a job that have begun and not ended.
+    async fn runs(&self, it: &CronJob) -> Result<Workload> {
+        let labels = it.metadata.labels.iter().flatten();
+        let ours = labels
+            .filter(|(key, _)| [label::STACK, label::COMPONENT, label::JOB].contains(&key.as_str()))
+            .map(|(key, value)| (key.clone(), value.clone()));
+        let jobs = self.list::<Job>("Jobs", &ours.collect()).await?;
+        let running = jobs.iter().filter(|it| !job_ended(it)).count();
+        Ok(Workload {
+            seen: true,
+            total: i32::try_from(running).unwrap_or(i32::MAX),
+            ..Workload::default()
+        })
+    }
+
+    /// How many pods the Service of this name turns requests to; `None` if there is none, or if they are the same pods.
+    ///
+    /// # Errors
+    /// If the API server refuses a read.
+    pub async fn pods_behind(&self, wanted: &Service) -> Result<Option<i32>> {
+        let name = wanted.name_any();
+        let api: Api<Service> = Api::namespaced(self.client.clone(), self.namespace);
+        let found = send(api.get_opt(&name)).await;
+        let found = found.map_err(|source| Error::Read {
+            what: format!("Service {name}"),
+            source,
+        })?;
+        let selector = |it: Service| it.spec.and_then(|it| it.selector);
+        let Some(theirs) = found.and_then(selector) else {
+            return Ok(None);
+        };
+        if Some(&theirs) == selector(wanted.clone()).as_ref() {
+            return Ok(None);
+        }
+        let mut part = theirs.clone();
+        part.remove(label::REVISION);
+        let deployments = self.list::<Deployment>("Deployments", &part).await?;
+        let mut selected = deployments.iter().filter(|it| {
+            let spec = it.spec.as_ref();
+            spec.and_then(|it| it.selector.match_labels.as_ref()) == Some(&theirs)
+        });
+        Ok(selected.next().map(scaling::count))
+    }
+
+    async fn stateful_set(&self, it: &StatefulSet) -> Result<Workload> {
+        let spec = it.spec.clone().unwrap_or_default();
+        let status = it.status.clone().unwrap_or_default();
+        let current = status.current_revision == status.update_revision;
+        let updated = if current {
+            status.replicas
+        } else {
+            status.updated_replicas.unwrap_or(0)
+        };
+        let mut workload = Workload {
+            seen: status.observed_generation >= it.metadata.generation,
+            wanted: spec.replicas.unwrap_or(1),
+            updated,
+            available: status.available_replicas.unwrap_or(0),
+            total: status.replicas,
+            ..Workload::default()
+        };
+        let pods = self
+            .look_at_pods(&mut workload, spec.selector.match_labels)
+            .await?;
+        let template = status.update_revision.as_deref();
+        if let (Some(uid), Some(template)) = (it.metadata.uid.as_deref(), template) {
+            workload.old = pods::old(&pods, uid, template);
+        }
+        Ok(workload)
+    }
+
+    /// How far the images are that applied Deployments pull.
+    ///
+    /// # Errors
+    /// If the API server refuses a read.
+    pub async fn images(&self, applied: &[Applied]) -> Result<Images> {
+        let mut found = Images::Pulled;
+        for it in applied {
+            let Object::Deployment(it) = it.object() else {
+                continue;
+            };
+            let spec = it.spec.clone().unwrap_or_default();
+            let labels = spec.selector.match_labels.unwrap_or_default();
+            let pods = self.pods(&labels).await?;
+            let wanted = spec.replicas.and_then(|it| usize::try_from(it).ok());
+            let containers = spec.template.spec.map_or(1, |it| it.containers.len());
+            found = found.worst(images::of(&pods, wanted.unwrap_or(1), containers));
+        }
+        Ok(found)
+    }
+
+    /// The first bad answer to a check, or a good one.
+    ///
+    /// # Errors
+    /// If the API server refuses a read.
+    pub async fn check(&self, check: &Check) -> Result<Answer> {
+        let (certificate, pods) = match &check.asked {
+            Asked::Edge { certificate } => (certificate.as_deref(), vec![None]),
+            Asked::Pods { selector, port } => (None, self.addresses(selector, *port).await?),
+        };
+        let edge = self.edge_host.map(|host| {
+            let port = if certificate.is_some() { 443 } else { 80 };
+            format!("{host}:{port}")
+        });
+        for url in &check.urls {
+            for pod in &pods {
+                let question = Question {
+                    url,
+                    certificate,
+                    connect_to: edge.as_deref(),
+                    pod: pod.as_deref(),
+                };
+                let answer = public::ask(&question).await;
+                if answer != Answer::Good {
+                    return Ok(self.without_secrets(answer));
+                }
+            }
+        }
+        Ok(Answer::Good)
+    }
+
+    /// The addresses of pods, with a port.
+    async fn addresses(
+        &self,
+        selector: &BTreeMap<String, String>,
+        port: i32,
+    ) -> Result<Vec<Option<String>>> {
+        let pods = self.pods(selector).await?;
+        let addresses = pods::addresses(&pods);
+        Ok(addresses.map(|it| Some(format!("{it}:{port}"))).collect())
+    }
+
+    fn without_secrets(&self, answer: Answer) -> Answer {
+        match answer {
+            Answer::Application { status, said } => Answer::Application {
+                said: pods::without_secrets(&said, self.secrets),
+                status,
+            },
+            other => other,
+        }
+    }
+
+    /// Pods are read of what is not complete, and of what is tried. Gives those that were read.
+    async fn look_at_pods(
+        &self,
+        workload: &mut Workload,
+        labels: Option<BTreeMap<String, String>>,
+    ) -> Result<Vec<Pod>> {
+        let complete = workload.is_complete();
+        if !workload.seen || (complete && !workload.tried && workload.wanted > 0) {
+            return Ok(Vec::new());
+        }
+        let pods = self.pods(&labels.unwrap_or_default()).await?;
+        if workload.wanted == 0 {
+            // Pods that are about to go are not counted any more, and still need what they depend on.
+            workload.total = i32::try_from(pods.len()).unwrap_or(i32::MAX);
+            return Ok(pods);
+        }
+        if workload.tried {
+            workload.ends = pods::most_ends(&pods);
+            workload.ready_since = pods::ready_since(&pods).filter(|_| complete);
+        }
+        // What has ended may be counted as available for a moment more.
+        if complete && workload.ends == 0 {
+            return Ok(pods);
+        }
+        workload.trouble = pods::trouble(&pods);
+        if let Some(trouble) = &mut workload.trouble
+            && trouble.cause == Cause::Crashing
+        {
+            trouble.log = self.log(&trouble.pod, &trouble.container).await;
+        }
+        Ok(pods)
+    }
+
+    async fn job(&self, it: &Job) -> Result<JobRun> {
+        let mut run = job::run(it);
+        let telling = job::telling(it);
+        if run.state == JobState::Done && telling.is_none() {
+            return Ok(run);
+        }
+        let selector = it.spec.as_ref().and_then(|spec| spec.selector.clone());
+        let Some(labels) = selector.and_then(|it| it.match_labels) else {
+            // It is about to be made; without a selector every pod would be its own.
+            return Ok(run);
+        };
+        let pods = self.pods(&labels).await?;
+        if let Some(pod) = pods::succeeded(&pods) {
+            // The Job's controller says so a second or two later.
+            run = JobRun::done(run.uid);
+            if let Some(container) = telling {
+                let lines = self.log(&pod, container).await;
+                run.told = lines.as_deref().and_then(job::last_line);
+            }
+            return Ok(run);
+        }
+        if run.state == JobState::Done {
+            return Ok(run);
+        }
+        run.trouble = pods::trouble(&pods);
+        if let Some((pod, container)) = pods::newest_failed(&pods) {
+            run.log = self.log(&pod, &container).await;
+        }
+        Ok(run)
+    }
+
+    async fn pods(&self, labels: &BTreeMap<String, String>) -> Result<Vec<Pod>> {
+        self.list("pods", labels).await
+    }
+
+    async fn list<K>(&self, what: &str, labels: &BTreeMap<String, String>) -> Result<Vec<K>>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned,
+    {
+        let api: Api<K> = Api::namespaced(self.client.clone(), self.namespace);
+        let params = ListParams::default().labels(&selector_text(labels));
+        let list = send(api.list(&params)).await;
+        Ok(list
+            .map_err(|source| Error::Read {
+                what: what.into(),
+                source,
+            })?
+            .items)
+    }
+
+    /// The last lines of a container: of the one that is there, or, where that has just been started again, of the one
+    /// before it. A log that cannot be read is no reason to stop: it is only there to help.
+    async fn log(&self, pod: &str, container: &str) -> Option<String> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace);
+        for previous in [false, true] {
+            let text = send(api.logs(pod, &pods::log_params(container, previous))).await;
+            let lines = text.ok().and_then(|it| pods::tail(&it, self.secrets));
+            if lines.is_some() {
+                return lines;
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,196 @@
+//! Asks one URL of a stack the way a visitor does, and says what came back.
+//!
+//! Invariant: one request within one deadline, and nothing is kept of it: no connection, no cookie, no session. No proxy
+//! of the environment is used and no redirect followed, so that what answers is what was asked. It tells the
+//! application's own fault from trouble on the way there, and judges neither. Nothing it says repeats the URL's path,
+//! and of a body only `Answer::Application` says anything, from which the caller cuts secret values.
+//!
+//! This is hyper itself, without a client around it: clients connect to the port of the URL whatever address they are
+//! given, and an edge that is reached by another name has another port too; and step by step it is known what failed.
+
+mod reply;
+mod tls;
+
+use crate::model::observed::Answer;
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::TryFutureExt as _;
+use futures::future::select_ok;
+use http_body_util::Empty;
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Request, Uri, header};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+
+/// How long one question may take in all. Visitors do not wait longer, and whoever asks has other stacks to look after.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// Such as `https://api.shop.example.com:8443/api/v1/utils/health-check/`; without credentials.
+    pub url: &'a str,
+    /// The PEM of the certificate that must be served, or of a chain that begins with it; `None` for plain HTTP.
+    pub certificate: Option<&'a str>,
+    /// The `host:port` to connect to instead of what DNS says, for an edge that the operator reaches by another name.
+    pub connect_to: Option<&'a str>,
+    /// The `address:port` of a pod that is asked in place of the edge, as an edge would ask it: by plain HTTP, with the
+    /// host name of the URL and with what an edge says of the visitor.
+    pub pod: Option<&'a str>,
+}
+
+/// Asks, and waits for the answer for 5 seconds at most.
+///
+/// 502, 503 and 504 count as trouble on the way, though an application may send them too: they are what a proxy says
+/// whose pods it does not reach yet, nobody can tell the two apart, and the application that sends them says itself that
+/// it is only not ready. So does a 404 with a body that ingress controllers send while they have no route for the host:
+/// it would blame the application for a request that it never got. Every other 4xx and 5xx is the application's own.
+pub async fn ask(question: &Question<'_>) -> Answer {
+    ask_within(question, LIMIT).await
+}
+
+async fn ask_within(question: &Question<'_>, limit: Duration) -> Answer {
+    let deadline = Deadline {
+        at: Instant::now() + limit,
+        limit,
+    };
+    match look(question, &deadline).await {
+        Ok(answer) => answer,
+        Err(why) => Answer::Infrastructure { why },
+    }
+}
+
+/// When the whole question must be done.
+struct Deadline {
+    at: Instant,
+    limit: Duration,
+}
+
+impl Deadline {
+    /// The result of a step, or in one line which step failed and why.
+    async fn step<T, E: Display>(
+        &self,
+        failed: &str,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, String> {
+        match timeout_at(self.at, work).await {
+            Ok(done) => done.map_err(|error| format!("{failed}: {error}")),
+            Err(_) => Err(format!("{failed}: timed out after {:?}", self.limit)),
+        }
+    }
+}
+
+async fn look(question: &Question<'_>, deadline: &Deadline) -> Result<Answer, String> {
+    let target = Target::of(question)?;
+    let stream = connect(&target.place, deadline).await?;
+    let Some((config, name)) = target.tls.clone() else {
+        return exchange(stream, &target, deadline).await;
+    };
+    let handshake = TlsConnector::from(config).connect(name, stream);
+    let failed = format!("no TLS with {}", target.place);
+    let stream = deadline
+        .step(&failed, handshake.map_err(|error| tls::explain(&error)))
+        .await?;
+    exchange(stream, &target, deadline).await
+}
+
+/// A question that was understood.
+struct Target {
+    url: Uri,
+    /// Whether a pod is asked, as an edge asks it.
+    forwarded: bool,
+    /// The `host:port` to connect to.
+    place: String,
+    tls: Option<(Arc<rustls::ClientConfig>, ServerName<'static>)>,
+}
+
+impl Target {
+    fn of(question: &Question<'_>) -> Result<Self, String> {
+        // It is not repeated: what is wrong with it may be a password.
+        let wrong = "the URL is not one with http or https, a host and no credentials";
+        let url: Uri = question.url.parse().map_err(|_| wrong)?;
+        let host = url.host().ok_or(wrong)?;
+        if url.authority().is_none_or(|it| it.as_str().contains('@')) {
+            return Err(wrong.into());
+        }
+        let (port, tls) = match (url.scheme_str(), question.certificate) {
+            (Some("http" | "https"), _) if question.pod.is_some() => (80, None),
+            (Some("http"), None) => (80, None),
+            (Some("https"), Some(pem)) => {
+                let name = host.trim_matches(['[', ']']).to_owned();
+                let name = ServerName::try_from(name).map_err(|_| wrong)?;
+                (443, Some((Arc::new(tls::config(pem)?), name)))
+            }
+            (Some("http" | "https"), _) => {
+                return Err("a certificate belongs to https, and to it alone".into());
+            }
+            _ => return Err(wrong.into()),
+        };
+        let port = url.port_u16().unwrap_or(port);
+        let place = question
+            .pod
+            .or(question.connect_to)
+            .map_or_else(|| format!("{host}:{port}"), ToOwned::to_owned);
+        Ok(Self {
+            forwarded: question.pod.is_some(),
+            url,
+            place,
+            tls,
+        })
+    }
+
+    fn request(&self) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
+        let host = self.url.authority().map_or("", |it| it.as_str());
+        let mut request = Request::get(self.url.path_and_query().map_or("/", |it| it.as_str()))
+            .header(header::HOST, host)
+            .header(header::USER_AGENT, "appstack-operator")
+            .header(header::CONNECTION, "close");
+        if self.forwarded {
+            request = request
+                .header("x-forwarded-host", host)
+                .header("x-forwarded-proto", self.url.scheme_str().unwrap_or("http"));
+        }
+        request.body(Empty::new())
+    }
+}
+
+/// Connects to whichever address of a place answers first: one that leads nowhere must not use up the time.
+async fn connect(place: &str, deadline: &Deadline) -> Result<TcpStream, String> {
+    let failed = format!("cannot resolve {place}");
+    let addresses = deadline.step(&failed, lookup_host(place)).await?;
+    let attempts: Vec<_> = addresses
+        .map(|it| Box::pin(TcpStream::connect(it)))
+        .collect();
+    if attempts.is_empty() {
+        return Err(format!("{failed}: it has no address"));
+    }
+    let failed = format!("cannot connect to {place}");
+    let (stream, _) = deadline.step(&failed, select_ok(attempts)).await?;
+    Ok(stream)
+}
+
+async fn exchange<S>(stream: S, target: &Target, deadline: &Deadline) -> Result<Answer, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let request = target.request().map_err(|error| error.to_string())?;
+    let failed = format!("no answer from {}", target.place);
+    let handshake = http1::handshake(TokioIo::new(stream));
+    let (mut sender, connection) = deadline.step(&failed, handshake).await?;
+    // The set ends the connection when it is dropped, whatever the peer does.
+    let mut connections = JoinSet::new();
+    connections.spawn(connection);
+    let response = deadline.step(&failed, sender.send_request(request)).await?;
+    Ok(reply::read(response, &target.url, deadline.at).await)
+}
+
+#[cfg(test)]
+mod tests;

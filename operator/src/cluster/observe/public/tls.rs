@@ -1,0 +1,122 @@
+//! TLS that accepts one certificate: the one that a stack must serve, whoever signed it.
+//!
+//! Invariant: nothing is trusted beyond that certificate, its peer proves that it has the key, and no session is kept
+//! that would let a later question skip the proof.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{
+    WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::cluster::observe::public::reply::one_line;
+
+/// How many characters of the subject of a certificate are shown.
+const SUBJECT_CHARACTERS: usize = 100;
+
+/// The settings for a peer that must serve the first certificate of `pem`.
+///
+/// # Errors
+/// If there is none in it.
+pub(super) fn config(pem: &str) -> Result<ClientConfig, String> {
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
+        .map_err(|_| "the certificate that must be served cannot be read")?;
+    let provider = ring::default_provider();
+    let verifier = Only {
+        certificate,
+        algorithms: provider.signature_verification_algorithms,
+    };
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(config)
+}
+
+/// What went wrong in a handshake, for people.
+pub(super) fn explain(error: &io::Error) -> String {
+    let cause = error.get_ref().and_then(|it| it.downcast_ref());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(CertificateError::Other(another))) => {
+            another.to_string()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Accepts one certificate.
+///
+/// The operator knows what must be served, so nothing about it is left to ask: names, dates and authorities were judged
+/// where it was issued, and a visitor who trusts another authority than this machine does is none of its business.
+#[derive(Debug)]
+struct Only {
+    certificate: CertificateDer<'static>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// Another certificate is served.
+#[derive(Debug, thiserror::Error)]
+#[error("another certificate is served than that of the stack: {subject}")]
+struct Another {
+    subject: String,
+}
+
+impl ServerCertVerifier for Only {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if *end_entity == self.certificate {
+            return Ok(ServerCertVerified::assertion());
+        }
+        let another = Another {
+            subject: subject(end_entity),
+        };
+        Err(CertificateError::Other(OtherError(Arc::new(another))).into())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// Whose certificate it is. It tells an ingress controller's own one, which is served until it has taken the stack's.
+fn subject(certificate: &CertificateDer<'_>) -> String {
+    X509Certificate::from_der(certificate).map_or_else(
+        |_| "one that cannot be read".to_owned(),
+        |(_, it)| {
+            let name = one_line(&it.subject().to_string());
+            name.chars().take(SUBJECT_CHARACTERS).collect()
+        },
+    )
+}

@@ -1,0 +1,15 @@
+//! Facts and values that every wing speaks of: the checked stack, names, inputs, and what was observed.
+//!
+//! Invariant: data and small rules about it. Nothing here reads the cluster, the clock or the environment.
+
+pub mod fact;
+pub mod hash;
+pub mod image;
+pub mod inputs;
+pub mod kinds;
+pub mod names;
+pub mod observed;
+pub mod scaling;
+pub mod secret;
+pub mod self_signed;
+pub mod stack;

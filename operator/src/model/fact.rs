@@ -1,0 +1,98 @@
+//! Facts that must outlive the objects they are about: a release passed its gates or failed, a migration or the seed
+//! was done, images were pulled.
+//!
+//! Invariant: data only. `release::record` says in which object each of them is kept.
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::AppStackSpec;
+
+/// A fact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "camelCase")]
+pub enum Record {
+    /// Every gate was open for this release.
+    Release {
+        /// Its hash; see `release::hash`.
+        hash: String,
+        /// The spec it was made from.
+        spec: Box<AppStackSpec>,
+        /// The hash of the values that its pods read; it names the Secret that keeps them.
+        values: String,
+        /// The hash of its migration, where it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        migration: Option<String>,
+        /// The images whose assets it serves beside its own, oldest first; see `bridge::images`. They are no part of the
+        /// data, which never change: a release that is brought back serves the assets of others than the first time.
+        #[serde(skip)]
+        assets: Vec<String>,
+    },
+    /// The release failed its gates.
+    Failure(Failure),
+    /// The migration of this content succeeded.
+    Migration {
+        /// Its hash; see `release::migration_hash`.
+        hash: String,
+        /// The UID of the volume claim that holds the data; none for an external database.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        volume: Option<String>,
+        /// Which schema the database had then, where `migrate.headCommand` told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        head: Option<String>,
+    },
+    /// The role that the application logs in as was made.
+    Role(Login),
+    /// These roles are not needed any more and on their way out.
+    Revocation {
+        /// The roles.
+        logins: Vec<Login>,
+    },
+    /// The seed succeeded.
+    Seed {
+        /// The UID of the volume claim that holds the data; none for an external database.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        volume: Option<String>,
+    },
+    /// Images of a release that has not begun were pulled.
+    Pulled {
+        /// The hash of the pull; see `desired::Pull`.
+        hash: String,
+    },
+}
+
+/// A role of the embedded database that the application logs in as.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// Its name.
+    pub role: String,
+    /// The UID of the volume claim that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<String>,
+    /// The UID of the Job that made it: one that is made again is another one.
+    pub made_by: String,
+}
+
+/// How a release failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The hash of the release.
+    pub release: String,
+    /// Which try it was.
+    pub attempt: Attempt,
+    /// The stage that failed, as conditions spell it.
+    pub stage: String,
+    /// Why, as a condition's reason.
+    pub reason: String,
+    /// The same for people.
+    pub message: String,
+}
+
+/// What makes a try of a release another one than the last: a changed spec, or a request to try again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The generation of the AppStack.
+    pub generation: i64,
+    /// The value of the annotation `appstack.dev/retry`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+}

@@ -1,0 +1,265 @@
+//! What a roll-out depends on beside the spec: values of Secrets, classes, records, and what chance gives.
+//!
+//! Invariant: data only. `gather` fills it from the cluster, `Inputs::offline` without one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::EnvVarSource;
+use k8s_openapi::api::networking::v1::IngressClass;
+use kube::api::ObjectMeta;
+use kube::core::object::HasSpec as _;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::api::{AppStack, AppStackSpec, ExternalDatabase};
+use crate::model::fact::{Failure, Login};
+use crate::model::hash::short_hash;
+use crate::model::names::Names;
+use crate::model::secret::SecretData;
+use crate::model::self_signed::Certificate;
+
+/// What a roll-out depends on beside the spec.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// Every Secret that the spec or the serving release refers to and those that we generate, by name; absent ones are
+    /// left out.
+    pub secrets: BTreeMap<String, SecretData>,
+    /// Every ConfigMap that a variable of the spec refers to, by name; absent ones are left out.
+    pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
+    /// What a kept release read; these values take the place of all others. `None` for a release of now, or if they are
+    /// lost.
+    pub restored: Option<SecretData>,
+    /// The hash of a kept release; `None` for a release of now.
+    pub release: Option<String>,
+    /// The IngressClasses of the cluster.
+    pub ingress_classes: Vec<IngressClass>,
+    /// The UID of the embedded database's volume claim. A claim that was deleted and made again holds none of the data
+    /// that migrations and the seed made.
+    pub volume: Option<String>,
+    /// Whether Traefik's own kinds are served here, so that a redirect can be made.
+    pub traefik_kinds: bool,
+    /// What is recorded of the past.
+    pub records: Records,
+    /// Fresh random values; used only where a value is not there yet.
+    pub drawn: Drawn,
+    /// The stored self-signed certificate if it is still good for the spec, else a new one; `None` where the spec wants
+    /// none.
+    pub certificate: Option<Certificate>,
+    /// The stored self-signed certificate, whatever it is good for.
+    pub stored_certificate: Option<Certificate>,
+}
+
+/// Facts of the past that outlive the objects they are about.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    /// Releases whose gates were all open, oldest first.
+    pub releases: Vec<ReleaseRecord>,
+    /// Releases that failed.
+    pub failures: Vec<Failure>,
+    /// Migrations that succeeded, in the order in which they did.
+    pub migrations: Vec<MigrationRecord>,
+    /// Roles that were made for the application.
+    pub roles: Vec<Login>,
+    /// Roles that are on their way out, together as they go.
+    pub revocations: Vec<Vec<Login>>,
+    /// UIDs of the volume claims that were seeded.
+    pub seeds: Vec<Option<String>>,
+    /// Hashes of the pulls of images that came to their end; see `desired::Pull`.
+    pub pulled: BTreeSet<String>,
+}
+
+/// A release whose gates were all open.
+#[derive(Clone, Debug)]
+pub struct ReleaseRecord {
+    /// Its hash; see `release::hash`.
+    pub hash: String,
+    /// The order of verification; the highest one serves.
+    pub revision: i64,
+    /// When it was first verified.
+    pub verified_at: Option<Timestamp>,
+    /// The spec it was made from.
+    pub spec: AppStackSpec,
+    /// The hash of the values that its pods read; it names the Secret that keeps them.
+    pub values: String,
+    /// The hash of its migration, where it has one.
+    pub migration: Option<String>,
+    /// The images whose assets it serves beside its own, oldest first; see `bridge::images`.
+    pub assets: Vec<String>,
+}
+
+/// A migration that succeeded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigrationRecord {
+    /// Its hash; see `release::migration_hash`.
+    pub hash: String,
+    /// The UID of the volume claim that it changed; none for an external database.
+    pub volume: Option<String>,
+    /// Which schema the database had then, where that was told.
+    pub head: Option<String>,
+}
+
+/// Fresh random values.
+#[derive(Clone, Debug)]
+pub struct Drawn {
+    /// For SECRET_KEY.
+    pub secret_key: SecretString,
+    /// For FIRST_SUPERUSER_PASSWORD.
+    pub superuser_password: SecretString,
+    /// For POSTGRES_PASSWORD.
+    pub database_password: SecretString,
+    /// For the superuser of the embedded database.
+    pub admin_password: SecretString,
+}
+
+impl Inputs {
+    /// The inputs of a kept release: it has the values that it had, and the certificate that is there; where none is, the
+    /// new one takes its place.
+    #[must_use]
+    pub fn of_kept(&self, names: &Names, release: &ReleaseRecord) -> Self {
+        let values = self.values_of(names, release);
+        let stored = self.stored_certificate.as_ref();
+        Self {
+            restored: values.cloned(),
+            release: Some(release.hash.clone()),
+            certificate: stored.or(self.certificate.as_ref()).cloned(),
+            ..self.clone()
+        }
+    }
+
+    /// The values that a kept release reads; `None` if they are lost, or their Secret holds others than its name says.
+    #[must_use]
+    pub fn values_of(&self, names: &Names, release: &ReleaseRecord) -> Option<&SecretData> {
+        let values = self.secrets.get(names.values(&release.values).as_str())?;
+        (values_hash(values) == release.values).then_some(values)
+    }
+
+    /// Inputs as a cluster would give them, without one: for `render` and for tests. Everything that the spec
+    /// refers to is taken to be there, with values that say so.
+    #[must_use]
+    pub fn offline(app: &AppStack) -> Self {
+        let names = Names::of(app.metadata.name.as_deref().unwrap_or_default());
+        let class = class_name(app.spec()).unwrap_or("traefik");
+        let certificate = Certificate {
+            authority: "(made by the operator)".into(),
+            authority_key: "(made by the operator)".into(),
+            certificate: "(made by the operator)".into(),
+            key: "(made by the operator)".into(),
+        };
+        Self {
+            secrets: referenced_secrets(app.spec())
+                .map(|name| (name.to_owned(), offline_secret(app.spec())))
+                .collect(),
+            config_maps: referenced_config_maps(app.spec())
+                .map(|(name, key)| {
+                    let value = format!("({key})");
+                    (name.to_owned(), BTreeMap::from([(key.to_owned(), value)]))
+                })
+                .collect(),
+            restored: None,
+            release: None,
+            ingress_classes: vec![offline_class(class)],
+            traefik_kinds: true,
+            volume: None,
+            records: Records::default(),
+            drawn: Drawn {
+                secret_key: generated(names.stack(), "secret-key"),
+                superuser_password: generated(names.stack(), "superuser-password"),
+                database_password: generated(names.stack(), "database-password"),
+                admin_password: generated(names.stack(), "admin-password"),
+            },
+            stored_certificate: None,
+            certificate: Some(certificate),
+        }
+    }
+}
+
+/// The hash of values that pods read: it names the Secret that keeps them.
+#[must_use]
+pub fn values_hash(values: &SecretData) -> String {
+    let parts: Vec<&str> = values
+        .iter()
+        .flat_map(|(key, value)| [key.as_str(), value.expose_secret()])
+        .collect();
+    short_hash(&parts)
+}
+
+/// The names of the Secrets that a spec refers to.
+pub fn referenced_secrets(spec: &AppStackSpec) -> impl Iterator<Item = &str> {
+    let optional = sources(spec).filter_map(|it| Some(it.secret_key_ref.as_ref()?.name.as_str()));
+    secret_references(spec)
+        .map(|(_, name)| name)
+        .chain(optional)
+}
+
+/// The ConfigMaps that variables of a spec refer to, each with its key.
+pub fn referenced_config_maps(spec: &AppStackSpec) -> impl Iterator<Item = (&str, &str)> {
+    sources(spec)
+        .filter_map(|it| it.config_map_key_ref.as_ref())
+        .map(|it| (it.name.as_str(), it.key.as_str()))
+}
+
+fn sources(spec: &AppStackSpec) -> impl Iterator<Item = &EnvVarSource> {
+    spec.backend
+        .env
+        .iter()
+        .filter_map(|it| it.value_from.as_ref())
+}
+
+/// The fields of a spec that refer to a Secret which must be there, and the Secrets' names.
+pub fn secret_references(spec: &AppStackSpec) -> impl Iterator<Item = (&'static str, &str)> {
+    let from = spec.secrets.iter().flat_map(|it| &it.from);
+    let external = external_database(spec);
+    let tls = spec.edge.as_ref().and_then(|it| it.tls.as_ref());
+    let env = sources(spec).filter_map(|it| {
+        let reference = it.secret_key_ref.as_ref()?;
+        (reference.optional != Some(true)).then_some(("backend.env", reference.name.as_str()))
+    });
+    from.map(|it| ("secrets.from", it.name.as_str()))
+        .chain(env)
+        .chain(external.map(|it| ("database.external.secretName", it.secret_name.as_str())))
+        .chain(tls.and_then(|it| Some(("edge.tls.secretName", it.secret_name.as_deref()?))))
+}
+
+/// The database of a spec, where it is run elsewhere.
+#[must_use]
+pub fn external_database(spec: &AppStackSpec) -> Option<&ExternalDatabase> {
+    spec.database.as_ref()?.external.as_ref()
+}
+
+/// The IngressClass that a spec asks for.
+#[must_use]
+pub fn class_name(spec: &AppStackSpec) -> Option<&str> {
+    spec.edge.as_ref()?.class_name.as_deref()
+}
+
+fn generated(stack: &str, what: &str) -> SecretString {
+    format!("(generated {what} of {stack})").into()
+}
+
+/// Every key that any reference may ask for.
+fn offline_secret(spec: &AppStackSpec) -> SecretData {
+    let env = sources(spec).filter_map(|it| Some(it.secret_key_ref.as_ref()?.key.as_str()));
+    ["host", "dbname", "user", "password", "tls.crt", "tls.key"]
+        .into_iter()
+        .chain(env)
+        .map(|key| (key.to_owned(), SecretString::from(format!("({key})"))))
+        .collect()
+}
+
+fn offline_class(name: &str) -> IngressClass {
+    let controller = match name {
+        _ if name.contains("traefik") => "traefik.io/ingress-controller",
+        _ if name.contains("nginx") => "k8s.io/ingress-nginx",
+        _ => "(known to the cluster)",
+    };
+    IngressClass {
+        metadata: ObjectMeta {
+            name: Some(name.into()),
+            ..ObjectMeta::default()
+        },
+        spec: Some(k8s_openapi::api::networking::v1::IngressClassSpec {
+            controller: Some(controller.into()),
+            parameters: None,
+        }),
+    }
+}

@@ -1,0 +1,325 @@
+//! The names of everything that a stack is made of. The one place where they are put together.
+//!
+//! Invariant: pure. Every name is a DNS label of at most 63 characters, whatever the stack is called.
+
+use crate::model::hash::short_hash;
+use std::fmt;
+
+use crate::model::fact::{Attempt, Login};
+
+/// The length of a DNS label (RFC 1035), which Services, pods' host names and label values share.
+const MAX_LABEL: usize = 63;
+/// Pods of a StatefulSet carry `<name>-<10 characters>` as a label value, so its name must be this much shorter.
+const MAX_STATEFUL_SET: usize = 52;
+/// Jobs of a CronJob are named `<name>-<10 digits>`.
+const MAX_CRON_JOB: usize = 52;
+
+/// The name of a child: a DNS label.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChildName(String);
+
+impl ChildName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// `<stack>-<suffix>`; where that is too long, a shortened stack name with a hash of the whole.
+    fn new(stack: &str, suffix: &str, max: usize) -> Self {
+        let whole = format!("{stack}-{suffix}");
+        if whole.len() <= max {
+            return Self(whole);
+        }
+        let digest = short_hash(&[&whole]);
+        let room = max.saturating_sub(suffix.len() + digest.len() + 2);
+        let head: String = stack.chars().take(room).collect();
+        Self(format!("{}-{digest}-{suffix}", head.trim_end_matches('-')))
+    }
+}
+
+impl fmt::Display for ChildName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<ChildName> for String {
+    fn from(name: ChildName) -> Self {
+        name.0
+    }
+}
+
+impl From<&ChildName> for String {
+    fn from(name: &ChildName) -> Self {
+        name.0.clone()
+    }
+}
+
+/// The names of one stack's children.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    stack: String,
+}
+
+impl Names {
+    /// The names of the children of the AppStack called `stack`.
+    #[must_use]
+    pub fn of(stack: &str) -> Self {
+        Self {
+            stack: stack.to_owned(),
+        }
+    }
+
+    /// The name of the AppStack itself.
+    #[must_use]
+    pub fn stack(&self) -> &str {
+        &self.stack
+    }
+
+    /// The ServiceAccount of every pod: it may nothing.
+    #[must_use]
+    pub fn service_account(&self) -> ChildName {
+        self.child("app")
+    }
+
+    /// The Secret of generated values. Not `<stack>-secrets`: that is what people call their own.
+    #[must_use]
+    pub fn generated(&self) -> ChildName {
+        self.child("generated")
+    }
+
+    /// The embedded database: its StatefulSet and its Service.
+    #[must_use]
+    pub fn database(&self) -> ChildName {
+        ChildName::new(&self.stack, "db", MAX_STATEFUL_SET)
+    }
+
+    /// The volume claim of the embedded database. It is no child of the StatefulSet, whose deletion must not touch data.
+    #[must_use]
+    pub fn database_volume(&self) -> ChildName {
+        self.child("db-data")
+    }
+
+    /// The Secret with the connection to the database.
+    #[must_use]
+    pub fn database_connection(&self) -> ChildName {
+        self.child("db-app")
+    }
+
+    /// The Secret with the connection of the embedded database's superuser.
+    #[must_use]
+    pub fn database_admin(&self) -> ChildName {
+        self.child("db-admin")
+    }
+
+    /// The Job that makes the role that the application logs in as.
+    #[must_use]
+    pub fn role(&self, role: &str) -> ChildName {
+        let hash = role.rsplit('_').next().unwrap_or(role);
+        self.child(&format!("role-{hash}"))
+    }
+
+    /// The record that a role was made.
+    #[must_use]
+    pub fn role_record(&self, login: &Login) -> ChildName {
+        self.child(&format!("role-{}", logins_hash(&[login])))
+    }
+
+    /// The Job that drops roles, and the record that they are to go.
+    #[must_use]
+    pub fn revocation(&self, logins: &[Login]) -> ChildName {
+        let logins: Vec<&Login> = logins.iter().collect();
+        self.child(&format!("revoke-{}", logins_hash(&logins)))
+    }
+
+    /// The Job of the migration with this hash.
+    #[must_use]
+    pub fn migration(&self, hash: &str) -> ChildName {
+        self.child(&format!("migrate-{hash}"))
+    }
+
+    /// The record that a migration was done on a volume.
+    #[must_use]
+    pub fn migration_record(&self, hash: &str, volume: Option<&str>) -> ChildName {
+        let both = short_hash(&[hash, volume.unwrap_or_default()]);
+        self.child(&format!("migrate-{both}"))
+    }
+
+    /// The record that a volume was seeded.
+    #[must_use]
+    pub fn seed_record(&self, volume: Option<&str>) -> ChildName {
+        let volume = short_hash(&[volume.unwrap_or_default()]);
+        self.child(&format!("seed-{volume}"))
+    }
+
+    /// The Job of the seed.
+    #[must_use]
+    pub fn seed(&self) -> ChildName {
+        self.child("seed")
+    }
+
+    /// The network policy of what runs from the backend image and serves nobody.
+    #[must_use]
+    pub fn jobs(&self) -> ChildName {
+        self.child("jobs")
+    }
+
+    /// A worker: its disruption budget.
+    #[must_use]
+    pub fn worker(&self, job: &str) -> ChildName {
+        self.child(job)
+    }
+
+    /// What runs a job at certain times.
+    #[must_use]
+    pub fn schedule(&self, job: &str) -> ChildName {
+        ChildName::new(&self.stack, job, MAX_CRON_JOB)
+    }
+
+    /// The Secret of all values that pods of the backend image read, with this content. Named by content, so that a
+    /// release can be restored as it was.
+    #[must_use]
+    pub fn values(&self, hash: &str) -> ChildName {
+        self.child(&format!("values-{hash}"))
+    }
+
+    /// The Deployment of a part whose pod template has this hash. Named by content, so that the pods of two releases run
+    /// side by side.
+    #[must_use]
+    pub fn revision(part: &ChildName, hash: &str) -> ChildName {
+        ChildName::new(part.as_str(), hash, MAX_LABEL)
+    }
+
+    /// The Deployment that pulls images before their release begins, and the record that they were pulled.
+    #[must_use]
+    pub fn pull(&self, hash: &str) -> ChildName {
+        self.child(&format!("pull-{hash}"))
+    }
+
+    /// The backend: its Service, disruption budget and autoscaler.
+    #[must_use]
+    pub fn backend(&self) -> ChildName {
+        self.child("backend")
+    }
+
+    /// The frontend: its Service, disruption budget and autoscaler.
+    #[must_use]
+    pub fn frontend(&self) -> ChildName {
+        self.child("frontend")
+    }
+
+    /// The ConfigMap of the frontend with this content. Named by content, so that pods of the old release keep theirs.
+    #[must_use]
+    pub fn frontend_config(&self, hash: &str) -> ChildName {
+        self.child(&format!("frontend-{hash}"))
+    }
+
+    /// The Ingress of HTTPS, or of HTTP where TLS is off.
+    #[must_use]
+    pub fn ingress(&self) -> ChildName {
+        self.child("edge")
+    }
+
+    /// The Ingress of plain HTTP beside HTTPS.
+    #[must_use]
+    pub fn http_ingress(&self) -> ChildName {
+        self.child("edge-http")
+    }
+
+    /// The Secret of the self-signed authority.
+    #[must_use]
+    pub fn authority(&self) -> ChildName {
+        self.child("edge-ca")
+    }
+
+    /// The Secret of the self-signed certificate.
+    #[must_use]
+    pub fn certificate(&self) -> ChildName {
+        self.child("edge-tls")
+    }
+
+    /// The Traefik middleware that sends HTTP to HTTPS.
+    #[must_use]
+    pub fn redirect(&self) -> ChildName {
+        self.child("redirect")
+    }
+
+    /// The Traefik middleware that tells browsers to use HTTPS alone.
+    #[must_use]
+    pub fn hsts(&self) -> ChildName {
+        self.child("hsts")
+    }
+
+    /// The record that a release failed.
+    #[must_use]
+    pub fn failure(&self, release: &str, attempt: &Attempt) -> ChildName {
+        let Attempt {
+            generation,
+            request,
+        } = attempt;
+        let request = request.as_deref().unwrap_or_default();
+        let attempt = short_hash(&[release, &generation.to_string(), request]);
+        self.child(&format!("failed-{attempt}"))
+    }
+
+    /// The record of a release, and its name in the status.
+    #[must_use]
+    pub fn release(&self, hash: &str) -> ChildName {
+        self.child(hash)
+    }
+
+    fn child(&self, suffix: &str) -> ChildName {
+        ChildName::new(&self.stack, suffix, MAX_LABEL)
+    }
+}
+
+fn logins_hash(logins: &[&Login]) -> String {
+    let parts: Vec<&str> = logins
+        .iter()
+        .flat_map(|it| {
+            let volume = it.volume.as_deref().unwrap_or_default();
+            [it.role.as_str(), volume, it.made_by.as_str()]
+        })
+        .collect();
+    short_hash(&parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_name_is_the_stack_and_the_part() {
+        assert_eq!(Names::of("shop").backend().as_str(), "shop-backend");
+    }
+
+    #[test]
+    fn the_longest_stack_name_that_is_accepted_needs_no_shortening() {
+        let stack = "s".repeat(40);
+        let name = Names::of(&stack).migration("0123456789");
+        assert_eq!(name.as_str(), format!("{stack}-migrate-0123456789"));
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_is_shortened_and_stays_distinct() {
+        let one = Names::of(&"a".repeat(63)).backend();
+        let other = Names::of(&format!("{}b", "a".repeat(62))).backend();
+        assert!(one.as_str().len() <= MAX_LABEL, "{one}");
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn a_cron_job_leaves_room_for_the_names_of_its_jobs() {
+        let names = Names::of(&"s".repeat(40));
+        let name = names.schedule(&"j".repeat(30));
+        assert!(name.as_str().len() <= MAX_CRON_JOB, "{name}");
+        assert_eq!(Names::of("shop").schedule("tidy").as_str(), "shop-tidy");
+    }
+
+    #[test]
+    fn parts_of_a_hash_do_not_run_together() {
+        assert_ne!(short_hash(&["ab", "c"]), short_hash(&["a", "bc"]));
+        assert_eq!(short_hash(&["a"]).len(), 10);
+    }
+}

@@ -1,0 +1,194 @@
+//! The few facts that gates judge, as they were seen in the cluster.
+//!
+//! Invariant: data only, and no type of Kubernetes: `cluster::observe` makes them, `rollout::gates` judges them.
+
+use jiff::Timestamp;
+
+/// What was seen of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observed {
+    /// Pods that are to run.
+    Workload(Workload),
+    /// A Job.
+    Job(JobRun),
+    /// Nothing to wait for.
+    Nothing,
+}
+
+/// Pods that are to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workload {
+    /// Whether it is looked at as one that has yet to prove itself.
+    pub tried: bool,
+    /// Whether the object's controller has seen the spec that we applied.
+    pub seen: bool,
+    /// How many pods there are to be. More than the least of an autoscaler is asked of new pods alone: those that serve
+    /// are as they should be while their number follows the load.
+    pub wanted: i32,
+    /// How many there are of the current template.
+    pub updated: i32,
+    /// How many of the current template are available. Kubernetes counts available pods of all templates, so this
+    /// is known to be all of them once no old pod is left.
+    pub available: i32,
+    /// How many there are in all, old ones included.
+    pub total: i32,
+    /// Whether the deadline for becoming ready has passed.
+    pub late: bool,
+    /// Why pods could not be made, where they could not.
+    pub refused: Option<String>,
+    /// What keeps the newest pod from becoming ready, where something does.
+    pub trouble: Option<Trouble>,
+    /// Since when the last of the pods is ready. Looked at in a trial alone, and only once all pods are there.
+    pub ready_since: Option<Timestamp>,
+    /// How often the container that ended most did so. Looked at in a trial alone.
+    pub ends: i32,
+    /// Pods of an older template, of a StatefulSet that is not complete: those of a Deployment are replaced whatever
+    /// state they are in.
+    pub old: Vec<OldPod>,
+}
+
+impl Workload {
+    /// Whether every pod is of the current template and available.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.seen
+            && self.updated >= self.wanted
+            && self.total <= self.updated
+            && self.available >= self.wanted
+    }
+}
+
+/// A run of a Job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobRun {
+    /// How far it is.
+    pub state: JobState,
+    /// How many attempts failed.
+    pub failed: i32,
+    /// How many attempts there may be.
+    pub attempts: i32,
+    /// What keeps the pod from running, where something does.
+    pub trouble: Option<Trouble>,
+    /// The last lines of the last failed attempt.
+    pub log: Option<String>,
+    /// The UID of the Job.
+    pub uid: Option<String>,
+    /// The last line that it printed, where that is something to know.
+    pub told: Option<String>,
+}
+
+/// How far a Job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobState {
+    /// It runs, or waits for its next attempt.
+    Running,
+    /// It succeeded.
+    Done,
+    /// It failed for good.
+    Failed,
+    /// It ran longer than it may.
+    Late,
+}
+
+impl JobRun {
+    /// A run that is known to have succeeded.
+    #[must_use]
+    pub const fn done(uid: Option<String>) -> Self {
+        Self {
+            state: JobState::Done,
+            failed: 0,
+            attempts: 1,
+            trouble: None,
+            log: None,
+            uid,
+            told: None,
+        }
+    }
+}
+
+/// What keeps a pod from becoming ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The pod.
+    pub pod: String,
+    /// The container; empty if it is the pod itself that has it.
+    pub container: String,
+    /// The kind of trouble.
+    pub cause: Cause,
+    /// What Kubernetes says of it.
+    pub message: String,
+    /// The last lines of its container, where it ran.
+    pub log: Option<String>,
+}
+
+/// The kind of trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The image cannot be pulled.
+    Image,
+    /// The image would run as root.
+    Root,
+    /// The container cannot be made.
+    Config,
+    /// The container ends again and again.
+    Crashing,
+    /// No node takes the pod.
+    Unschedulable,
+}
+
+/// A pod of a StatefulSet that was made from an older template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldPod {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// Whether it is ready.
+    pub ready: bool,
+}
+
+/// How far images are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Images {
+    /// They are on the nodes.
+    #[default]
+    Pulled,
+    /// They are on their way.
+    Pulling,
+    /// They do not come.
+    Stuck {
+        /// Why not.
+        why: String,
+    },
+}
+
+impl Images {
+    /// The worse of two; of equals the first.
+    #[must_use]
+    pub fn worst(self, other: Self) -> Self {
+        match (&self, &other) {
+            (Self::Stuck { .. }, _) | (Self::Pulling, Self::Pulled | Self::Pulling) => self,
+            (Self::Pulled, _) | (Self::Pulling, Self::Stuck { .. }) => other,
+        }
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The application answered well: 2xx, or 3xx.
+    Good,
+    /// The application itself answered badly.
+    Application {
+        /// The status of the answer.
+        status: u16,
+        /// The start of its body, in one line of at most 200 characters. Secret values are still in it, but none of them
+        /// is cut in half, where nobody would find it any more.
+        said: String,
+    },
+    /// The way there does not work yet.
+    Infrastructure {
+        /// Why not, in words that people can act on.
+        why: String,
+    },
+}

@@ -1,0 +1,465 @@
+//! Which release a reconciliation works towards, and which one must not suffer from it.
+//!
+//! Invariant: pure. What is asked for is what the spec or its pin says; only where that has failed the one that serves is
+//! the target instead.
+
+pub mod changes;
+pub mod debounce;
+pub mod pending;
+
+use crate::release::{identity, schema};
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use self::pending::Pending;
+use crate::api::{AppStack, SchemaRollback};
+use crate::build::{self, Desired, Direction, Pull};
+use crate::check;
+use crate::error::Invalid;
+use crate::model::fact::Failure;
+use crate::model::inputs::{Inputs, ReleaseRecord};
+use crate::model::names::Names;
+use crate::model::stack::Stack;
+use crate::release::history;
+use crate::release::schema::SchemaChange;
+use crate::settings::ClusterSettings;
+
+/// The release that serves: the last one whose gates were all open.
+#[derive(Clone, Debug)]
+pub enum Serving {
+    /// There was none yet.
+    Nothing,
+    /// It, and its objects.
+    Release(Box<Served>),
+    /// There is one, but what it was made of is lost, so that its objects cannot be told.
+    Unknown,
+}
+
+/// A release that serves.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The release.
+    pub stack: Stack,
+    /// Its objects.
+    pub desired: Desired,
+}
+
+/// Where a reconciliation goes.
+#[derive(Clone, Debug)]
+pub struct Course {
+    /// The release that is asked for.
+    pub asked: Stack,
+    /// The release that is worked towards.
+    pub target: Stack,
+    /// Which way that is.
+    pub direction: Direction,
+    /// How the release that is asked for failed, where that is why another one is worked towards.
+    pub failure: Option<Failure>,
+    /// What bars the way back to the release that serves.
+    pub barrier: Option<SchemaChange>,
+    /// What is done for the release that is asked for, where it waits for somebody's approval or for its images.
+    pub pending: Option<Pending>,
+    /// When the release that is asked for begins, where it waits for more changes of values.
+    pub rests: Option<Timestamp>,
+}
+
+/// The release that serves.
+#[must_use]
+pub fn serving(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> Serving {
+    let Some(record) = history::serving(&inputs.records) else {
+        return Serving::Nothing;
+    };
+    match kept(app, record, inputs, settings) {
+        Ok(stack) => Serving::Release(Box::new(Served {
+            desired: build::build(&stack, Direction::Back),
+            stack,
+        })),
+        Err(_) => Serving::Unknown,
+    }
+}
+
+/// The way to what is asked for.
+///
+/// # Errors
+/// Everything that is wrong with what is asked for.
+pub fn plot(
+    app: &AppStack,
+    inputs: &Inputs,
+    settings: &ClusterSettings,
+    serving: &Serving,
+) -> Result<Course, Invalid> {
+    let asked = asked(app, inputs, settings)?;
+    let attempt = history::attempt(app);
+    let failure = history::failure(&inputs.records, &asked.release, &attempt);
+    let barrier = barrier(serving, &asked, inputs);
+    let is_barred = barrier.is_some();
+    let course = ahead(app, inputs, asked, barrier);
+    Ok(match serving {
+        Serving::Release(served) if served.stack.release != course.asked.release => {
+            let pending = pending::pending(app, &served.stack, &course.asked, &inputs.records);
+            match failure {
+                _ if course.asked.hibernates => course.back_to(served),
+                _ if pending.is_some() => Course {
+                    pending,
+                    ..course.back_to(served)
+                },
+                Some(failure) if !is_barred => Course {
+                    failure: Some(failure.clone()),
+                    ..course.back_to(served)
+                },
+                _ => course,
+            }
+        }
+        // There is nothing else.
+        _ => course,
+    })
+}
+
+/// To what is asked for.
+fn ahead(app: &AppStack, inputs: &Inputs, asked: Stack, barrier: Option<SchemaChange>) -> Course {
+    Course {
+        target: asked.clone(),
+        direction: direction(app, inputs),
+        failure: None,
+        pending: None,
+        rests: None,
+        barrier,
+        asked,
+    }
+}
+
+impl Course {
+    /// The same to the release that serves.
+    #[must_use]
+    pub fn back_to(self, served: &Served) -> Self {
+        Self {
+            target: served.stack.clone(),
+            direction: Direction::Back,
+            ..self
+        }
+    }
+
+    /// What pulls images of the release that is asked for.
+    #[must_use]
+    pub fn pulls(&self) -> &[Pull] {
+        self.pending.as_ref().map_or(&[], |it| &it.pulls)
+    }
+
+    /// Whether the release that is asked for is the one that is worked towards.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        self.target.release == self.asked.release
+    }
+
+    /// Whether the gates of the target were not all open when it was last looked at as a whole.
+    #[must_use]
+    pub fn is_unproven(&self, inputs: &Inputs) -> bool {
+        let serving = history::serving(&inputs.records);
+        serving.is_none_or(|it| it.hash != self.target.release)
+    }
+
+    /// Whether the target is not known to be good, and there is something else that serves.
+    #[must_use]
+    pub fn is_trial(&self, serving: &Serving, inputs: &Inputs) -> bool {
+        !matches!(serving, Serving::Nothing) && self.is_unproven(inputs)
+    }
+}
+
+fn asked(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> Result<Stack, Invalid> {
+    let names = Names::of(&app.name_any());
+    let pin = app.spec.rollout.as_ref().and_then(|it| it.pin.as_ref());
+    let Some(pin) = pin else {
+        return check::stack(app, inputs, settings);
+    };
+    let Some(record) = history::pinned(&app.spec, &names, &inputs.records) else {
+        return Err(unknown_pin(pin, &names, inputs));
+    };
+    let stack = kept(app, record, inputs, settings)?;
+    let serves = history::serving(&inputs.records).is_some_and(|it| it.hash == record.hash);
+    match schema_change(&stack, inputs) {
+        Some(change) if !serves && refuses(&stack) => Err(Invalid {
+            faults: vec![format!(
+                "spec.rollout.pin: {pin} is not restored, because {change} (rollout.schemaRollback: Refuse)"
+            )],
+        }),
+        _ => Ok(stack),
+    }
+}
+
+/// How the schema of a release differs from the one that the database has.
+#[must_use]
+pub fn schema_change(stack: &Stack, inputs: &Inputs) -> Option<SchemaChange> {
+    let migration = stack.migration.as_ref().map(|it| &it.hash);
+    schema::schema_change(&inputs.records, inputs.volume.as_ref(), migration)
+}
+
+fn refuses(stack: &Stack) -> bool {
+    stack.rollout.schema_rollback == SchemaRollback::Refuse
+}
+
+/// Why the way back to the release that serves is barred, if it is.
+fn barrier(serving: &Serving, asked: &Stack, inputs: &Inputs) -> Option<SchemaChange> {
+    match serving {
+        Serving::Release(served) if refuses(asked) => schema_change(&served.stack, inputs),
+        _ => None,
+    }
+}
+
+fn unknown_pin(pin: &str, names: &Names, inputs: &Inputs) -> Invalid {
+    let kept: Vec<String> = inputs
+        .records
+        .releases
+        .iter()
+        .map(|it| names.release(&it.hash).into())
+        .collect();
+    let kept = match kept.as_slice() {
+        [] => "none is kept yet".to_owned(),
+        kept => format!("kept are {}", kept.join(", ")),
+    };
+    Invalid {
+        faults: vec![format!(
+            "spec.rollout.pin: there is no kept release {pin}; {kept}"
+        )],
+    }
+}
+
+/// A kept release, under the rules of now. Where the Secret with its values is gone, the values of now may be the same.
+fn kept(
+    app: &AppStack,
+    record: &ReleaseRecord,
+    inputs: &Inputs,
+    settings: &ClusterSettings,
+) -> Result<Stack, Invalid> {
+    let names = Names::of(&app.name_any());
+    let mut app = app.clone();
+    app.spec = identity::restored(record, &app.spec);
+    let inputs = inputs.of_kept(&names, record);
+    let stack = check::stack(&app, &inputs, settings)?;
+    if stack.secrets.hash != record.values {
+        let secret = names.values(&record.values);
+        let release = names.release(&record.hash);
+        return Err(Invalid {
+            faults: vec![format!(
+                "spec.rollout.pin: release {release} cannot be restored, because Secret {secret} with its values is gone"
+            )],
+        });
+    }
+    Ok(stack)
+}
+
+/// To a release that is older than the one that serves it goes back.
+fn direction(app: &AppStack, inputs: &Inputs) -> Direction {
+    let names = Names::of(&app.name_any());
+    let pinned = history::pinned(&app.spec, &names, &inputs.records);
+    let serving = history::serving(&inputs.records);
+    match (pinned, serving) {
+        (Some(pinned), Some(serving)) if pinned.verified_at < serving.verified_at => {
+            Direction::Back
+        }
+        _ => Direction::Forward,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::annotation;
+    use crate::model::fact::Attempt;
+    use crate::model::stack::value;
+
+    fn app(tag: &str, rollout: &str) -> AppStack {
+        let mut app: AppStack = serde_saphyr::from_str(&format!(
+            "{{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {{name: shop, namespace: ns, generation: 2}},
+              spec: {{environment: local, domain: localhost, rollout: {{{rollout}}}, backend: {{image: 'a/b:{tag}'}}}}}}"
+        ))
+        .unwrap();
+        app.metadata.uid = Some("uid".into());
+        app
+    }
+
+    /// The inputs of a stack that served the tags `1` and then `2`.
+    fn inputs() -> Inputs {
+        let mut inputs = Inputs::offline(&app("2", ""));
+        inputs.stored_certificate.clone_from(&inputs.certificate);
+        for tag in ["1", "2"] {
+            let app = app(tag, "");
+            let stack = check::stack(&app, &inputs, &ClusterSettings::default()).unwrap();
+            keep(&mut inputs, &stack);
+        }
+        inputs
+    }
+
+    /// Keeps a release as the one that serves.
+    fn keep(inputs: &mut Inputs, stack: &Stack) {
+        let names = &stack.names;
+        let secrets = &stack.secrets;
+        let values = names.values(&secrets.hash);
+        inputs.secrets.insert(values.into(), secrets.values.clone());
+        let generated = secrets.generated.clone();
+        inputs.secrets.insert(names.generated().into(), generated);
+        let revision = i64::try_from(inputs.records.releases.len()).unwrap() + 1;
+        inputs.records.releases.push(ReleaseRecord {
+            hash: stack.release.clone(),
+            revision,
+            verified_at: Some(jiff::Timestamp::from_second(revision).unwrap()),
+            spec: stack.spec.clone(),
+            values: secrets.hash.clone(),
+            migration: None,
+            assets: stack.older_assets().to_vec(),
+        });
+    }
+
+    fn plotted(app: &AppStack, inputs: &Inputs) -> Result<Course, Invalid> {
+        let settings = ClusterSettings::default();
+        plot(app, inputs, &settings, &serving(app, inputs, &settings))
+    }
+
+    fn image(stack: &Stack) -> &str {
+        &stack.backend.image
+    }
+
+    #[test]
+    fn what_serves_is_restored_with_the_values_that_it_had() {
+        let mut inputs = inputs();
+        inputs.drawn.secret_key = "another".into();
+        let served = serving(&app("3", ""), &inputs, &ClusterSettings::default());
+        let Serving::Release(served) = served else {
+            panic!("{served:?}");
+        };
+        assert_eq!(image(&served.stack), "a/b:2");
+        assert_eq!(served.stack.secrets.hash, inputs.records.releases[1].values);
+    }
+
+    #[test]
+    fn a_release_whose_values_are_lost_and_changed_cannot_be_told() {
+        let mut inputs = inputs();
+        inputs.secrets.clear();
+        let same = serving(&app("3", ""), &inputs, &ClusterSettings::default());
+        assert!(matches!(same, Serving::Release(_)), "{same:?}");
+        inputs.drawn.secret_key = "another".into();
+        let changed = serving(&app("3", ""), &inputs, &ClusterSettings::default());
+        assert!(matches!(changed, Serving::Unknown), "{changed:?}");
+    }
+
+    #[test]
+    fn what_somebody_put_in_the_place_of_kept_values_is_believed_by_nobody() {
+        let mut inputs = inputs();
+        let serving = inputs.records.releases[1].clone();
+        let values: String = Names::of("shop").values(&serving.values).into();
+        let theirs = [(value::SECRET_KEY.to_owned(), "theirs".into())];
+        inputs.secrets.insert(values, theirs.into());
+        let course = plotted(&app("2", ""), &inputs).unwrap();
+        assert_eq!(course.target.release, serving.hash);
+        assert_eq!(course.target.secrets.hash, serving.values);
+    }
+
+    #[test]
+    fn what_was_drawn_comes_back_from_the_values_of_the_release_that_serves() {
+        let mut inputs = inputs();
+        inputs.secrets.remove("shop-generated").unwrap();
+        inputs.drawn.secret_key = "another".into();
+        inputs.drawn.database_password = "another".into();
+        let course = plotted(&app("2", ""), &inputs).unwrap();
+        assert_eq!(course.target.release, inputs.records.releases[1].hash);
+    }
+
+    #[test]
+    fn a_new_release_is_the_target_until_it_fails_and_then_the_serving_one() {
+        let mut inputs = inputs();
+        let app = app("3", "");
+        let course = plotted(&app, &inputs).unwrap();
+        assert_eq!(image(&course.target), "a/b:3");
+        assert_eq!(course.direction, Direction::Forward);
+        inputs.records.failures.push(Failure {
+            release: course.asked.release.clone(),
+            attempt: Attempt {
+                generation: 2,
+                request: None,
+            },
+            stage: "backend".into(),
+            reason: "ContainerCrashing".into(),
+            message: "it ended".into(),
+        });
+        let course = plotted(&app, &inputs).unwrap();
+        assert_eq!(image(&course.target), "a/b:2");
+        assert_eq!(image(&course.asked), "a/b:3");
+        assert_eq!(course.direction, Direction::Back);
+        assert!(course.failure.is_some());
+    }
+
+    #[test]
+    fn a_new_secret_key_is_drawn_once_for_each_request_and_the_old_one_stays_for_a_release() {
+        let mut inputs = inputs();
+        let mut app = app("2", "");
+        let names = Names::of("shop");
+        let first = plotted(&app, &inputs).unwrap().asked;
+        inputs
+            .secrets
+            .insert(names.generated().into(), first.secrets.generated.clone());
+        let annotations = [(annotation::ROTATE_SECRET_KEY.to_owned(), "now".to_owned())];
+        app.metadata.annotations = Some(annotations.into());
+        inputs.drawn.secret_key = "the second key".into();
+        let second = plotted(&app, &inputs).unwrap().asked;
+        let value = |stack: &Stack, key: &str| {
+            use secrecy::ExposeSecret as _;
+            let value = stack.secrets.values.get(key);
+            value.map(|it| it.expose_secret().to_owned())
+        };
+        assert_eq!(value(&second, value::SECRET_KEY).unwrap(), "the second key");
+        assert_eq!(
+            value(&second, value::PREVIOUS_KEY),
+            value(&first, value::SECRET_KEY)
+        );
+
+        // When it serves it stays as it is, whatever is drawn; and the next release is without the old key.
+        keep(&mut inputs, &second);
+        inputs.drawn.secret_key = "the third key".into();
+        let same = plotted(&app, &inputs).unwrap().asked;
+        assert_eq!(same.release, second.release);
+        app.spec.backend.image = "a/b:3".into();
+        let next = plotted(&app, &inputs).unwrap().asked;
+        assert_eq!(value(&next, value::SECRET_KEY).unwrap(), "the second key");
+        assert_eq!(value(&next, value::PREVIOUS_KEY), None);
+    }
+
+    #[test]
+    fn a_release_that_needs_an_approval_waits_for_its_own() {
+        let mut inputs = inputs();
+        let mut app = app("3", "approval: Required");
+        let course = plotted(&app, &inputs).unwrap();
+        assert_eq!(image(&course.target), "a/b:2");
+        let pending = course.pending.unwrap();
+        assert_eq!(pending.changes[0], "backend a/b:2 -> a/b:3");
+        inputs.records.pulled.insert(pending.pulls[0].hash.clone());
+        let name: String = course.asked.names.release(&course.asked.release).into();
+        let annotations = [(annotation::APPROVE.to_owned(), name)];
+        app.metadata.annotations = Some(annotations.into());
+        let course = plotted(&app, &inputs).unwrap();
+        assert_eq!(image(&course.target), "a/b:3");
+        app.spec.backend.image = "a/b:4".into();
+        let course = plotted(&app, &inputs).unwrap();
+        assert!(course.pending.is_some());
+    }
+
+    #[test]
+    fn a_stack_that_hibernates_takes_up_no_release() {
+        let inputs = inputs();
+        let mut app = app("3", "");
+        app.spec.hibernate = Some(true);
+        let course = plotted(&app, &inputs).unwrap();
+        assert_eq!(image(&course.target), "a/b:2");
+        assert!(course.target.hibernates);
+    }
+
+    #[test]
+    fn a_pin_goes_back_to_a_kept_release_and_an_unknown_one_names_those_that_are_kept() {
+        let inputs = inputs();
+        let names = Names::of("shop");
+        let old = names.release(&inputs.records.releases[0].hash);
+        let course = plotted(&app("2", &format!("pin: {old}")), &inputs).unwrap();
+        assert_eq!(image(&course.target), "a/b:1");
+        assert_eq!(course.direction, Direction::Back);
+        let unknown = plotted(&app("2", "pin: shop-0"), &inputs).unwrap_err();
+        assert!(unknown.faults[0].contains(old.as_str()), "{unknown}");
+    }
+}

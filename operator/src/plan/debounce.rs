@@ -1,0 +1,243 @@
+//! Lets changed values come together: several Secrets or ConfigMaps that change within seconds make one release.
+//!
+//! Invariant: pure but for the memory; time is an argument. A release that differs from the one that serves by values alone
+//! begins when they have rested for a moment, and after a while in any case, so that a value that never rests holds nothing
+//! up for ever. A changed spec is somebody's word and begins at once, with whatever values there are. So does every change
+//! while a release is under way: the newest wins. The memory is empty after each start, when what is found counts as old.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret as _;
+
+use crate::api::AppStackSpec;
+use crate::model::hash::short_hash;
+use crate::model::inputs::{Inputs, referenced_config_maps, referenced_secrets};
+
+/// What every stack was asked for when it was last looked at.
+#[derive(Debug)]
+pub struct Batch {
+    limits: Limits,
+    stacks: Mutex<HashMap<String, Seen>>,
+}
+
+/// How long changed values are waited for.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// How long they must have rested.
+    rest: Duration,
+    /// How long they may go on changing.
+    longest: Duration,
+}
+
+/// What a stack is asked for.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// The generation of its spec.
+    pub generation: Option<i64>,
+    /// The hash of the values that it refers to; see [`values`].
+    pub values: String,
+    /// The release that they lead to.
+    pub release: &'a str,
+    /// The release that serves.
+    pub serving: &'a str,
+    /// The releases that failed.
+    pub failed: BTreeSet<&'a str>,
+}
+
+/// What a stack was asked for.
+#[derive(Clone, Debug)]
+struct Seen {
+    generation: Option<i64>,
+    values: String,
+    /// The release that was begun last.
+    begun: Option<String>,
+    /// When its values first and last changed, while more of them may.
+    changing: Option<(Timestamp, Timestamp)>,
+}
+
+impl Batch {
+    /// Waits until values have rested for so long, and no longer than that in all.
+    #[must_use]
+    pub fn new(rest: Duration, longest: Duration) -> Self {
+        Self {
+            limits: Limits { rest, longest },
+            stacks: Mutex::default(),
+        }
+    }
+
+    /// When the release that is asked for may begin, if that is not now.
+    pub fn due(&self, stack: &str, asked: &Asked<'_>, now: Timestamp) -> Option<Timestamp> {
+        let mut stacks = self.stacks();
+        let (seen, due) = judge(stacks.get(stack), asked, now, self.limits);
+        stacks.insert(stack.into(), seen);
+        due
+    }
+
+    /// Forgets a stack that is gone.
+    pub fn forget(&self, stack: &str) {
+        self.stacks().remove(stack);
+    }
+
+    fn stacks(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
+        // A panic elsewhere leaves the map whole: each change is one insertion.
+        self.stacks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The hash of all values that a spec refers to.
+#[must_use]
+pub fn values(spec: &AppStackSpec, inputs: &Inputs) -> String {
+    let secrets = referenced_secrets(spec).filter_map(|it| inputs.secrets.get_key_value(it));
+    let mut parts = Vec::new();
+    for (name, values) in secrets {
+        parts.push(name.as_str());
+        let pairs = values.iter();
+        parts.extend(pairs.flat_map(|(key, value)| [key.as_str(), value.expose_secret()]));
+    }
+    for (name, key) in referenced_config_maps(spec) {
+        let value = inputs.config_maps.get(name).and_then(|it| it.get(key));
+        parts.extend([name, key]);
+        parts.extend(value.map(String::as_str));
+    }
+    short_hash(&parts)
+}
+
+fn judge(
+    before: Option<&Seen>,
+    asked: &Asked<'_>,
+    now: Timestamp,
+    limits: Limits,
+) -> (Seen, Option<Timestamp>) {
+    let changing = before.and_then(|it| changing(it, asked, now));
+    let due = changing
+        .and_then(|it| rested(it, limits))
+        .filter(|due| now < *due);
+    let begins = due.is_none() && asked.release != asked.serving;
+    let seen = Seen {
+        generation: asked.generation,
+        values: asked.values.clone(),
+        begun: begins.then(|| asked.release.to_owned()),
+        changing: changing.filter(|_| due.is_some()),
+    };
+    (seen, due)
+}
+
+/// When values first and last changed, where it is they alone that make the release another one than the one that serves.
+fn changing(before: &Seen, asked: &Asked<'_>, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    let ended = |it: &str| it == asked.serving || asked.failed.contains(it);
+    let under_way = before.begun.as_deref().is_some_and(|it| !ended(it));
+    let by_spec = before.generation != asked.generation;
+    if under_way || by_spec || asked.release == asked.serving {
+        return None;
+    }
+    let changed = before.values != asked.values;
+    match before.changing {
+        Some((first, _)) if changed => Some((first, now)),
+        None if changed => Some((now, now)),
+        rests => rests,
+    }
+}
+
+fn rested((first, last): (Timestamp, Timestamp), limits: Limits) -> Option<Timestamp> {
+    let rested = last.saturating_add(limits.rest).ok()?;
+    let longest = first.saturating_add(limits.longest).ok()?;
+    Some(rested.min(longest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stack whose first release serves, and when it is looked at.
+    struct Look(Batch);
+
+    impl Look {
+        fn new() -> Self {
+            let look = Self(Batch::new(Duration::from_secs(2), Duration::from_secs(10)));
+            assert_eq!(look.at(0, 1, "a", "one"), None);
+            look
+        }
+
+        /// The second at which the release of these values may begin, where `one` serves.
+        fn at(&self, second: i64, generation: i64, values: &str, release: &str) -> Option<i64> {
+            self.asked(second, generation, values, release, &[])
+        }
+
+        fn asked(
+            &self,
+            second: i64,
+            generation: i64,
+            values: &str,
+            release: &str,
+            failed: &[&str],
+        ) -> Option<i64> {
+            let asked = Asked {
+                generation: Some(generation),
+                values: values.into(),
+                release,
+                serving: "one",
+                failed: failed.iter().copied().collect(),
+            };
+            let now = Timestamp::from_second(second).unwrap();
+            let due = self.0.due("ns/shop", &asked, now);
+            due.map(Timestamp::as_second)
+        }
+    }
+
+    #[test]
+    fn changed_values_begin_when_they_have_rested() {
+        let look = Look::new();
+        assert_eq!(look.at(10, 1, "b", "two"), Some(12));
+        assert_eq!(look.at(11, 1, "c", "three"), Some(13));
+        assert_eq!(look.at(12, 1, "c", "three"), Some(13));
+        assert_eq!(look.at(13, 1, "c", "three"), None);
+        assert_eq!(look.at(14, 1, "c", "three"), None);
+    }
+
+    #[test]
+    fn values_that_never_rest_begin_all_the_same() {
+        let look = Look::new();
+        for second in 10..20 {
+            let values = second.to_string();
+            assert!(look.at(second, 1, &values, &values).is_some(), "{second}");
+        }
+        assert_eq!(look.at(20, 1, "x", "x"), None);
+    }
+
+    #[test]
+    fn a_changed_spec_begins_at_once_and_takes_the_values_along() {
+        let look = Look::new();
+        assert_eq!(look.at(10, 1, "b", "two"), Some(12));
+        assert_eq!(look.at(11, 2, "c", "three"), None);
+    }
+
+    #[test]
+    fn values_that_go_back_or_that_nobody_reads_are_not_waited_for() {
+        let look = Look::new();
+        assert_eq!(look.at(10, 1, "b", "one"), None);
+        assert_eq!(look.at(20, 1, "c", "two"), Some(22));
+        assert_eq!(look.at(21, 1, "b", "one"), None);
+        assert_eq!(look.at(30, 1, "c", "two"), Some(32));
+    }
+
+    #[test]
+    fn while_a_release_is_under_way_the_newest_wins() {
+        let look = Look::new();
+        look.at(10, 1, "b", "two");
+        assert_eq!(look.at(12, 1, "b", "two"), None);
+        assert_eq!(look.at(13, 1, "c", "three"), None);
+        // Once it has failed the next values are waited for.
+        assert_eq!(look.asked(14, 1, "d", "four", &["three"]), Some(16));
+    }
+
+    #[test]
+    fn what_is_found_after_a_start_counts_as_old() {
+        let look = Look::new();
+        look.at(10, 1, "b", "two");
+        look.0.forget("ns/shop");
+        assert_eq!(look.at(11, 1, "b", "two"), None);
+    }
+}

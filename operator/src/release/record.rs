@@ -1,0 +1,180 @@
+//! Facts that must outlive the objects they are about: a release passed its gates or failed, a migration or the seed
+//! was done, images were pulled.
+//!
+//! Invariant: pure. Each fact is a `ControllerRevision` of its own, which the API server keeps from being changed;
+//! `apply` writes it and `gather` reads it.
+
+use crate::model::fact::Record;
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
+use kube::ResourceExt as _;
+
+use crate::api::{MANAGER, annotation, label};
+use crate::model::names::{ChildName, Names};
+
+/// The name of a record.
+#[must_use]
+pub fn name(names: &Names, record: &Record) -> ChildName {
+    match record {
+        Record::Release { hash, .. } => names.release(hash),
+        Record::Failure(failure) => names.failure(&failure.release, &failure.attempt),
+        Record::Migration { hash, volume, .. } => names.migration_record(hash, volume.as_deref()),
+        Record::Role(login) => names.role_record(login),
+        Record::Revocation { logins } => names.revocation(logins),
+        Record::Seed { volume } => names.seed_record(volume.as_deref()),
+        Record::Pulled { hash } => names.pull(hash),
+    }
+}
+
+/// The labels of all records of a stack, as text for a list.
+#[must_use]
+pub fn selector(names: &Names) -> String {
+    format!("{}={},{}", label::STACK, names.stack(), label::RECORD)
+}
+
+/// The object that keeps a record. `revision` orders releases and is 1 for the others.
+#[must_use]
+pub fn object(
+    names: &Names,
+    namespace: &str,
+    owner: &OwnerReference,
+    record: &Record,
+    revision: i64,
+) -> ControllerRevision {
+    let kind = match record {
+        Record::Release { .. } => "release",
+        Record::Failure(_) => "failure",
+        Record::Migration { .. } => "migration",
+        Record::Role(_) => "role",
+        Record::Revocation { .. } => "revocation",
+        Record::Seed { .. } => "seed",
+        Record::Pulled { .. } => "pulled",
+    };
+    let labels = [
+        (label::STACK, names.stack()),
+        (label::MANAGED_BY, MANAGER),
+        (label::RECORD, kind),
+    ];
+    ControllerRevision {
+        metadata: ObjectMeta {
+            annotations: annotations(record),
+            name: Some(name(names, record).into()),
+            namespace: Some(namespace.into()),
+            labels: Some(
+                labels
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .into(),
+            ),
+            owner_references: Some(vec![owner.clone()]),
+            ..ObjectMeta::default()
+        },
+        data: Some(RawExtension(serde_json::json!(record))),
+        revision,
+    }
+}
+
+fn annotations(record: &Record) -> Option<BTreeMap<String, String>> {
+    match record {
+        Record::Release { assets, .. } if !assets.is_empty() => {
+            Some([(annotation::ASSETS.to_owned(), assets.join(","))].into())
+        }
+        _ => None,
+    }
+}
+
+/// The images whose assets a release serves beside its own, as the object of its record says.
+#[must_use]
+pub fn assets(revision: &ControllerRevision) -> Vec<String> {
+    let text = revision.annotations().get(annotation::ASSETS);
+    let images = text.iter().flat_map(|it| it.split(','));
+    images.map(str::to_owned).collect()
+}
+
+/// The record in the data of an object; `None` if it is of a kind that is not known here.
+#[must_use]
+pub fn parse(data: &str) -> Option<Record> {
+    serde_json::from_str(data).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::fact::{Attempt, Failure, Login};
+
+    fn login() -> Login {
+        Login {
+            role: "app_0123456789".into(),
+            volume: Some("uid".into()),
+            made_by: "job".into(),
+        }
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let spec = "{environment: local, domain: localhost, backend: {image: 'a/b:1'}}";
+        let records = [
+            Record::Release {
+                hash: "0123456789".into(),
+                spec: serde_saphyr::from_str(spec).unwrap(),
+                values: "s".into(),
+                migration: Some("m".into()),
+                assets: Vec::new(),
+            },
+            Record::Failure(Failure {
+                release: "0123456789".into(),
+                attempt: Attempt {
+                    generation: 7,
+                    request: Some("again".into()),
+                },
+                stage: "backend".into(),
+                reason: "ContainerCrashing".into(),
+                message: "it ended".into(),
+            }),
+            Record::Migration {
+                hash: "abc".into(),
+                volume: Some("uid".into()),
+                head: Some("0042_prices".into()),
+            },
+            Record::Role(login()),
+            Record::Revocation {
+                logins: vec![login()],
+            },
+            Record::Seed { volume: None },
+            Record::Pulled { hash: "abc".into() },
+        ];
+        for record in records {
+            let object = object(
+                &Names::of("shop"),
+                "ns",
+                &OwnerReference::default(),
+                &record,
+                1,
+            );
+            let data = object.data.unwrap().0.to_string();
+            assert_eq!(parse(&data), Some(record));
+        }
+    }
+
+    #[test]
+    fn what_else_a_release_serves_changes_without_its_data() {
+        let written = |assets: &[&str]| {
+            let spec = "{environment: local, domain: localhost, backend: {image: 'a/b:1'}}";
+            let record = Record::Release {
+                hash: "0123456789".into(),
+                spec: serde_saphyr::from_str(spec).unwrap(),
+                values: "s".into(),
+                migration: None,
+                assets: assets.iter().map(|&it| it.to_owned()).collect(),
+            };
+            let owner = OwnerReference::default();
+            object(&Names::of("shop"), "ns", &owner, &record, 1)
+        };
+        let (none, two) = (written(&[]), written(&["a/c:1", "a/c:2"]));
+        assert_eq!(none.data, two.data);
+        assert_eq!(assets(&none), [""; 0]);
+        assert_eq!(assets(&two), ["a/c:1", "a/c:2"]);
+    }
+}

@@ -1,0 +1,379 @@
+//! The loop over the stages. The only place that knows that their order is a wait.
+//!
+//! A shut gate holds changes, not healing: the stages behind it are kept as the serving release has them, and only
+//! their step to the new release waits. Its pods are kept beside those of the new one until every gate is open, so that
+//! the way back is short.
+
+pub mod gates;
+pub mod prepull;
+pub mod public_check;
+mod replicas;
+pub mod revocation;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::api::StageName;
+use crate::build::object::Object;
+use crate::build::{Asked, Check, Desired, Pull, Stage};
+use crate::cluster::apply::Writer;
+use crate::cluster::observe::Observer;
+use crate::error::Result;
+use crate::model::fact::{Attempt, Login, Record};
+use crate::model::observed::{Images, Observed};
+use crate::rollout::gates::{Gate, Trial, judge, of_check, stuck};
+use crate::rollout::public_check::{Case, Memory};
+
+/// What is rolled out, and how.
+pub struct Plan<'a> {
+    /// The objects of the release that is worked towards.
+    pub target: &'a Desired,
+    /// What is kept beside it until its gates are open.
+    pub beside: Beside<'a>,
+    /// The rules that the target must stand, where it is not known to be good.
+    pub trial: Option<Trial>,
+    /// Whether the target is not known to be good, so that it is asked as visitors ask it.
+    pub unproven: bool,
+    /// What came back so far.
+    pub visits: Visits<'a>,
+    /// What is pulled for a release that has not begun.
+    pub pulls: &'a [Pull],
+    /// Kinds and names of objects that are never pruned: kept releases need them, or the one that has not begun.
+    pub retained: BTreeSet<(&'static str, String)>,
+}
+
+/// What is remembered of the questions to a stack.
+pub struct Visits<'a> {
+    /// What came back so far.
+    pub memory: &'a Memory,
+    /// The name of the stack in it.
+    pub stack: String,
+    /// Which try of the release this is.
+    pub attempt: Attempt,
+    /// The time of now.
+    pub now: Timestamp,
+}
+
+/// What is kept beside a release until its gates are open.
+#[derive(Clone, Copy, Debug)]
+pub enum Beside<'a> {
+    /// Nothing else is there.
+    Nothing,
+    /// The objects of the release that serves.
+    Release(&'a Desired),
+    /// Whatever is there, as it is: nobody knows what of it is needed.
+    Everything,
+}
+
+/// How far a roll-out came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rollout {
+    /// One for each stage of the stack, in roll-out order.
+    pub reports: Vec<Report>,
+    /// How far the images are of a release that has not begun.
+    pub images: Images,
+}
+
+/// How far a stage came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The stage.
+    pub stage: StageName,
+    /// Its gate; `None` if it waits for an earlier one.
+    pub gate: Option<Gate>,
+}
+
+/// Rolls the target of a plan out, stage by stage.
+///
+/// # Errors
+/// At the first request that fails.
+pub async fn run(writer: &Writer<'_>, observer: &Observer<'_>, plan: &Plan<'_>) -> Result<Rollout> {
+    let mut rollout = Rollout::default();
+    let mut result = Ok(());
+    for stage in &plan.target.stages {
+        if result.is_err() || rollout.is_shut() {
+            rollout.hold(stage.name);
+            continue;
+        }
+        match step(writer, observer, plan, stage).await {
+            Ok(gate) => rollout.record(stage.name, gate),
+            // What serves is kept before the error is told.
+            Err(error) => result = Err(error),
+        }
+    }
+    if let (true, Beside::Release(serving)) = (result.is_err() || rollout.is_shut(), plan.beside) {
+        keep(writer, serving, plan.target, &rollout).await?;
+    }
+    result?;
+    rollout.images = prepull::images(writer, observer, plan.pulls).await?;
+    match plan.beside {
+        Beside::Everything if rollout.is_shut() => {}
+        Beside::Release(serving) if rollout.is_shut() => {
+            writer
+                .prune(&[plan.target, serving], &plan.retained)
+                .await?;
+        }
+        Beside::Nothing | Beside::Release(_) | Beside::Everything => {
+            writer.prune(&[plan.target], &plan.retained).await?;
+        }
+    }
+    Ok(rollout)
+}
+
+/// Applies a release as it is, without judging it: what it lost comes back.
+///
+/// # Errors
+/// At the first request that fails.
+pub async fn heal(writer: &Writer<'_>, serving: &Desired) -> Result<()> {
+    writer.apply(serving.objects()).await?;
+    Ok(())
+}
+
+/// Applies a stage and judges its gate. When it opens, requests turn to the new pods, and what was achieved is written
+/// down before the next stage begins.
+async fn step(
+    writer: &Writer<'_>,
+    observer: &Observer<'_>,
+    plan: &Plan<'_>,
+    stage: &Stage,
+) -> Result<Gate> {
+    replicas::let_go(writer, stage).await?;
+    let applied = writer.apply(&stage.objects).await?;
+    let applied = replicas::keep_up(writer, observer, stage, applied).await?;
+    let trial = plan.trial.as_ref();
+    let is_tried = |it: &Object| trial.is_some() && plan.is_new(it);
+    let seen = observer.stage(&applied, is_tried).await?;
+    writer.replace_pods(stuck(&seen)).await?;
+    let mut gate = judge(&seen, trial);
+    if let (Gate::Open, Some(check)) = (&gate, plan.check(stage)) {
+        gate = visit(observer, plan, check, stage.name).await?;
+    }
+    if gate == Gate::Open {
+        writer.apply(&stage.opens).await?;
+        if let Some(record) = &stage.record {
+            writer.record(&noted(record, &seen), 1).await?;
+        }
+    }
+    Ok(gate)
+}
+
+/// A record with what was seen only when it was achieved.
+fn noted(record: &Record, seen: &[Observed]) -> Record {
+    let run = seen.iter().find_map(|it| match it {
+        Observed::Job(run) => Some(run),
+        Observed::Workload(_) | Observed::Nothing => None,
+    });
+    match record.clone() {
+        Record::Migration { hash, volume, head } => Record::Migration {
+            head: run.and_then(|it| it.told.clone()).or(head),
+            hash,
+            volume,
+        },
+        Record::Role(login) => Record::Role(Login {
+            made_by: run.and_then(|it| it.uid.clone()).unwrap_or_default(),
+            ..login
+        }),
+        other => other,
+    }
+}
+
+/// Asks a release as visitors ask it, when that is due.
+async fn visit(
+    observer: &Observer<'_>,
+    plan: &Plan<'_>,
+    check: &Check,
+    stage: StageName,
+) -> Result<Gate> {
+    let Visits {
+        memory,
+        stack,
+        attempt,
+        now,
+    } = &plan.visits;
+    let case = Case {
+        stack,
+        stage,
+        release: &plan.target.release,
+        attempt,
+    };
+    if let Some((verdict, due)) = memory.recent(&case, *now) {
+        return Ok(of_check(verdict, due));
+    }
+    let answer = observer.check(check).await?;
+    let (verdict, due) = memory.judge(&case, answer, *now, check.patience);
+    Ok(of_check(verdict, due))
+}
+
+/// Applies what the target does not have of the serving release, and turns requests to its pods wherever the target's
+/// are not ready for them.
+async fn keep(
+    writer: &Writer<'_>,
+    serving: &Desired,
+    target: &Desired,
+    rollout: &Rollout,
+) -> Result<()> {
+    for stage in &serving.stages {
+        let gate = rollout.gate(stage.name);
+        let reached = |object: &&Object| gate.is_none() || !target.has(object);
+        writer.apply(stage.objects.iter().filter(reached)).await?;
+        if gate != Some(&Gate::Open) {
+            let is_kept = |it: &&Object| gate.is_none() || !replicas::is_let_go(it, target);
+            writer.apply(stage.opens.iter().filter(is_kept)).await?;
+        }
+    }
+    Ok(())
+}
+
+impl Plan<'_> {
+    /// What is to be asked before the gate of a stage opens. Pods are asked before visitors come to them, and so only where
+    /// there are visitors.
+    fn check<'a>(&self, stage: &'a Stage) -> Option<&'a Check> {
+        let check = stage.check.as_ref().filter(|_| self.unproven)?;
+        let is_due = match &check.asked {
+            Asked::Edge { .. } => true,
+            Asked::Pods { selector, .. } => {
+                let mut asked = stage.objects.iter().filter(|it| it.runs(selector));
+                self.trial.is_some() && asked.any(|it| self.is_new(it))
+            }
+        };
+        is_due.then_some(check)
+    }
+
+    /// Whether an object makes pods that the serving release does not have, as far as that is known. The database's are
+    /// nobody's but the stack's.
+    fn is_new(&self, object: &Object) -> bool {
+        let serves = match self.beside {
+            Beside::Release(serving) => serving.has(object),
+            Beside::Nothing | Beside::Everything => false,
+        };
+        matches!(object, Object::Deployment(_)) && !serves
+    }
+}
+
+impl Rollout {
+    /// Whether a gate is shut.
+    #[must_use]
+    pub fn is_shut(&self) -> bool {
+        self.blocking().is_some()
+    }
+
+    /// The stage whose gate is shut, and the gate.
+    #[must_use]
+    pub fn blocking(&self) -> Option<(StageName, &Gate)> {
+        self.reports
+            .iter()
+            .filter_map(|it| Some((it.stage, it.gate.as_ref()?)))
+            .find(|(_, gate)| gate.is_shut())
+    }
+
+    /// The gate of a stage; `None` if the roll-out did not come to it.
+    fn gate(&self, stage: StageName) -> Option<&Gate> {
+        let report = self.reports.iter().find(|it| it.stage == stage)?;
+        report.gate.as_ref()
+    }
+
+    /// Notes the gate of a stage; a stage of several steps has the worst of them.
+    fn record(&mut self, stage: StageName, gate: Gate) {
+        match self.reports.iter_mut().find(|it| it.stage == stage) {
+            Some(report) => {
+                let before = report.gate.take().unwrap_or(Gate::Open);
+                report.gate = Some(before.worst(gate));
+            }
+            None => self.reports.push(Report {
+                stage,
+                gate: Some(gate),
+            }),
+        }
+    }
+
+    /// Notes that a stage waits; a stage of several steps keeps what its first ones said.
+    fn hold(&mut self, stage: StageName) {
+        if self.reports.iter().all(|it| it.stage != stage) {
+            self.reports.push(Report { stage, gate: None });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Reason;
+    use crate::build::{self, Direction};
+    use crate::check;
+    use crate::model::inputs::Inputs;
+    use crate::settings::ClusterSettings;
+
+    fn waiting() -> Gate {
+        Gate::Waiting {
+            reason: Reason::JobRunning,
+            message: "it runs".into(),
+            until: None,
+        }
+    }
+
+    #[test]
+    fn a_trial_is_for_pods_that_serve_visitors_and_never_for_the_database() {
+        let app = serde_saphyr::from_str(
+            "{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {name: shop, namespace: ns, uid: u},
+              spec: {environment: local, domain: localhost, backend: {image: 'a/b:1'}}}",
+        )
+        .unwrap();
+        let settings = ClusterSettings::default();
+        let stack = check::stack(&app, &Inputs::offline(&app), &settings).unwrap();
+        let target = build::build(&stack, Direction::Forward);
+        let new = |beside| {
+            let plan = Plan {
+                target: &target,
+                beside,
+                trial: None,
+                unproven: true,
+                visits: Visits {
+                    memory: &Memory::default(),
+                    stack: "ns/shop".into(),
+                    attempt: Attempt::default(),
+                    now: Timestamp::UNIX_EPOCH,
+                },
+                pulls: &[],
+                retained: BTreeSet::new(),
+            };
+            let new = target.objects().filter(|it| plan.is_new(it));
+            new.map(Object::kind).collect::<Vec<_>>()
+        };
+        assert_eq!(new(Beside::Everything), ["Deployment"]);
+        assert_eq!(new(Beside::Release(&target)), [""; 0]);
+    }
+
+    #[test]
+    fn the_first_shut_gate_blocks() {
+        let mut rollout = Rollout::default();
+        rollout.record(StageName::Database, Gate::Open);
+        assert!(!rollout.is_shut());
+        rollout.record(StageName::Migration, waiting());
+        rollout.hold(StageName::Backend);
+        assert_eq!(rollout.blocking(), Some((StageName::Migration, &waiting())));
+        assert_eq!(
+            rollout.reports[2],
+            Report {
+                stage: StageName::Backend,
+                gate: None
+            }
+        );
+    }
+
+    #[test]
+    fn a_stage_of_two_steps_has_one_report_with_the_worse_gate() {
+        let mut rollout = Rollout::default();
+        rollout.record(StageName::Migration, Gate::Open);
+        rollout.record(StageName::Migration, waiting());
+        assert_eq!(
+            rollout.reports,
+            [Report {
+                stage: StageName::Migration,
+                gate: Some(waiting())
+            }]
+        );
+        rollout.hold(StageName::Migration);
+        assert_eq!(rollout.reports.len(), 1);
+    }
+}

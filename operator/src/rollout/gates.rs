@@ -1,0 +1,305 @@
+//! Judges whether a stage may let the next one go.
+//!
+//! Invariant: pure. A gate is judged from what was observed, and from nothing else.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::api::Reason;
+use crate::model::observed::{Cause, JobRun, JobState, Observed, OldPod, Trouble, Workload};
+use crate::release::assets;
+use crate::rollout::public_check::Verdict;
+
+/// Whether the next stage may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// It may.
+    Open,
+    /// Not yet; it is expected to.
+    Waiting {
+        /// Why not.
+        reason: Reason,
+        /// The same for people.
+        message: String,
+        /// When it opens by itself, where that is known.
+        until: Option<Timestamp>,
+    },
+    /// Not without a change.
+    Failed {
+        /// Why not.
+        reason: Reason,
+        /// The same for people.
+        message: String,
+    },
+}
+
+/// What new pods must stand beside being available.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// How long they must have been ready.
+    pub soak: Duration,
+    /// The time of now.
+    pub now: Timestamp,
+}
+
+/// How often a container of a new release may end: programs that start before what they need is there end once or twice.
+const ENDS: i32 = 2;
+
+/// The gate of a stage: the worst of what was observed of it.
+#[must_use]
+pub fn judge(observed: &[Observed], trial: Option<&Trial>) -> Gate {
+    observed
+        .iter()
+        .map(|it| judge_one(it, trial))
+        .fold(Gate::Open, Gate::worst)
+}
+
+impl Gate {
+    /// Whether the next stage must wait.
+    #[must_use]
+    pub const fn is_shut(&self) -> bool {
+        !matches!(self, Self::Open)
+    }
+
+    /// The worse of two; of equals the first, whose objects come first.
+    #[must_use]
+    pub fn worst(self, other: Self) -> Self {
+        match (&self, &other) {
+            (Self::Failed { .. }, _)
+            | (Self::Waiting { .. }, Self::Open | Self::Waiting { .. }) => self,
+            (Self::Open, _) | (Self::Waiting { .. }, Self::Failed { .. }) => other,
+        }
+    }
+}
+
+/// The pods that are in the way of their own correction: they are of an older template and not ready, and Kubernetes may
+/// wait for them to become so before it replaces them (its issue 67250).
+pub fn stuck(observed: &[Observed]) -> impl Iterator<Item = &OldPod> {
+    let workloads = observed.iter().filter_map(|it| match it {
+        // What its controller has not seen yet has its newest template still to come.
+        Observed::Workload(workload) => Some(workload).filter(|it| it.seen && it.wanted > 0),
+        Observed::Job(_) | Observed::Nothing => None,
+    });
+    workloads.flat_map(|it| &it.old).filter(|it| !it.ready)
+}
+
+/// The gate of a release that is asked through its public address; `due` is when the next try is.
+#[must_use]
+pub fn of_check(verdict: Verdict, due: Timestamp) -> Gate {
+    match verdict {
+        Verdict::Passed => Gate::Open,
+        Verdict::Holding { steady } => Gate::Waiting {
+            reason: Reason::PublicCheckPending,
+            message: format!(
+                "the public address answers well, and must do so for {steady:?} before the release goes on"
+            ),
+            until: Some(due),
+        },
+        Verdict::Again { why } => Gate::Waiting {
+            reason: Reason::PublicCheckPending,
+            message: format!("the public address does not answer well yet: {why}"),
+            until: Some(due),
+        },
+        Verdict::Failed { reason, message } => Gate::Failed { reason, message },
+    }
+}
+
+fn judge_one(observed: &Observed, trial: Option<&Trial>) -> Gate {
+    match observed {
+        Observed::Workload(workload) => {
+            let trial = trial.filter(|_| workload.tried);
+            trial
+                .and_then(|_| ends_too_often(workload))
+                .or_else(|| WORKLOAD_CHECKS.iter().find_map(|check| check(workload)))
+                .or_else(|| soaking(workload, trial?))
+                .unwrap_or(Gate::Open)
+        }
+        Observed::Job(run) => judge_job(run),
+        Observed::Nothing => Gate::Open,
+    }
+}
+
+type Check = fn(&Workload) -> Option<Gate>;
+
+/// The first that finds something speaks; the order is that of what helps most to know.
+const WORKLOAD_CHECKS: [Check; 7] = [
+    spec_not_seen_yet,    // the object's controller has not observed our change
+    deadline_exceeded,    // the pods had their time
+    pod_in_trouble,       // something keeps the newest pod from becoming ready
+    pods_refused,         // pods cannot even be made
+    pods_ending,          // none are wanted any more, and some are there still
+    replicas_outdated,    // some pods still run the old template
+    replicas_unavailable, // pods of the new template are not available yet
+];
+
+fn spec_not_seen_yet(workload: &Workload) -> Option<Gate> {
+    (!workload.seen).then(|| {
+        waiting(
+            Reason::SpecNotSeenYet,
+            "the change has not been picked up yet",
+        )
+    })
+}
+
+fn deadline_exceeded(workload: &Workload) -> Option<Gate> {
+    let why = workload
+        .trouble
+        .as_ref()
+        .map_or_else(String::new, |it| format!("; {}", describe(it)));
+    workload.late.then(|| Gate::Failed {
+        reason: Reason::ProgressDeadlineExceeded,
+        message: format!("the new pods did not become ready within rollout.progressDeadline{why}"),
+    })
+}
+
+fn pod_in_trouble(workload: &Workload) -> Option<Gate> {
+    let trouble = workload.trouble.as_ref()?;
+    Some(waiting(reason(trouble.cause), describe(trouble)))
+}
+
+fn pods_refused(workload: &Workload) -> Option<Gate> {
+    let why = workload.refused.as_ref()?;
+    Some(waiting(
+        Reason::PodsRefused,
+        format!("pods cannot be made: {why}"),
+    ))
+}
+
+fn pods_ending(workload: &Workload) -> Option<Gate> {
+    (workload.wanted == 0 && workload.total > 0).then(|| {
+        waiting(
+            Reason::ReplicasOutdated,
+            format!("{} pods are still to end", workload.total),
+        )
+    })
+}
+
+fn replicas_outdated(workload: &Workload) -> Option<Gate> {
+    let old = workload.total - workload.updated;
+    let missing = workload.wanted - workload.updated;
+    (old > 0 || missing > 0).then(|| {
+        waiting(
+            Reason::ReplicasOutdated,
+            format!(
+                "{} of {} pods run the new template, {old} the old one",
+                workload.updated, workload.wanted
+            ),
+        )
+    })
+}
+
+fn replicas_unavailable(workload: &Workload) -> Option<Gate> {
+    (workload.available < workload.wanted).then(|| {
+        waiting(
+            Reason::ReplicasPending,
+            format!(
+                "{} of {} pods are available",
+                workload.available, workload.wanted
+            ),
+        )
+    })
+}
+
+fn ends_too_often(workload: &Workload) -> Option<Gate> {
+    let why = match &workload.trouble {
+        Some(trouble) => describe(trouble),
+        None => format!("a container ended {} times", workload.ends),
+    };
+    (workload.ends > ENDS).then_some(Gate::Failed {
+        reason: Reason::ContainerCrashing,
+        message: why,
+    })
+}
+
+fn soaking(workload: &Workload, trial: &Trial) -> Option<Gate> {
+    let Some(since) = workload.ready_since else {
+        // A pod that ended just now is still counted as available.
+        let message = "not every pod is ready";
+        return (workload.wanted > 0).then(|| waiting(Reason::ReplicasPending, message));
+    };
+    let until = since.saturating_add(trial.soak).ok()?;
+    (trial.now < until).then(|| Gate::Waiting {
+        reason: Reason::Soaking,
+        message: format!(
+            "the new pods are ready, and must stay so until {until} before the release goes on"
+        ),
+        until: Some(until),
+    })
+}
+
+fn judge_job(run: &JobRun) -> Gate {
+    let log = run
+        .log
+        .as_ref()
+        .map_or_else(String::new, |log| format!("; its last lines: {log}"));
+    let (failed, attempts) = (run.failed, run.attempts);
+    match run.state {
+        JobState::Done => Gate::Open,
+        JobState::Failed => Gate::Failed {
+            reason: Reason::JobFailed,
+            message: format!(
+                "it failed {failed} time(s) and is not repeated until something changes{log}"
+            ),
+        },
+        JobState::Late => Gate::Failed {
+            reason: Reason::JobDeadlineExceeded,
+            message: format!("it ran longer than it may{log}"),
+        },
+        JobState::Running => match &run.trouble {
+            Some(trouble) => waiting(reason(trouble.cause), describe(trouble)),
+            None if failed > 0 => waiting(
+                Reason::JobRetrying,
+                format!("attempt {failed} of {attempts} failed, the next one follows{log}"),
+            ),
+            None => waiting(Reason::JobRunning, "it runs"),
+        },
+    }
+}
+
+const fn reason(cause: Cause) -> Reason {
+    match cause {
+        Cause::Image => Reason::ImagePullFailed,
+        Cause::Root => Reason::ImageRunsAsRoot,
+        Cause::Config => Reason::ContainerConfigInvalid,
+        Cause::Crashing => Reason::ContainerCrashing,
+        Cause::Unschedulable => Reason::Unschedulable,
+    }
+}
+
+fn describe(trouble: &Trouble) -> String {
+    let Trouble {
+        pod,
+        container,
+        cause,
+        message,
+        log,
+    } = trouble;
+    let log = log
+        .as_ref()
+        .map_or_else(String::new, |log| format!("; its last lines: {log}"));
+    let fix = match cause {
+        Cause::Root => {
+            "; give the image a numeric USER, or allow it: podTemplate: {spec: {securityContext: {runAsNonRoot: false}}}, or name the user: podTemplate: {spec: {securityContext: {runAsUser: 1000}}}"
+        }
+        Cause::Image | Cause::Config | Cause::Crashing if assets::is_older(container) => {
+            "; it brings the assets of an earlier release, whose image must still be there and have sh and cp; to go without: frontend.assets.releases: 0"
+        }
+        Cause::Config | Cause::Crashing if container == assets::OWN => {
+            "; frontend.assets.path must be a folder of the image, and the image needs sh and cp to copy it"
+        }
+        Cause::Image | Cause::Config | Cause::Crashing | Cause::Unschedulable => "",
+    };
+    format!("pod {pod}: {message}{log}{fix}")
+}
+
+fn waiting(reason: Reason, message: impl Into<String>) -> Gate {
+    Gate::Waiting {
+        reason,
+        message: message.into(),
+        until: None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
