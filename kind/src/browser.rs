@@ -29,7 +29,11 @@ pub async fn provide(progress: &Progress) -> Result<PathBuf> {
         return Ok(browser);
     }
     ensure!(machine::can_install(), "{INSTALL}");
-    machine::install(&[PACKAGE], progress).await?;
+    let missing = || match find() {
+        Some(_) => Vec::new(),
+        None => vec![PACKAGE],
+    };
+    machine::install(missing, progress).await?;
     // On some relatives of Debian it only names the way to another shop.
     find().context(INSTALL)
 }

@@ -1,19 +1,19 @@
-//! A cluster by its name: brings it up and down, and says where it answers. How that is done is its provider's.
+//! A cluster by its name: what is written down about it, and where it answers. A value that brings nothing up or down;
+//! the module `lifecycle` does.
 
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use kube::Client;
 use tokio::process::Command;
 
-use crate::images::{Built, Image, standin};
+use crate::api;
+use crate::demo::{self, Address};
+use crate::images::image::{Built, file_name};
 use crate::ports::Ports;
-use crate::progress::{Progress, seconds};
-use crate::provider::{self, Provider};
 use crate::state::{Home, State};
 use crate::tools;
-use crate::{api, images, lock, manifests};
 
 /// The name of the cluster that commands mean when they are told none.
 pub const DEFAULT_NAME: &str = "appstack";
@@ -67,66 +67,6 @@ impl Cluster {
         &self.home
     }
 
-    /// Brings it up with DNS, storage and Traefik. Does nothing when it is up.
-    ///
-    /// # Errors
-    /// When the machine cannot hold it, or a part does not come up: which one and why.
-    pub async fn up(&self, options: Options, progress: &Progress) -> Result<()> {
-        let _held = if let Some(lock) = lock::try_take(&self.lock_name())? {
-            lock
-        } else {
-            progress.say(&format!(
-                "another run works on {}: waiting for it",
-                self.name
-            ));
-            lock::take(&self.lock_name()).await?
-        };
-        if self.is_up().await {
-            self.has_ports(options)?;
-            progress.say(&format!("cluster {} is up already", self.name));
-            return Ok(());
-        }
-        let provider = provider::for_new(self).await?;
-        provider.start(self, options, progress).await?;
-        Box::pin(manifests::wait(self, progress)).await?;
-        self.home.write_state(&State {
-            ready: true,
-            ..self.state()?
-        })?;
-        progress.say(&format!(
-            "cluster {} is up after {}",
-            self.name,
-            seconds(progress.elapsed())
-        ));
-        Ok(())
-    }
-
-    /// Removes it with everything that it holds. Does nothing when there is none.
-    ///
-    /// # Errors
-    /// When something of it cannot be removed.
-    pub async fn down(&self, progress: &Progress) -> Result<()> {
-        let _held = lock::take(&self.lock_name()).await?;
-        let Some(state) = self.home.state() else {
-            // A run that was cut off may have left a folder without a record.
-            return self.home.remove();
-        };
-        let part = progress.part(format!("remove {}", self.name));
-        provider::of(state.kind).stop(self).await?;
-        self.home.remove()?;
-        part.done("");
-        Ok(())
-    }
-
-    /// Whether it came up and its API server answers now.
-    pub async fn is_up(&self) -> bool {
-        let ready = self
-            .home
-            .state()
-            .is_some_and(|state| state.ready && provider::of(state.kind).runs(self));
-        ready && matches!(self.client().await, Ok(client) if api::is_ready(&client).await)
-    }
-
     /// The kubeconfig file of its administrator.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
@@ -147,6 +87,15 @@ impl Cluster {
     /// When there is no such cluster.
     pub fn ports(&self) -> Result<Ports> {
         Ok(self.state()?.ports)
+    }
+
+    /// The addresses at which the demo answers when it runs here.
+    ///
+    /// # Errors
+    /// When there is no such cluster.
+    pub fn addresses(&self) -> Result<Vec<Address>> {
+        let state = self.state()?;
+        Ok(demo::addresses(&state.ports, state.kind))
     }
 
     /// The port of 127.0.0.1 that answers HTTPS for every host of an Ingress.
@@ -187,59 +136,15 @@ impl Cluster {
         Ok(self.program(tools::HELM.folder()?.join("helm")))
     }
 
-    /// Builds an image for this cluster, unless its content was built before.
-    ///
-    /// # Errors
-    /// When it cannot be built.
-    pub async fn build(&self, image: &Image, progress: &Progress) -> Result<Built> {
-        self.provider()?.build(image, progress).await
+    /// Whether the nodes were given this content under this name before.
+    pub(crate) fn was_given(&self, built: &Built) -> bool {
+        let record = self.home.path(&record(built));
+        std::fs::read_to_string(record).is_ok_and(|key| key == built.key)
     }
 
-    /// Loads a built image into the nodes, unless they have its content already.
-    ///
-    /// # Errors
-    /// When the nodes do not take it.
-    pub async fn load(&self, built: &Built) -> Result<()> {
-        let record = format!("loaded/{}", images::file_name(&built.tag));
-        if std::fs::read_to_string(self.home.path(&record)).is_ok_and(|key| key == built.key) {
-            return Ok(());
-        }
-        self.provider()?
-            .load(self, built)
-            .await
-            .with_context(|| format!("cannot load {}", built.tag))?;
-        self.home.write(&record, &built.key)
-    }
-
-    /// Makes sure that nodes which can pull nothing have this public image. With Docker they pull it themselves.
-    ///
-    /// # Errors
-    /// When it cannot be made or loaded.
-    pub async fn provide(&self, tag: &str, progress: &Progress) -> Result<()> {
-        if self.state()?.kind == crate::state::Kind::Docker {
-            return Ok(());
-        }
-        match standin::of_name(tag, progress).await? {
-            Some(built) => self.load(&built).await,
-            None => bail!("there is nothing that stands in for {tag}"),
-        }
-    }
-
-    /// Loads an OCI or Docker archive as it is.
-    ///
-    /// # Errors
-    /// When the nodes do not take it.
-    pub async fn load_archive(&self, archive: &std::path::Path) -> Result<()> {
-        ensure!(archive.is_file(), "{} is no file", archive.display());
-        let built = Built {
-            tag: String::new(),
-            key: String::new(),
-            archive: Some(archive.to_owned()),
-        };
-        self.provider()?
-            .load(self, &built)
-            .await
-            .with_context(|| format!("cannot load {}", archive.display()))
+    /// Writes down that the nodes were given an image.
+    pub(crate) fn note_given(&self, built: &Built) -> Result<()> {
+        self.home.write(&record(built), &built.key)
     }
 
     pub(crate) fn state(&self) -> Result<State> {
@@ -251,27 +156,6 @@ impl Cluster {
         })
     }
 
-    /// The ports of a running cluster cannot be changed, and to be silent about that would help nobody.
-    fn has_ports(&self, options: Options) -> Result<()> {
-        let wanted = options.port_base.map(Ports::block);
-        let fits = wanted.is_none_or(|wanted| self.ports().is_ok_and(|ports| ports == wanted));
-        ensure!(
-            fits,
-            "cluster {0} is up with other ports: `cargo xtask down --name {0}` first",
-            self.name
-        );
-        ensure!(
-            self.ports()?.mail != 0,
-            "cluster {0} was made before the mail catcher was published: `cargo xtask down --name {0}` first",
-            self.name
-        );
-        Ok(())
-    }
-
-    fn provider(&self) -> Result<&'static dyn Provider> {
-        Ok(provider::of(self.state()?.kind))
-    }
-
     fn program(&self, path: PathBuf) -> Command {
         let mut command = Command::new(path);
         command
@@ -279,10 +163,10 @@ impl Cluster {
             .stdin(Stdio::null());
         command
     }
+}
 
-    fn lock_name(&self) -> String {
-        format!("cluster-{}", self.name)
-    }
+fn record(built: &Built) -> String {
+    format!("loaded/{}", file_name(&built.tag))
 }
 
 #[cfg(test)]

@@ -28,6 +28,11 @@ pub(crate) async fn answers() -> bool {
 }
 
 impl Provider for Docker {
+    fn prepare<'a>(&'a self, _progress: &'a Progress) -> BoxFuture<'a, Result<()>> {
+        // The engine that answered is all that it takes.
+        async { Ok(()) }.boxed()
+    }
+
     fn start<'a>(
         &'a self,
         cluster: &'a Cluster,

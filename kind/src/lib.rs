@@ -1,9 +1,10 @@
 //! A real Kubernetes on one machine, with or without Docker: for development, the demo and the cluster stories.
 //!
 //! # Five-minute tour
-//! A [`Cluster`] is opened by name and brought [`up`](Cluster::up) or [`down`](Cluster::down). Where a Docker engine
-//! answers, the `docker` provider runs it by kind; otherwise `native` makes a node of its own in Linux namespaces. Both
-//! get the same objects from `manifests`, publish the same [`ports`] on the loopback, and take the same [`images`].
+//! A [`Cluster`] is opened by name and brought [`up`](Cluster::up) or [`down`](Cluster::down), which `lifecycle` does. Where
+//! a Docker engine answers, the `docker` provider runs it by kind; otherwise `native` makes a node of its own in Linux
+//! namespaces. Both get the same objects from `manifests`, publish the same [`ports`] on the loopback, and take the same
+//! [`images`]. No module imports one that imports it, by whatever way round; `imports` makes sure of that.
 //!
 //! What a native node needs is built once per user: [`tools`] from Go modules, [`images`] from Dockerfiles, base images
 //! ([`images::standin`]) from Debian packages. Everything is kept under a hash of its content in the cache [`folders`],
@@ -14,7 +15,7 @@
 //! ports and provisions volumes. If one of them ends, the node ends and its log says why. When the first process is
 //! killed, the kernel takes all the rest with it: `down` has only the cluster's folder and control groups to remove.
 //!
-//! [`machine`] says in one sentence what a machine lacks, [`browser`] finds one for the stories of the pages,
+//! [`demo`] knows what the demo applies and where it answers, [`machine`] says in one sentence what a machine lacks, [`browser`] finds one for the stories of the pages,
 //! [`progress`] shows what goes on, `lock` lets runs that meet do the same thing once, and `kind/README.md` tells what to
 //! look at when something fails.
 
@@ -23,9 +24,13 @@ pub mod browser;
 pub mod cluster;
 mod command;
 pub mod content;
+pub mod demo;
 mod docker;
 pub mod folders;
 pub mod images;
+#[cfg(test)]
+mod imports;
+mod lifecycle;
 mod lock;
 pub mod machine;
 mod manifests;

@@ -43,7 +43,7 @@ const LONGEST_SOCKET: usize = 107;
 /// One sentence for the first thing that is missing, with the fix.
 pub(crate) async fn prepare(progress: &Progress) -> Result<()> {
     holds_clusters()?;
-    install(&missing_packages(), progress).await?;
+    install(missing_packages, progress).await?;
     has_go().await?;
     has_disk()
 }
@@ -130,7 +130,8 @@ fn has_disk() -> Result<()> {
     Ok(())
 }
 
-fn tools_are_built() -> Result<bool> {
+/// Whether everything is built that a native cluster is made of, which takes many minutes.
+pub(crate) fn tools_are_built() -> Result<bool> {
     for tool in [
         tools::ETCD,
         tools::KUBERNETES,
@@ -161,17 +162,26 @@ fn missing_packages() -> Vec<&'static str> {
     missing
 }
 
-/// Installs Debian packages.
+/// Installs the Debian packages that are missing. They are asked for again when it is our turn, since another run may have
+/// installed them meanwhile.
 ///
 /// # Errors
 /// When this is not root on Debian, or a package cannot be installed.
-pub(crate) async fn install(packages: &[&str], progress: &Progress) -> Result<()> {
+pub(crate) async fn install(
+    missing: impl Fn() -> Vec<&'static str>,
+    progress: &Progress,
+) -> Result<()> {
+    let packages = missing();
     if packages.is_empty() {
         return Ok(());
     }
-    ensure!(can_install(), "{}", install_by_hand(packages));
-    let part = progress.part("Debian packages");
+    ensure!(can_install(), "{}", install_by_hand(&packages));
     let _held = lock::take("packages").await?;
+    let packages = missing();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let part = progress.part(format!("install {}", packages.join(" ")));
     let apt = || {
         let mut apt = Command::new("apt-get");
         apt.env("DEBIAN_FRONTEND", "noninteractive").arg("--quiet");
@@ -181,10 +191,10 @@ pub(crate) async fn install(packages: &[&str], progress: &Progress) -> Result<()
     command::output(
         apt()
             .args(["install", "--yes", "--no-install-recommends"])
-            .args(packages),
+            .args(&packages),
     )
     .await?;
-    part.done(&packages.join(" "));
+    part.done("");
     Ok(())
 }
 

@@ -5,38 +5,54 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use sha2::{Digest, Sha256};
 
 use crate::cluster::Cluster;
 use crate::progress::Progress;
 use crate::state::Kind;
-use crate::{api, command, folders, tools};
+use crate::{api, command, content, folders, tools};
 
 /// How long pods may take to come up on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(3);
+/// The file in a cluster's folder that says what was applied.
+const RECORD: &str = "manifests";
 /// Where Traefik's source has the definitions of its custom resources.
 const TRAEFIK_DEFINITIONS: &str =
     "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml";
 
 /// Applies everything that this kind of cluster does not bring itself.
 pub(crate) async fn apply(cluster: &Cluster, kind: Kind) -> Result<()> {
-    let own = match kind {
-        Kind::Native => &[
-            "manifests/storage.yaml",
-            "manifests/coredns.yaml",
-            "manifests/traefik.yaml",
-        ][..],
-        Kind::Docker => &["manifests/traefik.yaml"][..],
-    };
     let mut kubectl = cluster.kubectl()?;
     kubectl.args(["apply", "--server-side", "--force-conflicts"]);
-    for file in own
-        .iter()
-        .map(|file| folders::in_kind(file))
-        .chain([traefik_definitions().await?])
-    {
+    for file in files(kind).chain([traefik_definitions().await?]) {
         kubectl.arg("--filename").arg(file);
     }
-    command::output(&mut kubectl).await.map(drop)
+    command::output(&mut kubectl).await?;
+    cluster.home().write(RECORD, &key(kind)?)
+}
+
+/// Whether a cluster that is up has the objects as they are now. Some of them cannot be changed while others are there, so a
+/// running cluster keeps what it has.
+pub(crate) fn are_applied(cluster: &Cluster, kind: Kind) -> Result<bool> {
+    let applied = std::fs::read_to_string(cluster.home().path(RECORD)).unwrap_or_default();
+    Ok(applied == key(kind)?)
+}
+
+fn files(kind: Kind) -> impl Iterator<Item = PathBuf> {
+    let own = match kind {
+        Kind::Native => &["storage.yaml", "coredns.yaml", "traefik.yaml"][..],
+        Kind::Docker => &["traefik.yaml"][..],
+    };
+    own.iter()
+        .map(|file| folders::in_kind("manifests").join(file))
+}
+
+fn key(kind: Kind) -> Result<String> {
+    let mut hash = Sha256::new();
+    for file in files(kind) {
+        content::add_folder(&mut hash, &file)?;
+    }
+    Ok(content::short(hash))
 }
 
 /// Waits until DNS and Traefik are there and answer.

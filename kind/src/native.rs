@@ -23,7 +23,8 @@ use anyhow::{Context, Result, bail};
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::cluster::{Cluster, DEFAULT_NAME, Options};
-use crate::images::{Built, Image, buildah, standin};
+use crate::images::standin;
+use crate::images::{Built, Image};
 use crate::ports::{self, Ports};
 use crate::progress::Progress;
 use crate::provider::Provider;
@@ -41,13 +42,11 @@ const PATIENCE: Duration = Duration::from_mins(3);
 #[derive(Debug)]
 pub(crate) struct Native;
 
-/// The name of a cluster's only node; the same as kind gives it.
-#[must_use]
-pub(crate) fn node_name(cluster: &str) -> String {
-    format!("{cluster}-control-plane")
-}
-
 impl Provider for Native {
+    fn prepare<'a>(&'a self, progress: &'a Progress) -> BoxFuture<'a, Result<()>> {
+        machine::prepare(progress).boxed()
+    }
+
     fn start<'a>(
         &'a self,
         cluster: &'a Cluster,
@@ -62,7 +61,7 @@ impl Provider for Native {
     }
 
     fn runs(&self, cluster: &Cluster) -> bool {
-        node(cluster).is_some_and(|node| node.runs())
+        holder(cluster).is_some_and(|node| node.runs())
     }
 
     fn build<'a>(
@@ -70,7 +69,7 @@ impl Provider for Native {
         image: &'a Image,
         progress: &'a Progress,
     ) -> BoxFuture<'a, Result<Built>> {
-        buildah::build(image, progress).boxed()
+        standin::build(image, progress).boxed()
     }
 
     fn load<'a>(&'a self, cluster: &'a Cluster, built: &'a Built) -> BoxFuture<'a, Result<()>> {
@@ -86,22 +85,32 @@ impl Provider for Native {
 }
 
 async fn start(cluster: &Cluster, options: Options, progress: &Progress) -> Result<()> {
-    machine::prepare(progress).await?;
-    tools::ETCD.build(progress).await?;
-    tools::KUBERNETES.build(progress).await?;
-    tools::KUBECTL.build(progress).await?;
+    let built = build(progress).await?;
     // What an earlier node of this name left when it was cut off.
     stop(cluster).await?;
     let node = launch(cluster, options).await?;
     let came_up = async {
         // No pod before its images: a kubelet that misses one waits longer and longer before it looks again.
-        futures::try_join!(images(cluster, progress), api_server(cluster, progress))?;
+        futures::try_join!(
+            load(cluster, &built, progress),
+            api_server(cluster, progress)
+        )?;
         objects(cluster, progress).await
     };
     tokio::select! {
         result = came_up => result,
         error = ended(cluster, node) => Err(error),
     }
+}
+
+/// Builds what a node is made of, and gives the images of the cluster itself.
+async fn build(progress: &Progress) -> Result<Vec<Built>> {
+    let ((), _, images) = futures::try_join!(
+        tools::build_in_turn(&[tools::KUBERNETES, tools::KUBECTL], progress),
+        tools::ETCD.build(progress),
+        standin::of_the_node(progress)
+    )?;
+    Ok(images)
 }
 
 /// Chooses the ports, writes the state and starts the node's first process.
@@ -121,7 +130,7 @@ async fn launch(cluster: &Cluster, options: Options) -> Result<Process> {
         ready: false,
     };
     home.write_state(&state)?;
-    pki::ensure(home, &node_name(cluster.name()), api_port)?;
+    pki::ensure(home, &node::name(cluster.name()), api_port)?;
     std::fs::create_dir_all(home.path("logs"))?;
     let log = File::create(home.log("node"))?;
     let child = std::process::Command::new(machine::node_program()?)
@@ -151,14 +160,14 @@ fn choose_ports(cluster: &Cluster, options: Options) -> Result<Ports> {
     }
 }
 
-/// Builds the images of the cluster itself and loads them as soon as containerd answers.
-async fn images(cluster: &Cluster, progress: &Progress) -> Result<()> {
-    let built = standin::of_the_node(progress).await?;
+/// Loads the images of the cluster itself as soon as containerd answers.
+async fn load(cluster: &Cluster, built: &[Built], progress: &Progress) -> Result<()> {
     let part = progress.part("images");
     while !containerd::answers(cluster.home()).await {
         tokio::time::sleep(LOOK).await;
     }
-    futures::future::try_join_all(built.iter().map(|image| cluster.load(image))).await?;
+    let loads = built.iter().map(|image| Native.load_once(cluster, image));
+    futures::future::try_join_all(loads).await?;
     part.done("");
     Ok(())
 }
@@ -183,7 +192,7 @@ async fn api_server(cluster: &Cluster, progress: &Progress) -> Result<()> {
 async fn objects(cluster: &Cluster, progress: &Progress) -> Result<()> {
     let (part, node, client) = (
         progress.part("node"),
-        node_name(cluster.name()),
+        node::name(cluster.name()),
         cluster.client().await?,
     );
     futures::try_join!(
@@ -209,7 +218,7 @@ async fn ended(cluster: &Cluster, node: Process) -> anyhow::Error {
 /// Ends the node's first process. The kernel ends all others in its namespaces with it, and lets go of their mounts and
 /// interfaces; only control groups stay, and are removed here.
 async fn stop(cluster: &Cluster) -> Result<()> {
-    if let Some(holder) = node(cluster).filter(Process::runs) {
+    if let Some(holder) = holder(cluster).filter(Process::runs) {
         let first = holder.children();
         end(holder)?;
         for process in first.into_iter().chain([holder]) {
@@ -237,6 +246,6 @@ fn end(process: Process) -> Result<()> {
 }
 
 /// The process that holds the node, as it was written down.
-fn node(cluster: &Cluster) -> Option<Process> {
+fn holder(cluster: &Cluster) -> Option<Process> {
     cluster.home().state().and_then(|state| state.node)
 }

@@ -19,7 +19,7 @@ pub struct Ports {
     pub http: u16,
     /// Traefik's own API.
     pub traefik: u16,
-    /// The frontend of the demo.
+    /// The site of the demo with its API, without TLS: Traefik, by HTTP.
     pub frontend: u16,
     /// The backend of the demo.
     pub backend: u16,

@@ -18,7 +18,16 @@ pub struct Progress {
 struct Shared {
     terminal: bool,
     started: Instant,
-    running: Mutex<Vec<(String, Instant)>>,
+    running: Mutex<Vec<Running>>,
+}
+
+/// A part that goes on.
+#[derive(Debug)]
+struct Running {
+    name: String,
+    started: Instant,
+    /// How long it may take, in minutes; 0 for what is not worth saying.
+    minutes: u64,
 }
 
 /// One part. Dropped without [`Part::done`] it is shown as not finished.
@@ -57,8 +66,23 @@ impl Progress {
     /// Begins a part.
     #[must_use]
     pub fn part(&self, name: impl Into<String>) -> Part {
+        self.long_part(name, 0)
+    }
+
+    /// Begins a part that may take minutes, and says how many: who waits wants to know.
+    #[must_use]
+    pub fn long_part(&self, name: impl Into<String>, minutes: u64) -> Part {
         let (name, started) = (name.into(), Instant::now());
-        self.shared.running().push((name.clone(), started));
+        if minutes > 0 && !self.shared.terminal {
+            self.shared.line(&format!(
+                "{name}: about {minutes} min, when nothing else goes on"
+            ));
+        }
+        self.shared.running().push(Running {
+            name: name.clone(),
+            started,
+            minutes,
+        });
         self.shared.draw();
         Part {
             shared: Arc::clone(&self.shared),
@@ -118,12 +142,12 @@ impl Drop for Part {
 }
 
 impl Shared {
-    fn running(&self) -> std::sync::MutexGuard<'_, Vec<(String, Instant)>> {
+    fn running(&self) -> std::sync::MutexGuard<'_, Vec<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn forget(&self, name: &str) {
-        self.running().retain(|(other, _)| other != name);
+        self.running().retain(|it| it.name != name);
     }
 
     /// The changing line: what goes on now. The cursor stays on it, so that the next line overwrites it.
@@ -134,7 +158,13 @@ impl Shared {
         let running = self.running();
         let parts: Vec<String> = running
             .iter()
-            .map(|(name, started)| format!("{name} {}", seconds(started.elapsed())))
+            .map(|it| {
+                let of = match it.minutes {
+                    0 => String::new(),
+                    minutes => format!(" of {minutes} min"),
+                };
+                format!("{} {}{of}", it.name, seconds(it.started.elapsed()))
+            })
             .collect();
         // A display that cannot be written is no reason to fail.
         let _ = write!(std::io::stderr().lock(), "\r\x1b[2K{}", parts.join(" · "));

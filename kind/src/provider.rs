@@ -1,17 +1,17 @@
-//! The two ways to run a cluster, behind one trait.
+//! What a way to run clusters can do. `docker` and `native` are the two.
 
-use anyhow::Result;
-use futures::future::BoxFuture;
+use anyhow::{Context, Result};
+use futures::future::{BoxFuture, FutureExt};
 
 use crate::cluster::{Cluster, Options};
-use crate::docker::Docker;
 use crate::images::{Built, Image};
-use crate::native::Native;
 use crate::progress::Progress;
-use crate::state::Kind;
 
 /// Runs clusters in one way.
 pub(crate) trait Provider: Send + Sync {
+    /// Makes the machine ready, or says what it lacks.
+    fn prepare<'a>(&'a self, progress: &'a Progress) -> BoxFuture<'a, Result<()>>;
+
     /// Brings the nodes up with the images and objects that every cluster has. They may still be starting afterwards.
     fn start<'a>(
         &'a self,
@@ -35,22 +35,22 @@ pub(crate) trait Provider: Send + Sync {
 
     /// Loads an image into the nodes.
     fn load<'a>(&'a self, cluster: &'a Cluster, built: &'a Built) -> BoxFuture<'a, Result<()>>;
-}
 
-/// The provider of a cluster that is written down.
-pub(crate) fn of(kind: Kind) -> &'static dyn Provider {
-    match kind {
-        Kind::Docker => &Docker,
-        Kind::Native => &Native,
+    /// Loads an image into the nodes, unless they have its content already.
+    fn load_once<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        built: &'a Built,
+    ) -> BoxFuture<'a, Result<()>> {
+        async move {
+            if cluster.was_given(built) {
+                return Ok(());
+            }
+            self.load(cluster, built)
+                .await
+                .with_context(|| format!("cannot load {}", built.tag))?;
+            cluster.note_given(built)
+        }
+        .boxed()
     }
-}
-
-/// The provider of a cluster that is to start: the one it had, Docker where an engine answers, or our own.
-pub(crate) async fn for_new(cluster: &Cluster) -> Result<&'static dyn Provider> {
-    let kind = match cluster.home().state() {
-        Some(state) => state.kind,
-        None if crate::docker::answers().await => Kind::Docker,
-        None => Kind::Native,
-    };
-    Ok(of(kind))
 }

@@ -1,16 +1,20 @@
 //! Programs built from Go modules, once per user: `kind/native/<folder>/go.mod` pins a version, and what it builds is
 //! kept under a hash of everything that decides its content. Runs none of them.
 
-mod pages;
+mod changed;
+mod go;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
+use tokio::sync::Semaphore;
 
 use crate::progress::Progress;
 use crate::{command, content, folders, lock};
+
+pub use changed::Change;
 
 /// A program, or several that are built from one module.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +27,10 @@ pub struct Tool {
     pub packages: &'static [&'static str],
     /// Values that the linker puts into variables, such as the version a program prints.
     pub variables: &'static [(&'static str, &'static str)],
-    /// The module whose web pages have to be made before it is built.
-    pub pages_of: Option<&'static str>,
+    /// A module that it is built from a changed copy of.
+    pub changed: Option<(&'static str, Change)>,
+    /// How many minutes it takes on two cores, from nothing: for the person who waits.
+    pub minutes: u64,
 }
 
 /// What a Kubernetes program says of itself.
@@ -47,7 +53,8 @@ pub const KUBERNETES: Tool = Tool {
         "k8s.io/kubernetes/cmd/kubelet",
     ],
     variables: KUBERNETES_VERSION,
-    pages_of: None,
+    changed: None,
+    minutes: 8,
 };
 
 /// The command line of Kubernetes; apart from the node's programs since it is wanted with Docker too.
@@ -56,13 +63,14 @@ pub const KUBECTL: Tool = Tool {
     folder: "kubernetes",
     packages: &["k8s.io/kubernetes/cmd/kubectl"],
     variables: KUBERNETES_VERSION,
-    pages_of: None,
+    changed: None,
+    minutes: 1,
 };
 
 /// The API server's store. Its package ends in a major version, so the program is named `server`.
-pub const ETCD: Tool = plain("etcd", &["go.etcd.io/etcd/server/v3"]);
-/// DNS in the cluster.
-pub const COREDNS: Tool = plain("coredns", &["github.com/coredns/coredns"]);
+pub const ETCD: Tool = plain("etcd", &["go.etcd.io/etcd/server/v3"], 1);
+/// DNS in the cluster, with the plugins that it uses there.
+pub const COREDNS: Tool = plain("coredns", &["appstack.dev/tools/coredns"], 1);
 /// The ingress controller.
 pub const TRAEFIK: Tool = Tool {
     name: "traefik",
@@ -72,7 +80,14 @@ pub const TRAEFIK: Tool = Tool {
         "github.com/traefik/traefik/v3/pkg/version.Version",
         "v3.6.0",
     )],
-    pages_of: None,
+    changed: Some((
+        "github.com/go-acme/lego/v4",
+        Change::File {
+            of_module: "providers/dns/zz_gen_dns_providers.go",
+            own: "lego/dns_providers.go",
+        },
+    )),
+    minutes: 5,
 };
 /// Catches the mail of local stacks and shows it.
 pub const MAILPIT: Tool = Tool {
@@ -80,25 +95,53 @@ pub const MAILPIT: Tool = Tool {
     folder: "mailpit",
     packages: &["github.com/axllent/mailpit"],
     variables: &[("github.com/axllent/mailpit/config.Version", "v1.27.11")],
-    pages_of: Some("github.com/axllent/mailpit"),
+    changed: Some(("github.com/axllent/mailpit", Change::Pages)),
+    minutes: 2,
 };
 /// Installs charts.
-pub const HELM: Tool = plain("helm", &["helm.sh/helm/v3/cmd/helm"]);
+pub const HELM: Tool = plain("helm", &["helm.sh/helm/v3/cmd/helm"], 2);
 /// Clusters in Docker.
-pub const KIND: Tool = plain("kind", &["sigs.k8s.io/kind"]);
+pub const KIND: Tool = plain("kind", &["sigs.k8s.io/kind"], 1);
 /// The process that holds a pod's namespaces.
-pub const PAUSE: Tool = plain("pause", &["appstack.dev/tools/pause"]);
+pub const PAUSE: Tool = plain("pause", &["appstack.dev/tools/pause"], 0);
 
 /// A tool whose folder has its name and that needs no variables.
 #[must_use]
-pub const fn plain(name: &'static str, packages: &'static [&'static str]) -> Tool {
+pub const fn plain(name: &'static str, packages: &'static [&'static str], minutes: u64) -> Tool {
     Tool {
         name,
         folder: name,
         packages,
         variables: &[],
-        pages_of: None,
+        changed: None,
+        minutes,
     }
+}
+
+/// How many builds go on at once. Go keeps every core busy by itself, but not while it downloads or links.
+const AT_ONCE: usize = 2;
+static SEATS: Semaphore = Semaphore::const_new(AT_ONCE);
+
+/// Builds tools that were not built before, one after another; who comes first is built first. Those of one module are best
+/// built so: the second finds most of it compiled.
+///
+/// # Errors
+/// When Go is missing, or does not build them.
+pub async fn build_in_turn(tools: &[Tool], progress: &Progress) -> Result<()> {
+    let mut missing = Vec::new();
+    for tool in tools {
+        if !tool.is_built()? {
+            missing.push(tool);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let _seat = SEATS.acquire().await?;
+    for tool in missing {
+        tool.build_now(progress).await?;
+    }
+    Ok(())
 }
 
 impl Tool {
@@ -125,11 +168,13 @@ impl Tool {
     /// # Errors
     /// When Go is missing, or does not build them.
     pub async fn build(&self, progress: &Progress) -> Result<PathBuf> {
+        build_in_turn(&[*self], progress).await?;
+        self.folder()
+    }
+
+    async fn build_now(&self, progress: &Progress) -> Result<()> {
         let folder = self.folder()?;
-        if folder.is_dir() {
-            return Ok(folder);
-        }
-        let part = progress.part(format!("build {}", self.name));
+        let part = progress.long_part(format!("build {}", self.name), self.minutes);
         let _held = lock::take(&format!("tool-{}", self.name)).await?;
         if !folder.is_dir() {
             self.compile(&folder)
@@ -137,7 +182,7 @@ impl Tool {
                 .with_context(|| format!("cannot build {}", self.name))?;
         }
         part.done("");
-        Ok(folder)
+        Ok(())
     }
 
     /// Builds into a folder beside the final one and renames it, so that a half-built tool is never found.
@@ -148,9 +193,9 @@ impl Tool {
         }
         std::fs::create_dir_all(&unfinished)?;
         let copy = folder.with_extension("source");
-        let source = match self.pages_of {
-            Some(module) => {
-                pages::make(self, module, &copy).await?;
+        let source = match self.changed {
+            Some((module, change)) => {
+                changed::lay(&self.source(), module, change, &copy).await?;
                 copy.clone()
             }
             None => self.source(),
@@ -183,15 +228,7 @@ impl Tool {
     /// # Errors
     /// When Go does not know the module.
     pub async fn module_source(&self, module: &str) -> Result<PathBuf> {
-        let mut go = Command::new("go");
-        go.current_dir(self.source())
-            .env("GOWORK", "off")
-            .args(["mod", "download", "-json", module]);
-        let answer: serde_json::Value = serde_json::from_str(&command::output(&mut go).await?)?;
-        answer["Dir"]
-            .as_str()
-            .map(PathBuf::from)
-            .with_context(|| format!("Go has no source of {module}"))
+        go::module_source(&self.source(), module).await
     }
 
     fn source(&self) -> PathBuf {
@@ -214,7 +251,7 @@ impl Tool {
         content::add_folder(&mut hash, &self.source())?;
         hash.update(self.linker_flags());
         hash.update(self.packages.join(" "));
-        hash.update(self.pages_of.unwrap_or_default());
+        hash.update(self.changed.map_or("", |(module, _)| module));
         hash.update(std::env::consts::ARCH);
         Ok(content::short(hash))
     }
@@ -233,6 +270,31 @@ mod tests {
         keys.sort();
         keys.dedup();
         assert_eq!(keys.len(), tools.len());
+    }
+
+    /// Its own program has no other plugins.
+    #[test]
+    fn dns_has_the_plugins_that_it_uses() {
+        let program = std::fs::read_to_string(COREDNS.source().join("main.go")).unwrap();
+        let manifest = std::fs::read_to_string(folders::in_kind("manifests/coredns.yaml")).unwrap();
+        let (_, blocks) = manifest.split_once("Corefile: |\n").unwrap();
+        let (blocks, _) = blocks.split_once("\n---").unwrap();
+        // A directive of a server block, and not of a plugin.
+        let used = blocks.lines().filter_map(|line| {
+            let directive = line.strip_prefix("        ")?;
+            directive
+                .split(' ')
+                .next()
+                .filter(|it| !it.is_empty() && *it != "}")
+        });
+        for plugin in used {
+            let name = if plugin == "prometheus" {
+                "metrics"
+            } else {
+                plugin
+            };
+            assert!(program.contains(&format!("/plugin/{name}\"")), "{plugin}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use local_cluster::{Cluster, Progress, folders};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
+use crate::images::{self, Profile};
 use crate::{Named, install, tell};
 
 /// How long one roll-out may take.
@@ -59,6 +60,10 @@ impl Bench {
         );
         let client = cluster.client().await?;
         let progress = Progress::new();
+        // What the demo runs was compiled to be there soon.
+        let made = images::make(&cluster, Profile::Release, &progress).await?;
+        let operator = images::load(&cluster, &made, &progress).await?;
+        install::operator(&cluster, &operator, &progress).await?;
         if self.releases {
             return releases::measure(&cluster, &progress).await;
         }

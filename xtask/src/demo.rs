@@ -8,9 +8,9 @@ use anyhow::{Result, bail, ensure};
 use appstack_operator::api::{AppStack, AppStackStatus, ConditionType};
 use clap::Args;
 use kube::Api;
-use local_cluster::{Cluster, Options, Progress, folders};
+use local_cluster::{Cluster, Progress, demo, folders};
 
-use crate::{Named, images, install};
+use crate::{Named, start};
 
 /// Where the demo lives.
 const NAMESPACE: &str = "shop";
@@ -33,12 +33,13 @@ impl Demo {
     pub(crate) async fn run(self) -> Result<()> {
         let progress = Progress::new();
         let cluster = self.cluster.open()?;
-        cluster.up(Options::default(), &progress).await?;
-        let operator = images::provide(&cluster, &progress).await?;
-        install::operator(&cluster, &operator, &progress).await?;
+        // A fresh machine has no browser: it gets one, or is told now that there is none, and not after all the work.
+        let browser = async { Ok(proof::browser(&progress).await) };
+        let start = start::cluster_with_operator(&cluster, &progress);
+        let (browser, ()) = tokio::try_join!(browser, start)?;
         apply(&cluster, &progress).await?;
         let status = ready(&cluster, &progress).await?;
-        proof::prove(&cluster, &status, &progress).await?;
+        proof::prove(&cluster, &status, browser.as_deref(), &progress).await?;
         tell(&cluster, &status, &progress)
     }
 }
@@ -55,11 +56,7 @@ async fn apply(cluster: &Cluster, progress: &Progress) -> Result<()> {
         Ok(())
     };
     kubectl(&["create", "namespace", NAMESPACE]).await?;
-    for file in [
-        "manifests/local-ports.yaml",
-        "manifests/local-mail.yaml",
-        "stack-local.yaml",
-    ] {
+    for file in demo::FILES {
         let file = folders::in_kind(file).display().to_string();
         kubectl(&["apply", "--namespace", NAMESPACE, "--filename", &file]).await?;
     }
@@ -117,40 +114,35 @@ fn condition(status: &AppStackStatus, type_: ConditionType) -> Option<&str> {
 
 fn tell(cluster: &Cluster, status: &AppStackStatus, progress: &Progress) -> Result<()> {
     let urls = status.urls.clone().unwrap_or_default();
-    let ports = cluster.ports()?;
     let name = cluster.name();
     let named = if name == local_cluster::DEFAULT_NAME {
         String::new()
     } else {
         format!(" --name {name}")
     };
+    let addresses: Vec<String> = cluster
+        .addresses()?
+        .iter()
+        .map(|it| format!("  {:<20} {}", it.what, it.url))
+        .collect();
     progress.say(&format!(
         "
 Ready after {}. It goes on running:
 
-  site                 {}
-  API                  {}
-  its documentation    {}
-  its mail             http://localhost:{}
-  without TLS          http://localhost:{} and http://localhost:{}
-  Traefik              http://localhost:{}/api/overview
+{}
 
 Log in as {SUPERUSER}, with the password that was generated:
   kubectl -n {NAMESPACE} get secret shop-generated -o jsonpath='{{.data.FIRST_SUPERUSER_PASSWORD}}' | base64 -d
 
-The certificate is self-signed: the browser asks once, or import the authority:
+The certificate of https:// is self-signed: the browser asks once. Programs trust its authority:
   kubectl -n {NAMESPACE} get secret shop-edge-ca -o jsonpath='{{.data.ca\\.crt}}' | base64 -d > ca.crt
+  curl --cacert ca.crt {}/api/v1/version
 
 Look around:   eval \"$(cargo xtask env{named})\" && kubectl -n {NAMESPACE} get aps,pods
 Remove it:     cargo xtask down{named}",
         local_cluster::progress::seconds(progress.elapsed()),
-        urls.dashboard,
+        addresses.join("\n"),
         urls.api,
-        urls.docs,
-        ports.mail,
-        ports.frontend,
-        ports.backend,
-        ports.traefik,
     ));
     Ok(())
 }

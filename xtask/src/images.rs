@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use local_cluster::images::standin;
-use local_cluster::{Cluster, Image, Progress, content, folders};
+use local_cluster::{Built, Cluster, Image, Progress, content, folders};
 use tokio::process::Command;
 
 use crate::Named;
@@ -20,29 +20,71 @@ const REGISTRY: &str = "ghcr.io/appstack-dev";
 pub(crate) struct Images {
     #[command(flatten)]
     cluster: Named,
+    /// Compile as for publishing: small and fast programs, which take a quarter of an hour on two cores
+    #[arg(long)]
+    release: bool,
+}
+
+/// How the programs are compiled: a profile in `Cargo.toml`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Profile {
+    /// Soon there, for a local cluster.
+    Local,
+    /// As they are published and measured.
+    Release,
+}
+
+/// What the demo runs, built.
+#[derive(Debug)]
+pub(crate) struct Made {
+    operator: Built,
+    others: Vec<Built>,
 }
 
 impl Images {
     pub(crate) async fn run(self) -> Result<()> {
-        provide(&self.cluster.open()?, &Progress::new()).await?;
+        let profile = if self.release {
+            Profile::Release
+        } else {
+            Profile::Local
+        };
+        let (cluster, progress) = (self.cluster.open()?, Progress::new());
+        let made = make(&cluster, profile, &progress).await?;
+        load(&cluster, &made, &progress).await?;
         Ok(())
     }
 }
 
-/// Builds everything that the demo runs and loads it. Gives the key of the operator's image, which changes with its
-/// content.
-pub(crate) async fn provide(cluster: &Cluster, progress: &Progress) -> Result<String> {
-    let (programs, (), (), ()) = tokio::try_join!(
-        programs(progress),
-        pages(progress),
-        cluster.provide(standin::POSTGRES_TAG, progress),
-        cluster.provide(standin::MAILPIT_TAG, progress)
-    )?;
-    let images = images(&programs)?;
-    for image in &images {
-        cluster.load(&cluster.build(image, progress).await?).await?;
+/// Builds everything that the demo runs, side by side. The cluster need not be up yet.
+pub(crate) async fn make(cluster: &Cluster, profile: Profile, progress: &Progress) -> Result<Made> {
+    let ready = async {
+        // Compilers need nothing but themselves, packers may have to be installed.
+        cluster.prepare(progress).await?;
+        tokio::try_join!(
+            cluster.stand_in(standin::POSTGRES_TAG, progress),
+            cluster.stand_in(standin::MAILPIT_TAG, progress)
+        )
+    };
+    let (programs, (), (postgres, mailpit)) =
+        tokio::try_join!(programs(profile, progress), pages(progress), ready)?;
+    let [operator, backend, frontend] = images(&programs)?;
+    let operator = cluster.build(&operator, progress).await?;
+    let mut others = vec![
+        cluster.build(&backend, progress).await?,
+        cluster.build(&frontend, progress).await?,
+    ];
+    others.extend(postgres.into_iter().chain(mailpit));
+    Ok(Made { operator, others })
+}
+
+/// Loads what was built. Gives the key of the operator's image, which changes with its content.
+pub(crate) async fn load(cluster: &Cluster, made: &Made, progress: &Progress) -> Result<String> {
+    let part = progress.part("load the images");
+    for image in [&made.operator].into_iter().chain(&made.others) {
+        cluster.load(image).await?;
     }
-    images[0].key()
+    part.done("");
+    Ok(made.operator.key.clone())
 }
 
 fn images(programs: &Path) -> Result<[Image; 3]> {
@@ -69,19 +111,27 @@ fn images(programs: &Path) -> Result<[Image; 3]> {
 }
 
 /// Builds the programs as static ones, which need nothing of an image, and gives their folder.
-async fn programs(progress: &Progress) -> Result<PathBuf> {
+async fn programs(profile: Profile, progress: &Progress) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let part = progress.part("compile for the images");
-    let mut cargo = cargo(&["build", "--release", "--target", &target]);
+    let (profile, minutes) = match profile {
+        Profile::Local => ("local", 4),
+        Profile::Release => ("release", 16),
+    };
+    let folder = target_folder().await?.join(&target).join(profile);
+    // What was built before is only looked over.
+    let minutes = if folder.exists() { 0 } else { minutes };
+    let part = progress.long_part("compile for the images", minutes);
+    let mut cargo = cargo(&["build", "--profile", profile, "--target", &target]);
     cargo
         .args(["--package", "appstack-operator", "--package", "backend"])
-        .env("RUSTFLAGS", "-C target-feature=+crt-static");
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .kill_on_drop(true);
     ensure!(
         cargo.status().await?.success(),
         "the operator and the backend do not build"
     );
     part.done("");
-    Ok(target_folder().await?.join(target).join("release"))
+    Ok(folder)
 }
 
 /// Where cargo puts what it builds, however that was chosen.
@@ -148,6 +198,7 @@ async fn npm(words: &[&str]) -> Result<()> {
     let status = Command::new("npm")
         .current_dir(folders::in_repository("app/frontend"))
         .args(words)
+        .kill_on_drop(true)
         .status()
         .await
         .context("npm is missing: install Node.js 20 or later")?;

@@ -9,6 +9,7 @@ mod generate;
 mod images;
 mod install;
 mod load;
+mod start;
 mod test;
 mod up;
 

@@ -4,12 +4,12 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
-use local_cluster::{Cluster, Options, Progress, folders, machine};
+use local_cluster::{Cluster, Progress, folders, machine};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::cargo::cargo;
-use crate::{generate, images, install, tell};
+use crate::{generate, images, start, tell};
 
 /// The cluster of the stories, beside the one of the developer.
 const CLUSTER: &str = "appstack-test";
@@ -87,9 +87,7 @@ impl Test {
     async fn cluster(&self, count: &mut Count) -> Result<()> {
         let progress = Progress::new();
         let cluster = Cluster::open(CLUSTER)?;
-        cluster.up(Options::default(), &progress).await?;
-        let operator = images::provide(&cluster, &progress).await?;
-        install::operator(&cluster, &operator, &progress).await?;
+        start::cluster_with_operator(&cluster, &progress).await?;
         let mut stories = cargo(&["test", "--package", "local-cluster"]);
         stories.env("APPSTACK_CLUSTER", CLUSTER);
         if let Some(story) = &self.story {

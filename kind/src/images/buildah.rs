@@ -1,37 +1,26 @@
-//! Builds images without a Docker engine. Layers and built images are kept in the user's cache folder; nothing is pulled,
-//! and base images that would be are stood in for.
+//! Builds images without a Docker engine. Layers and built images are kept in the user's cache folder; nothing is pulled.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use tokio::process::Command;
 
-use crate::images::{Built, Image, archive, forget_old_archives, standin};
+use crate::images::image::{Built, Image, archive, file_name, forget_old_archives};
 use crate::progress::Progress;
 use crate::{command, folders, lock};
 
-/// Builds an image unless its content was built before, and gives the archive that holds it.
+/// Builds an image unless its content was built before, and gives the archive that holds it. The images that it begins
+/// with are in the storage.
 ///
 /// # Errors
 /// When the Dockerfile cannot be built.
 pub async fn build(image: &Image, progress: &Progress) -> Result<Built> {
-    // An image that is in its archive already needs its bases no more.
-    if !archive(&image.tag, &image.key()?)?.exists() {
-        for base in image.bases()? {
-            standin::ensure_base(&base, progress).await?;
-        }
-    }
-    build_on_bases(image, progress).await
-}
-
-/// Builds an image whose bases are there.
-pub(super) async fn build_on_bases(image: &Image, progress: &Progress) -> Result<Built> {
     let key = image.key()?;
     let archive = archive(&image.tag, &key)?;
     if !archive.exists() {
         let part = progress.part(format!("build {}", short_name(&image.tag)));
         // Two runs that meet build once; buildah's own storage copes with several at a time.
-        let _held = lock::take(&format!("image-{}", super::file_name(&image.tag))).await?;
+        let _held = lock::take(&format!("image-{}", file_name(&image.tag))).await?;
         if !archive.exists() {
             bud(image).await?;
             export(&image.tag, &archive).await?;

@@ -12,7 +12,7 @@ use crate::api;
 use crate::native::component::{Ended, Parts, obituary};
 use crate::native::forward::Forward;
 use crate::native::{
-    cgroups, containerd, control_plane, forward, kubelet, namespaces, network, node_name, storage,
+    cgroups, containerd, control_plane, forward, kubelet, namespaces, network, storage,
 };
 use crate::state::{Home, State};
 
@@ -20,6 +20,12 @@ use crate::state::{Home, State};
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the API server may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// The name of a cluster's only node; the same as kind gives it.
+#[must_use]
+pub(crate) fn name(cluster: &str) -> String {
+    format!("{cluster}-control-plane")
+}
 
 /// The hidden command behind a native node. Without the host's network it enters the node's namespaces and calls itself
 /// again inside; it comes back only with an error.
@@ -65,7 +71,7 @@ async fn live(home: &Home, name: &str) -> Result<()> {
         }
     })
     .await?;
-    let node = node_name(name);
+    let node = self::name(name);
     parts.start(home, &kubelet::kubelet(home, &node)?)?;
     parts.start(home, &control_plane::controller_manager(home)?)?;
     parts.start(home, &control_plane::scheduler(home)?)?;

@@ -2,11 +2,12 @@
 //! way over HTTPS, with the certificate checked. Never says the password.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use appstack_operator::api::{AppStackStatus, Urls};
+use jiff::Zoned;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use local_cluster::{Cluster, Progress, browser, folders};
@@ -17,24 +18,36 @@ use tokio::process::Command;
 use super::{LOOK, NAMESPACE, SUPERUSER};
 use crate::images;
 
+/// The browser of this machine. Where there is none, Chromium is installed, as for the stories of the pages.
+pub(super) async fn browser(progress: &Progress) -> Option<PathBuf> {
+    match browser::provide(progress).await {
+        Ok(browser) => Some(browser),
+        Err(why) => {
+            progress.say(&format!(
+                "{why:#}. Until then the API has to do as a proof."
+            ));
+            None
+        }
+    }
+}
+
 /// Makes sure that everything answers, and that the superuser can log in, add an item and see it.
 pub(super) async fn prove(
     cluster: &Cluster,
     status: &AppStackStatus,
+    browser: Option<&Path>,
     progress: &Progress,
 ) -> Result<()> {
     let urls = status.urls.clone().context("the stack has no address")?;
     let client = client(cluster).await?;
     everything_answers(cluster, &urls, &client).await?;
     let password = secret(cluster, "shop-generated", "FIRST_SUPERUSER_PASSWORD").await?;
-    if let Some(browser) = browser::find() {
+    if let Some(browser) = browser {
         images::dependencies(progress).await?;
         let part = progress.part("log in and add an item in a browser");
-        let picture = in_browser(cluster, &urls, &browser, &password).await?;
+        let picture = in_browser(cluster, &urls, browser, &password).await?;
         part.done(&picture);
     } else {
-        progress
-            .say("there is no browser here (`chromium` or `google-chrome`), so the API has to do");
         let part = progress.part("log in and add an item over HTTPS");
         by_api(&urls, &client, &password).await?;
         part.done(&urls.api);
@@ -108,7 +121,8 @@ async fn by_api(urls: &Urls, client: &Client, password: &str) -> Result<()> {
         .as_str()
         .context("the login gave no token")?;
     let items = format!("{}/api/v1/items/", urls.api);
-    let title = format!("Made by the demo at {}", std::process::id());
+    let now = Zoned::now().strftime("%-d %B %Y at %H:%M:%S");
+    let title = format!("Made by the demo on {now}");
     let item = json!({"title": title});
     answered(|| client.post(&items).bearer_auth(token).json(&item).send()).await?;
     let listed = answered(|| client.get(&items).bearer_auth(token).send()).await?;
