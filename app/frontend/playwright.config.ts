@@ -7,7 +7,25 @@ import { defineConfig, devices } from "@playwright/test";
 import { flags, isRoot, program } from "./e2e/browser";
 import { settings } from "./e2e/settings";
 
-const { results, site } = settings;
+const { results } = settings;
+const launch = { executablePath: program(), chromiumSandbox: !isRoot() };
+
+/** Stories of people who know the stack: their browser trusts its certificate. */
+function ours() {
+  const use = { baseURL: settings.site, launchOptions: { ...launch, args: flags() } };
+  return [
+    { name: "stories", testDir: "e2e/stories", use },
+    // A release disturbs everybody who is on the site.
+    { name: "release", testDir: "e2e/release", dependencies: ["stories"], use },
+    { name: "demo", testDir: "e2e/demo", use },
+  ];
+}
+
+/** Stories of somebody who has only been told where to click: the browser is as it comes. */
+function strangers() {
+  const use = { launchOptions: { ...launch, args: ["--disable-gpu"] } };
+  return [{ name: "addresses", testDir: "e2e/addresses", use }];
+}
 
 export default defineConfig({
   testDir: "e2e",
@@ -21,16 +39,9 @@ export default defineConfig({
   expect: { timeout: 10_000 },
   use: {
     ...devices["Desktop Chrome"],
-    baseURL: site,
     locale: "en-GB",
-    launchOptions: { executablePath: program(), args: flags(), chromiumSandbox: !isRoot() },
     trace: "retain-on-failure",
     screenshot: "only-on-failure",
   },
-  projects: [
-    { name: "stories", testDir: "e2e/stories" },
-    // A release disturbs everybody who is on the site.
-    { name: "release", testDir: "e2e/release", dependencies: ["stories"] },
-    { name: "demo", testDir: "e2e/demo" },
-  ],
+  projects: settings.areAddressesTold ? strangers() : ours(),
 });

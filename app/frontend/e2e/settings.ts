@@ -17,6 +17,14 @@ export const settings = {
   get certificate() {
     return given("CERTIFICATE");
   },
+  /** Whether the stories are those of the addresses, which need to know nothing else of the stack. */
+  get areAddressesTold() {
+    return process.env.ADDRESSES !== undefined;
+  },
+  /** What the demo prints: what is there, where, and a text that is to be seen. */
+  get addresses(): { what: string; url: string; shows: string }[] {
+    return JSON.parse(given("ADDRESSES"));
+  },
   get superuser() {
     return { email: given("SUPERUSER"), password: given("SUPERUSER_PASSWORD") };
   },

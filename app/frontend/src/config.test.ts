@@ -17,6 +17,11 @@ test("the config is what the environment serves", async () => {
   expect(await loadConfig()).toEqual(config);
 });
 
+test("the API is where the page came from when the environment says so", async () => {
+  serve(json({ ...good, sameOrigin: true }));
+  expect((await loadConfig()).apiUrl).toBe("");
+});
+
 test("a project without a name gets one", async () => {
   serve(json(good));
   expect((await loadConfig()).projectName).toBe("AppStack demo");

@@ -55,7 +55,8 @@ function check(values: unknown): Config {
     throw new Error(`${ADDRESS} lacks ${missing.join(", ")}.`);
   }
   return {
-    apiUrl: String(given.apiUrl).replace(/\/+$/, ""),
+    // Where the edge leads both to, whatever the origin is called: a browser asks about no second certificate.
+    apiUrl: given.sameOrigin === true ? "" : String(given.apiUrl).replace(/\/+$/, ""),
     environment: String(given.environment),
     version: String(given.version),
     projectName: typeof given.projectName === "string" ? given.projectName : "AppStack demo",

@@ -15,6 +15,7 @@
     reason = "a story that cannot go on fails, and says on standard error what was there"
 )]
 
+mod addresses;
 mod approval;
 mod assets;
 mod autoscaling;

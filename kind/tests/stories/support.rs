@@ -5,6 +5,7 @@ mod children;
 mod evidence;
 mod fated;
 mod pages;
+mod playwright;
 mod stacks;
 mod visitor;
 mod world;
@@ -19,6 +20,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 pub(crate) use audit::Request;
 pub(crate) use children::{Child, KINDS};
+pub(crate) use playwright::Playwright;
 pub(crate) use stacks::{API, Document, FATED, NOWHERE, SCRIPTED, SHOP, parse};
 pub(crate) use visitor::Visitor;
 pub(crate) use world::{World, condition, release, uid};

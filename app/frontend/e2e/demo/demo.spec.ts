@@ -5,7 +5,9 @@ import { settings } from "../settings";
 import { expect, test } from "../test";
 
 test("the superuser adds an item and sees it", async ({ page }) => {
-  const title = `Made by the demo at ${new Date().toISOString()}`;
+  const now = new Date();
+  const day = now.toLocaleDateString("en-GB", { dateStyle: "long" });
+  const title = `Made by the demo on ${day} at ${now.toLocaleTimeString("en-GB")}`;
   await logIn(page, settings.superuser);
   await page.goto("/items");
   await page.getByRole("button", { name: "Add item" }).first().click();
