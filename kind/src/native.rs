@@ -85,6 +85,10 @@ impl Provider for Native {
 }
 
 async fn start(cluster: &Cluster, options: Options, progress: &Progress) -> Result<()> {
+    // A port that is in use is told before all the work, unless it is an earlier node of this name that has it.
+    if !Native.runs(cluster) {
+        choose_ports(cluster, options)?;
+    }
     let built = build(progress).await?;
     // What an earlier node of this name left when it was cut off.
     stop(cluster).await?;
