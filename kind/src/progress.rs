@@ -75,7 +75,7 @@ impl Progress {
         let (name, started) = (name.into(), Instant::now());
         if minutes > 0 && !self.shared.terminal {
             self.shared.line(&format!(
-                "{name}: about {minutes} min, when nothing else goes on"
+                "{name}: about {minutes} min of work"
             ));
         }
         self.shared.running().push(Running {
