@@ -74,9 +74,8 @@ impl Progress {
     pub fn long_part(&self, name: impl Into<String>, minutes: u64) -> Part {
         let (name, started) = (name.into(), Instant::now());
         if minutes > 0 && !self.shared.terminal {
-            self.shared.line(&format!(
-                "{name}: about {minutes} min of work"
-            ));
+            self.shared
+                .line(&format!("{name}: about {minutes} min of work"));
         }
         self.shared.running().push(Running {
             name: name.clone(),

@@ -30,6 +30,8 @@ pub mod label {
     pub const JOB: &str = "appstack.dev/job";
     /// On what keeps a record: its kind. A revision of a StatefulSet has none.
     pub const RECORD: &str = "appstack.dev/record";
+    /// On what keeps the objects of a release as they were rendered, in place of [`RECORD`]: these are read by name alone.
+    pub const MANIFESTS: &str = "appstack.dev/manifests";
     /// Who made the object; always [`super::MANAGER`].
     pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 }
@@ -42,6 +44,13 @@ pub mod annotation {
     pub const RETRY: &str = "appstack.dev/retry";
     /// On an AppStack: any value. When it changes, a new SECRET_KEY is drawn; the old one is believed for one release more.
     pub const ROTATE_SECRET_KEY: &str = "appstack.dev/rotate-secret-key";
+    /// On an AppStack: any value. When it changes, a release is made by the templates of the operator of now.
+    pub const RENEW: &str = "appstack.dev/renew";
+    /// On an AppStack: any value. When it changes, the embedded database takes the templates of the operator of now, for which its pod
+    /// is started again.
+    pub const RENEW_DATABASE: &str = "appstack.dev/renew-database";
+    /// On the record of a release: the hash of its objects as they were rendered; it names what keeps them.
+    pub const MANIFESTS: &str = "appstack.dev/manifests";
     /// On the record of a release: the images whose assets its frontend serves beside its own, oldest first, with commas.
     pub const ASSETS: &str = "appstack.dev/assets";
     /// On an AppStack: any value. When it changes, the application gets a new role of the embedded database with a new password;

@@ -7,20 +7,22 @@ mod database;
 mod edge;
 mod meta;
 mod network;
-pub mod object;
+mod operated;
 mod workload;
 
-use crate::build::object::Object;
+use crate::model::object::Object;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 
 use self::database::{migration, role};
-use self::workload::{backend, frontend, pod};
+use self::workload::{assets, backend, frontend, pod};
 use crate::api::StageName;
 use crate::model::fact::Record;
+use crate::model::manifests::Manifests;
 use crate::model::stack::{CheckLimits, Stack};
 
+pub use self::database::record as database_record;
 pub use self::database::role::{REVOKE, revocation};
 pub use self::meta::{selector, selector_text};
 pub use self::workload::prepull::{Pull, pulls};
@@ -58,7 +60,7 @@ pub struct Check {
     /// Who is asked.
     pub asked: Asked,
     /// How long it may take to be well, and how long it must be.
-    pub patience: CheckLimits,
+    pub limits: CheckLimits,
 }
 
 /// Who is asked for the addresses of a check.
@@ -107,25 +109,50 @@ impl Stage {
 /// The objects of a stack.
 #[must_use]
 pub fn build(stack: &Stack, direction: Direction) -> Desired {
+    let mut manifests = manifests(stack).of(&stack.namespace, &stack.owner);
+    operated::adapt(&mut manifests, stack);
+    let edge = edge::stage(stack, manifests.edge.clone());
     let mut stages = if stack.hibernates {
-        falling_asleep(stack)
+        falling_asleep(stack, manifests)
     } else {
-        awake(stack, direction)
+        awake(stack, manifests, direction)
     };
-    stages.push(edge::stage(stack));
+    stages.push(edge);
     Desired {
         release: stack.release.clone(),
         stages,
     }
 }
 
-fn awake(stack: &Stack, direction: Direction) -> Vec<Stage> {
-    let mut stages = vec![database_stage(stack)];
+/// What of a stack's release is kept with it: as it was rendered when the release was verified, or by the templates of now
+/// where it has yet to be.
+#[must_use]
+pub fn manifests(stack: &Stack) -> Manifests {
+    match &stack.manifests {
+        Some(kept) => assets::brought(kept.as_ref().clone(), stack),
+        None => rendered(stack),
+    }
+}
+
+/// The same by the templates of now, whatever is kept.
+#[must_use]
+pub fn rendered(stack: &Stack) -> Manifests {
+    let manifests = Manifests {
+        shared: shared(stack),
+        backend: backend::part(stack),
+        frontend: stack.frontend.as_ref().map(|it| frontend::part(stack, it)),
+        edge: edge::objects(stack),
+    };
+    manifests.kept()
+}
+
+fn awake(stack: &Stack, manifests: Manifests, direction: Direction) -> Vec<Stage> {
+    let mut stages = vec![database_stage(stack, manifests.shared)];
     let embedded = stack.database.embedded.as_ref();
     stages.extend(embedded.map(|it| role::stage(stack, it)));
     stages.extend(migration::stages(stack));
-    let backend = Some(backend::stage(stack));
-    let frontend = stack.frontend.as_ref().map(|it| frontend::stage(stack, it));
+    let backend = Some(backend::stage(stack, manifests.backend));
+    let frontend = manifests.frontend.map(|it| frontend::stage(stack, it));
     stages.extend(match direction {
         Direction::Forward => backend.into_iter().chain(frontend),
         Direction::Back => frontend.into_iter().chain(backend),
@@ -134,16 +161,22 @@ fn awake(stack: &Stack, direction: Direction) -> Vec<Stage> {
 }
 
 /// Whoever needs another part goes before it, so that each ends in peace.
-fn falling_asleep(stack: &Stack) -> Vec<Stage> {
-    let frontend = stack.frontend.as_ref().map(|it| frontend::stage(stack, it));
-    frontend
-        .into_iter()
-        .chain([backend::stage(stack), database_stage(stack)])
-        .collect()
+fn falling_asleep(stack: &Stack, manifests: Manifests) -> Vec<Stage> {
+    let frontend = manifests.frontend.map(|it| frontend::stage(stack, it));
+    let backend = backend::stage(stack, manifests.backend);
+    let database = database_stage(stack, manifests.shared);
+    frontend.into_iter().chain([backend, database]).collect()
 }
 
-fn database_stage(stack: &Stack) -> Stage {
-    let objects = shared(stack).chain(database::objects(stack));
+fn database_stage(stack: &Stack, shared: Vec<Object>) -> Stage {
+    let secrets = [
+        database::generated_secrets(stack),
+        database::application(stack),
+        values(stack),
+    ];
+    let secrets = secrets.map(|it| Object::Secret(Box::new(it)));
+    let objects = shared.into_iter().chain(secrets);
+    let objects = objects.chain(database::objects(stack));
     Stage::new(StageName::Database, objects.collect())
 }
 
@@ -162,7 +195,7 @@ impl Desired {
 }
 
 /// What the pods of every stage need; applied with the first one.
-fn shared(stack: &Stack) -> impl Iterator<Item = Object> {
+fn shared(stack: &Stack) -> Vec<Object> {
     let account = ServiceAccount {
         metadata: meta::object(
             stack,
@@ -172,14 +205,11 @@ fn shared(stack: &Stack) -> impl Iterator<Item = Object> {
         automount_service_account_token: Some(false),
         ..ServiceAccount::default()
     };
-    [
-        Object::ServiceAccount(Box::new(account)),
-        Object::Secret(Box::new(database::generated_secrets(stack))),
-        Object::Secret(Box::new(database::application(stack))),
-        Object::Secret(Box::new(values(stack))),
-    ]
-    .into_iter()
-    .chain(network::policies(stack))
+    let policies = network::policies(stack);
+    [Object::ServiceAccount(Box::new(account))]
+        .into_iter()
+        .chain(policies)
+        .collect()
 }
 
 /// Everything that pods of the backend image read. Its name says its content, so nobody is to change it.

@@ -13,7 +13,7 @@ mod replicas;
 mod schedule;
 mod secrets;
 
-use crate::release::identity;
+use crate::release::identity::{self, Identity};
 use crate::settings::ClusterSettings;
 use std::time::Duration;
 
@@ -51,21 +51,41 @@ pub fn stack(
     inputs: &Inputs,
     settings: &ClusterSettings,
 ) -> Result<Stack, Invalid> {
+    let (stack, faults) = assemble(app, inputs, settings);
+    faults.into_result()?;
+    Ok(stack)
+}
+
+/// The stack of a kept release. It was checked when it was released: what a later version would find wrong with it, or what
+/// it refers to and is gone, makes it none the less what serves.
+#[must_use]
+pub fn kept(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> Stack {
+    assemble(app, inputs, settings).0
+}
+
+/// The stack as far as it can be told, and everything that is wrong with it.
+fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Stack, Faults) {
     let mut faults = Faults::default();
     let spec = &app.spec;
     let names = Names::of(&app.name_any());
     let drawn = generated::values(app, &names, inputs);
-    let database = database::check(spec, &drawn, &names, inputs, settings, &mut faults);
-    let secrets = secrets::check(spec, drawn, &names, inputs, &database, &mut faults);
+    let database = database::check(app, &drawn, &names, inputs, settings, &mut faults);
+    let secrets = secrets::check(app, settings, drawn, &names, inputs, &database, &mut faults);
     let edge = edge::check(spec, inputs, settings, &mut faults);
     let backend = backend(spec, &mut faults);
     let jobs = jobs::check(spec, &backend, &mut faults);
+    let renewal = identity::renewal(app, &inputs.records);
+    let identity = Identity {
+        spec,
+        values: &secrets.hash,
+        ports: settings.ports(),
+        renewal,
+    };
     let kept = inputs.release.clone();
-    let release = kept.unwrap_or_else(|| identity::hash(spec, &secrets.hash));
+    let release = kept.unwrap_or_else(|| identity.name(&inputs.records));
     let frontend = frontend(spec, &release, inputs, &mut faults);
-    faults.into_result()?;
     let environment = spec.environment;
-    Ok(Stack {
+    let stack = Stack {
         namespace: app.namespace().unwrap_or_default(),
         owner: app.controller_owner_ref(&()).unwrap_or_default(),
         environment,
@@ -74,6 +94,8 @@ pub fn stack(
         project_name: spec.project_name.clone().unwrap_or_else(|| app.name_any()),
         superuser: superuser(spec),
         spec: identity::lasting(spec),
+        renewal: renewal.map(str::to_owned),
+        manifests: inputs.manifests.get(&release).cloned(),
         volume: inputs.volume.clone(),
         migration: migration(spec, &backend, &database.connection, inputs),
         seed: seed(spec, inputs),
@@ -93,7 +115,8 @@ pub fn stack(
         jobs,
         frontend,
         edge,
-    })
+    };
+    (stack, faults)
 }
 
 /// Faults as they are found, so that the user sees all of them at once.

@@ -57,6 +57,11 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// What was written down of the stack cannot be read.
+    #[error(
+        "what was written down of this stack cannot be read, so nothing is changed and nothing is deleted; run the version of the operator that wrote it, or delete the record once you know that it is not needed"
+    )]
+    Unreadable(#[source] Unreadable),
     /// No certificate could be issued.
     #[error("cannot issue a certificate")]
     Certificate(#[source] rcgen::Error),
@@ -88,6 +93,14 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
+/// Records that cannot be read, each with the reason.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .records.join("; "))]
+pub struct Unreadable {
+    /// The name of each, and why.
+    pub records: Vec<String>,
+}
+
 /// How soon to try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -110,6 +123,7 @@ impl Error {
         match self {
             Self::Invalid(_) => Reason::Invalid,
             Self::NameTaken { .. } => Reason::NameTaken,
+            Self::Unreadable(_) => Reason::RecordUnreadable,
             Self::Read { .. }
             | Self::Apply { .. }
             | Self::Delete { .. }
@@ -122,7 +136,7 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Invalid(_) => Class::User,
+            Self::Invalid(_) | Self::Unreadable(_) => Class::User,
             Self::NameTaken { .. } => Class::Taken,
             Self::Read { source, .. }
             | Self::Apply { source, .. }

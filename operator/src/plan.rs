@@ -6,43 +6,27 @@
 pub mod changes;
 pub mod debounce;
 pub mod pending;
+mod serving;
 
-use crate::release::{identity, schema};
+use crate::release::schema;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use self::pending::Pending;
+use self::serving::kept;
 use crate::api::{AppStack, SchemaRollback};
-use crate::build::{self, Desired, Direction, Pull};
+use crate::build::{Direction, Pull};
 use crate::check;
 use crate::error::Invalid;
 use crate::model::fact::Failure;
-use crate::model::inputs::{Inputs, ReleaseRecord};
+use crate::model::inputs::Inputs;
 use crate::model::names::Names;
 use crate::model::stack::Stack;
 use crate::release::history;
 use crate::release::schema::SchemaChange;
 use crate::settings::ClusterSettings;
 
-/// The release that serves: the last one whose gates were all open.
-#[derive(Clone, Debug)]
-pub enum Serving {
-    /// There was none yet.
-    Nothing,
-    /// It, and its objects.
-    Release(Box<Served>),
-    /// There is one, but what it was made of is lost, so that its objects cannot be told.
-    Unknown,
-}
-
-/// A release that serves.
-#[derive(Clone, Debug)]
-pub struct Served {
-    /// The release.
-    pub stack: Stack,
-    /// Its objects.
-    pub desired: Desired,
-}
+pub use self::serving::{Served, Serving, serving};
 
 /// Where a reconciliation goes.
 #[derive(Clone, Debug)]
@@ -63,21 +47,6 @@ pub struct Course {
     pub rests: Option<Timestamp>,
 }
 
-/// The release that serves.
-#[must_use]
-pub fn serving(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> Serving {
-    let Some(record) = history::serving(&inputs.records) else {
-        return Serving::Nothing;
-    };
-    match kept(app, record, inputs, settings) {
-        Ok(stack) => Serving::Release(Box::new(Served {
-            desired: build::build(&stack, Direction::Back),
-            stack,
-        })),
-        Err(_) => Serving::Unknown,
-    }
-}
-
 /// The way to what is asked for.
 ///
 /// # Errors
@@ -88,7 +57,12 @@ pub fn plot(
     settings: &ClusterSettings,
     serving: &Serving,
 ) -> Result<Course, Invalid> {
-    let asked = asked(app, inputs, settings)?;
+    let mut asked = asked(app, inputs, settings)?;
+    if let Serving::Release(served) = serving
+        && served.stack.release == asked.release
+    {
+        asked.manifests.clone_from(&served.stack.manifests);
+    }
     let attempt = history::attempt(app);
     let failure = history::failure(&inputs.records, &asked.release, &attempt);
     let barrier = barrier(serving, &asked, inputs);
@@ -151,17 +125,19 @@ impl Course {
         self.target.release == self.asked.release
     }
 
-    /// Whether the gates of the target were not all open when it was last looked at as a whole.
+    /// Whether the target is not known to have passed its gates.
     #[must_use]
-    pub fn is_unproven(&self, inputs: &Inputs) -> bool {
-        let serving = history::serving(&inputs.records);
-        serving.is_none_or(|it| it.hash != self.target.release)
+    pub fn is_unproven(&self, serving: &Serving) -> bool {
+        match serving {
+            Serving::Release(served) => served.stack.release != self.target.release,
+            Serving::Nothing | Serving::Unknown { .. } => true,
+        }
     }
 
     /// Whether the target is not known to be good, and there is something else that serves.
     #[must_use]
-    pub fn is_trial(&self, serving: &Serving, inputs: &Inputs) -> bool {
-        !matches!(serving, Serving::Nothing) && self.is_unproven(inputs)
+    pub fn is_trial(&self, serving: &Serving) -> bool {
+        !matches!(serving, Serving::Nothing) && self.is_unproven(serving)
     }
 }
 
@@ -223,30 +199,6 @@ fn unknown_pin(pin: &str, names: &Names, inputs: &Inputs) -> Invalid {
     }
 }
 
-/// A kept release, under the rules of now. Where the Secret with its values is gone, the values of now may be the same.
-fn kept(
-    app: &AppStack,
-    record: &ReleaseRecord,
-    inputs: &Inputs,
-    settings: &ClusterSettings,
-) -> Result<Stack, Invalid> {
-    let names = Names::of(&app.name_any());
-    let mut app = app.clone();
-    app.spec = identity::restored(record, &app.spec);
-    let inputs = inputs.of_kept(&names, record);
-    let stack = check::stack(&app, &inputs, settings)?;
-    if stack.secrets.hash != record.values {
-        let secret = names.values(&record.values);
-        let release = names.release(&record.hash);
-        return Err(Invalid {
-            faults: vec![format!(
-                "spec.rollout.pin: release {release} cannot be restored, because Secret {secret} with its values is gone"
-            )],
-        });
-    }
-    Ok(stack)
-}
-
 /// To a release that is older than the one that serves it goes back.
 fn direction(app: &AppStack, inputs: &Inputs) -> Direction {
     let names = Names::of(&app.name_any());
@@ -263,8 +215,12 @@ fn direction(app: &AppStack, inputs: &Inputs) -> Direction {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
     use crate::api::annotation;
+    use crate::build;
     use crate::model::fact::Attempt;
+    use crate::model::inputs::ReleaseRecord;
     use crate::model::stack::value;
 
     fn app(tag: &str, rollout: &str) -> AppStack {
@@ -291,6 +247,11 @@ mod tests {
 
     /// Keeps a release as the one that serves.
     fn keep(inputs: &mut Inputs, stack: &Stack) {
+        let manifests = build::manifests(stack);
+        let hash = manifests.hash();
+        inputs
+            .manifests
+            .insert(stack.release.clone(), Arc::new(manifests));
         let names = &stack.names;
         let secrets = &stack.secrets;
         let values = names.values(&secrets.hash);
@@ -305,6 +266,9 @@ mod tests {
             spec: stack.spec.clone(),
             values: secrets.hash.clone(),
             migration: None,
+            ports: None,
+            renewal: None,
+            manifests: Some(hash),
             assets: stack.older_assets().to_vec(),
         });
     }
@@ -338,7 +302,7 @@ mod tests {
         assert!(matches!(same, Serving::Release(_)), "{same:?}");
         inputs.drawn.secret_key = "another".into();
         let changed = serving(&app("3", ""), &inputs, &ClusterSettings::default());
-        assert!(matches!(changed, Serving::Unknown), "{changed:?}");
+        assert!(matches!(changed, Serving::Unknown { .. }), "{changed:?}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::cluster::apply::Writer;
 use crate::cluster::cache::Page;
 use crate::cluster::gather;
 use crate::context::Context;
-use crate::error::{Class, Error, Result};
+use crate::error::{Class, Error, Result, Unreadable};
 use crate::model::inputs::Inputs;
 use crate::model::observed::Images;
 use crate::model::stack::Stack;
@@ -96,6 +96,11 @@ async fn roll_out(
     }
     let inputs = gather::inputs(&ctx.client, page, app, ctx.traefik_kinds, now).await?;
     let serving = plan::serving(app, &inputs, &ctx.settings);
+    if !inputs.records.unreadable.is_empty() {
+        keep(writer, &serving).await?;
+        let records = inputs.records.unreadable.clone();
+        return Err(Error::Unreadable(Unreadable { records }));
+    }
     let look = Look {
         app,
         ctx,
@@ -110,11 +115,17 @@ async fn roll_out(
             Box::pin(look.follow(course)).await
         }
         Err(invalid) => {
-            if let Serving::Release(served) = &serving {
-                rollout::heal(writer, &served.desired).await?;
-            }
+            keep(writer, &serving).await?;
             Err(Error::Invalid(invalid))
         }
+    }
+}
+
+/// What serves goes on as it is, whatever is wrong with what is asked for.
+async fn keep(writer: &Writer<'_>, serving: &Serving) -> Result<()> {
+    match serving {
+        Serving::Release(served) => rollout::heal(writer, &served.desired).await,
+        Serving::Nothing | Serving::Unknown { .. } => Ok(()),
     }
 }
 

@@ -5,10 +5,10 @@ use kube::CustomResourceExt as _;
 use serde::de::DeserializeOwned;
 
 use crate::api::AppStack;
-use crate::build::object::Object;
 use crate::build::{self, Direction};
 use crate::check;
 use crate::model::inputs::Inputs;
+use crate::model::object::Object;
 use crate::settings::ClusterSettings;
 
 /// The CustomResourceDefinition as YAML.

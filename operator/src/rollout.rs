@@ -15,12 +15,12 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::api::StageName;
-use crate::build::object::Object;
 use crate::build::{Asked, Check, Desired, Pull, Stage};
 use crate::cluster::apply::Writer;
 use crate::cluster::observe::Observer;
 use crate::error::Result;
 use crate::model::fact::{Attempt, Login, Record};
+use crate::model::object::Object;
 use crate::model::observed::{Images, Observed};
 use crate::rollout::gates::{Gate, Trial, judge, of_check, stuck};
 use crate::rollout::public_check::{Case, Memory};
@@ -107,18 +107,28 @@ pub async fn run(writer: &Writer<'_>, observer: &Observer<'_>, plan: &Plan<'_>) 
     }
     result?;
     rollout.images = prepull::images(writer, observer, plan.pulls).await?;
+    Ok(rollout)
+}
+
+/// Deletes what neither the target nor what serves needs, once it is known what that is.
+///
+/// The invariant of every release: **record, then prune**. While a gate is shut the objects of the serving release stay, and
+/// where these cannot be told, everything does. Once all gates are open, the caller has written that down before it comes here.
+///
+/// # Errors
+/// If the API server refuses a list or a deletion.
+pub async fn prune(writer: &Writer<'_>, plan: &Plan<'_>, rollout: &Rollout) -> Result<()> {
+    let shut = rollout.is_shut();
     match plan.beside {
-        Beside::Everything if rollout.is_shut() => {}
-        Beside::Release(serving) if rollout.is_shut() => {
-            writer
-                .prune(&[plan.target, serving], &plan.retained)
-                .await?;
+        Beside::Everything if shut => Ok(()),
+        Beside::Release(serving) if shut => {
+            let both = [plan.target, serving];
+            writer.prune(&both, &plan.retained).await
         }
         Beside::Nothing | Beside::Release(_) | Beside::Everything => {
-            writer.prune(&[plan.target], &plan.retained).await?;
+            writer.prune(&[plan.target], &plan.retained).await
         }
     }
-    Ok(rollout)
 }
 
 /// Applies a release as it is, without judging it: what it lost comes back.
@@ -201,7 +211,7 @@ async fn visit(
         return Ok(of_check(verdict, due));
     }
     let answer = observer.check(check).await?;
-    let (verdict, due) = memory.judge(&case, answer, *now, check.patience);
+    let (verdict, due) = memory.judge(&case, answer, *now, check.limits);
     Ok(of_check(verdict, due))
 }
 

@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 use crate::runtime::telemetry::LogFormat;
 
@@ -63,6 +64,37 @@ pub struct ClusterSettings {
         default_value = "docker.io/library/postgres"
     )]
     pub postgres_image: String,
+}
+
+/// The ports at which clients reach the ingress controller, as addresses in pods and redirects say them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ports {
+    /// Of HTTPS.
+    pub https: u16,
+    /// Of HTTP.
+    pub http: u16,
+}
+
+impl ClusterSettings {
+    /// The settings that reach pods or the edge of a stack, and so belong to its releases.
+    #[must_use]
+    pub const fn ports(&self) -> Ports {
+        Ports {
+            https: self.public_https_port,
+            http: self.public_http_port,
+        }
+    }
+
+    /// The same for a release that was made under other ones.
+    #[must_use]
+    pub fn under(&self, ports: Option<Ports>) -> Self {
+        let Ports { https, http } = ports.unwrap_or_else(|| self.ports());
+        Self {
+            public_https_port: https,
+            public_http_port: http,
+            ..self.clone()
+        }
+    }
 }
 
 impl Default for ClusterSettings {

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use appstack_operator::api::AppStack;
-use appstack_operator::build::object::Object;
 use appstack_operator::build::{self, Direction};
 use appstack_operator::model::inputs::Inputs;
+use appstack_operator::model::object::Object;
 use appstack_operator::settings::ClusterSettings;
 use appstack_operator::{check, render};
 use serde_json::{Value, json};

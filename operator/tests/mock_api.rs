@@ -11,6 +11,8 @@ mod jobs;
 mod ledger;
 #[path = "mock_api/prepare.rs"]
 mod prepare;
+#[path = "mock_api/remembered.rs"]
+mod remembered;
 #[path = "mock_api/repairs.rs"]
 mod repairs;
 #[path = "mock_api/roles.rs"]
@@ -59,6 +61,15 @@ const BACKOFF: Duration = Duration::from_secs(1);
 struct World {
     server: Server,
     context: Arc<Context>,
+}
+
+impl Drop for World {
+    /// Whatever a test is about, nothing that serves may come to harm in it.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.server.breaches(), [""; 0]);
+        }
+    }
 }
 
 impl World {
@@ -239,7 +250,7 @@ async fn at_first_only_the_database_is_applied_and_the_status_says_so() -> Resul
         "jobs/",
         "deployments/",
         "ingresses/",
-        "controllerrevisions/",
+        "controllerrevisions/shop-migrate",
     ] {
         assert!(!world.applied(later), "{:?}", world.server.applied());
     }

@@ -37,6 +37,7 @@ mod privileges;
 mod quiet;
 mod redirect;
 mod release;
+mod remembered;
 mod restart;
 mod rollback;
 mod rollout_restart;

@@ -148,8 +148,12 @@ pub enum ConditionType {
     Reconciling,
     /// The release that is asked for failed, and the one before it was restored.
     RolledBack,
+    /// It is known which release serves, and what it is made of.
+    ServingKnown,
     /// Nothing more will happen without a change (abnormal-true, as kstatus reads it).
     Stalled,
+    /// The release that serves is as the templates of this version of the operator would make it.
+    TemplatesCurrent,
 }
 
 impl ConditionType {
@@ -167,7 +171,9 @@ impl ConditionType {
             Self::Ready => "Ready",
             Self::Reconciling => "Reconciling",
             Self::RolledBack => "RolledBack",
+            Self::ServingKnown => "ServingKnown",
             Self::Stalled => "Stalled",
+            Self::TemplatesCurrent => "TemplatesCurrent",
         }
     }
 }
@@ -183,6 +189,12 @@ pub enum Reason {
     ApiError,
     /// An object of that name belongs to somebody else.
     NameTaken,
+    /// A record of the stack cannot be read.
+    RecordUnreadable,
+    /// There is a release that serves, and what it is made of cannot be told.
+    RecordLost,
+    /// The release that serves was made by other templates than those of this version of the operator.
+    OlderTemplates,
     /// `suspend` is true.
     Suspended,
     /// Everything is as the spec says.
@@ -256,6 +268,9 @@ impl Reason {
             Self::Invalid => "Invalid",
             Self::ApiError => "ApiError",
             Self::NameTaken => "NameTaken",
+            Self::RecordUnreadable => "RecordUnreadable",
+            Self::RecordLost => "RecordLost",
+            Self::OlderTemplates => "OlderTemplates",
             Self::Suspended => "Suspended",
             Self::RolledOut => "RolledOut",
             Self::RollingOut => "RollingOut",

@@ -15,11 +15,12 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use secrecy::ExposeSecret as _;
 
 use crate::build::meta::{self, Component};
-use crate::build::object::Object;
 use crate::build::workload::pod::{self, Pod};
+use crate::model::fact::Record;
 use crate::model::hash::short_hash;
 use crate::model::names::ChildName;
-use crate::model::stack::{Connection, Embedded, Replicas, Stack};
+use crate::model::object::Object;
+use crate::model::stack::{Connection, Embedded, Stack};
 
 /// The user and group of the PostgreSQL image.
 const POSTGRES_ID: i64 = 999;
@@ -44,7 +45,7 @@ pub(super) fn objects(stack: &Stack) -> Vec<Object> {
         Object::Secret(Box::new(admin)),
         Object::Service(Box::new(service(stack))),
         Object::PersistentVolumeClaim(Box::new(claim(stack, embedded))),
-        Object::StatefulSet(Box::new(stateful_set(stack, embedded))),
+        Object::StatefulSet(Box::new(running(stack, embedded))),
     ]
 }
 
@@ -101,6 +102,33 @@ fn service(stack: &Stack) -> Service {
     }
 }
 
+/// What runs the database: as it was rendered for what the user chose, whatever the templates are by now.
+fn running(stack: &Stack, embedded: &Embedded) -> StatefulSet {
+    let kept = embedded.kept.as_deref().cloned();
+    let mut stateful_set = kept.unwrap_or_else(|| stateful_set(stack, embedded));
+    let metadata = &mut stateful_set.metadata;
+    metadata.namespace = Some(stack.namespace.clone());
+    metadata.owner_references = Some(vec![stack.owner.clone()]);
+    if let Some(spec) = &mut stateful_set.spec {
+        spec.replicas = Some(i32::from(!stack.hibernates));
+    }
+    stateful_set
+}
+
+/// What is to be written down of the database before it is applied; `None` where it is already, or is run elsewhere.
+#[must_use]
+pub fn record(stack: &Stack) -> Option<Record> {
+    let embedded = stack.database.embedded.as_ref();
+    let embedded = embedded.filter(|it| it.kept.is_none())?;
+    let mut stateful_set = stateful_set(stack, embedded);
+    stateful_set.metadata.namespace = None;
+    stateful_set.metadata.owner_references = None;
+    Some(Record::Database {
+        choice: embedded.choice.clone(),
+        stateful_set: Box::new(stateful_set),
+    })
+}
+
 fn stateful_set(stack: &Stack, embedded: &Embedded) -> StatefulSet {
     let name = stack.names.database();
     let mut template = pod::template(
@@ -126,7 +154,7 @@ fn stateful_set(stack: &Stack, embedded: &Embedded) -> StatefulSet {
     StatefulSet {
         metadata: meta::object(stack, &name, Component::Database),
         spec: Some(StatefulSetSpec {
-            replicas: Some(pod::replicas(stack, Replicas::Fixed(1)).least()),
+            replicas: Some(i32::from(!stack.hibernates)),
             service_name: Some(name.into()),
             selector: meta::label_selector(stack, Component::Database),
             template,

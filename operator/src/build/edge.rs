@@ -15,11 +15,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::StageName;
 use crate::build::meta::{self, Component};
-use crate::build::object::Object;
 use crate::build::workload::pod;
 use crate::build::{Asked, Check, Stage};
 use crate::model::kinds::{Headers, Middleware, MiddlewareSpec, RedirectScheme};
 use crate::model::names::ChildName;
+use crate::model::object::Object;
 use crate::model::self_signed::Certificate;
 use crate::model::stack::{CheckLimits, IngressController, STEADY, Stack, Tls};
 
@@ -31,7 +31,7 @@ const MIDDLEWARES: &str = "traefik.ingress.kubernetes.io/router.middlewares";
 const NGINX_REDIRECT: &str = "nginx.ingress.kubernetes.io/ssl-redirect";
 
 /// The stage of the edge.
-pub(super) fn stage(stack: &Stack) -> Stage {
+pub(super) fn stage(stack: &Stack, kept: Vec<Object>) -> Stage {
     let check = stack.rollout.public_check.as_ref().map(|it| Check {
         urls: [it.api.clone()]
             .into_iter()
@@ -40,22 +40,25 @@ pub(super) fn stage(stack: &Stack) -> Stage {
         asked: Asked::Edge {
             certificate: it.certificate.clone(),
         },
-        patience: CheckLimits {
+        limits: CheckLimits {
             timeout: it.timeout,
             steady: STEADY,
         },
     });
+    let certificates = match &stack.edge.tls {
+        Tls::SelfSigned(certificate) => self_signed(stack, certificate).into(),
+        Tls::Off | Tls::Secret { .. } => Vec::new(),
+    };
+    let objects = certificates.into_iter().chain(kept).collect();
     Stage {
         check,
-        ..Stage::new(StageName::Edge, objects(stack))
+        ..Stage::new(StageName::Edge, objects)
     }
 }
 
-fn objects(stack: &Stack) -> Vec<Object> {
+/// The way in, by the templates of now.
+pub(super) fn objects(stack: &Stack) -> Vec<Object> {
     let mut objects = Vec::new();
-    if let Tls::SelfSigned(certificate) = &stack.edge.tls {
-        objects.extend(self_signed(stack, certificate));
-    }
     if stack.edge.controller == IngressController::Traefik {
         objects.extend(middlewares(stack));
         objects.extend(traefik_ingresses(stack));

@@ -12,8 +12,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::build::meta::{self, Component};
-use crate::build::object::Object;
 use crate::build::workload::pod;
+use crate::model::object::Object;
 use crate::model::stack::Stack;
 
 /// What calls others and serves nobody.

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::ResourceExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::api::{AppStackSpec, EmbeddedDatabase, Environment, ExternalDatabase};
+use crate::api::{AppStack, EmbeddedDatabase, Environment, ExternalDatabase, annotation};
 use crate::check::{Faults, generated, requests, secrets};
 use crate::model::hash::short_hash;
 use crate::model::inputs::{Inputs, external_database};
 use crate::model::names::Names;
 use crate::model::stack::{Connection, Database, Embedded, Role};
-use crate::release::database_roles;
+use crate::release::{database_roles, identity};
 use crate::settings::ClusterSettings;
 
 /// The database of an embedded PostgreSQL, and the role that owns it.
@@ -23,13 +25,14 @@ const VERSION: &str = "18";
 
 /// The database of a spec; `drawn` are the generated values.
 pub(super) fn check(
-    spec: &AppStackSpec,
+    app: &AppStack,
     drawn: &BTreeMap<String, SecretString>,
     names: &Names,
     inputs: &Inputs,
     settings: &ClusterSettings,
     faults: &mut Faults,
 ) -> Database {
+    let spec = &app.spec;
     if let Some(external) = external_database(spec) {
         return Database {
             connection: match &inputs.restored {
@@ -57,7 +60,7 @@ pub(super) fn check(
     let connection = restored.map_or_else(now, Connection::restored);
     let role = login(names, inputs, &connection.user);
     Database {
-        embedded: Some(embedded(spec, settings, admin, role)),
+        embedded: Some(embedded(app, inputs, settings, admin, role)),
         connection,
     }
 }
@@ -99,12 +102,20 @@ fn role(names: &Names, inputs: &Inputs, admin: &Connection, password: &SecretStr
     )
 }
 
+/// The image that a database runs.
+fn image(kept: &StatefulSet) -> Option<String> {
+    let pod = kept.spec.as_ref()?.template.spec.as_ref()?;
+    pod.containers.first()?.image.clone()
+}
+
 fn embedded(
-    spec: &AppStackSpec,
+    app: &AppStack,
+    inputs: &Inputs,
     settings: &ClusterSettings,
     admin: Connection,
     role: Role,
 ) -> Embedded {
+    let spec = &app.spec;
     let database = spec.database.as_ref();
     let fields: EmbeddedDatabase = database
         .and_then(|it| it.embedded.clone())
@@ -114,13 +125,23 @@ fn embedded(
         Environment::Local => "1Gi",
         Environment::Staging | Environment::Production => "10Gi",
     };
+    let resources = fields
+        .resources
+        .unwrap_or_else(|| requests("100m", "256Mi"));
+    let renewal = app.annotations().get(annotation::RENEW_DATABASE);
+    let renewal = renewal.map(String::as_str);
+    let choice = identity::database(version, &resources, &admin.password, renewal);
+    let kept = inputs.records.databases.get(&choice).cloned();
     Embedded {
-        image: format!("{}:{version}", settings.postgres_image),
+        image: kept
+            .as_deref()
+            .and_then(image)
+            .unwrap_or_else(|| format!("{}:{version}", settings.postgres_image)),
         storage: fields.storage.unwrap_or_else(|| Quantity(size.into())),
         storage_class: fields.storage_class_name,
-        resources: fields
-            .resources
-            .unwrap_or_else(|| requests("100m", "256Mi")),
+        resources,
+        choice,
+        kept,
         admin,
         role,
     }

@@ -184,6 +184,9 @@ mod tests {
             spec: stack.spec.clone(),
             values: secrets.hash.clone(),
             migration: None,
+            ports: None,
+            renewal: None,
+            manifests: None,
             assets: Vec::new(),
         }];
     }

@@ -1,16 +1,17 @@
 //! Secret values: which come from the user, which are generated, and what pods of the backend image read of them.
 
-use crate::release::identity;
 use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::api::{AppStackSpec, Environment};
+use crate::api::{AppStack, AppStackSpec, Environment};
 use crate::check::{Faults, env, generated};
 use crate::model::inputs::{Inputs, external_database, secret_references, values_hash};
 use crate::model::names::Names;
 use crate::model::secret::SecretData;
 use crate::model::stack::{Database, Secrets, value};
+use crate::release::identity::{self, Identity};
+use crate::settings::ClusterSettings;
 
 /// Values that everybody knows.
 const WELL_KNOWN: [&str; 2] = ["", "changethis"];
@@ -34,20 +35,22 @@ const PLACE: [&str; 5] = [
 
 /// Resolves every secret value of the stack; `generated` are those that were drawn.
 pub(super) fn check(
-    spec: &AppStackSpec,
+    app: &AppStack,
+    settings: &ClusterSettings,
     generated: BTreeMap<String, SecretString>,
     names: &Names,
     inputs: &Inputs,
     database: &Database,
     faults: &mut Faults,
 ) -> Secrets {
+    let spec = &app.spec;
     let mut values = inputs
         .restored
         .clone()
         .unwrap_or_else(|| of_now(spec, names, inputs, &generated, faults));
     values.extend(database.connection.values());
     if inputs.restored.is_none() {
-        values.extend(previous_key(spec, names, inputs, &values));
+        values.extend(previous_key(app, settings, names, inputs, &values));
     }
     let public_sentry_dsn = values
         .get(value::SENTRY_DSN)
@@ -96,7 +99,8 @@ fn chosen(
 /// The SECRET_KEY of the release before, for the one release that follows a change of it: what the old key signed, such as
 /// the session of somebody who is logged in, is believed until then.
 fn previous_key(
-    spec: &AppStackSpec,
+    app: &AppStack,
+    settings: &ClusterSettings,
     names: &Names,
     inputs: &Inputs,
     values: &SecretData,
@@ -114,7 +118,14 @@ fn previous_key(
     // The release that follows the change is the one that serves: it stays what it is.
     let mut same = values.clone();
     same.extend(kept.get(value::PREVIOUS_KEY).map(entry));
-    (identity::hash(spec, &values_hash(&same)) == serving.hash)
+    let identity = Identity {
+        spec: &app.spec,
+        values: &values_hash(&same),
+        ports: settings.ports(),
+        renewal: identity::renewal(app, &inputs.records),
+    };
+    identity
+        .is_of(serving)
         .then(|| kept.get(value::PREVIOUS_KEY).map(entry))?
 }
 

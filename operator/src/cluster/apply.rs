@@ -4,36 +4,27 @@
 //! apply that changes nothing leaves the object as it is. What is known to be as it was applied is not applied again.
 //! What is deleted is deleted by UID.
 
+mod prune;
+mod records;
 mod scale;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, StatefulSet};
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
-use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, Preconditions};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::api::{AppStack, AppStackStatus, MANAGER, STATUS_MANAGER, annotation, label};
-use crate::build::Desired;
-use crate::build::object::Object;
-use crate::cluster::cache::{Key, Page};
+use crate::cluster::cache::Page;
 use crate::cluster::call::send;
 use crate::error::{CallError, Class, Error, Result};
-use crate::model::fact::Record;
-use crate::model::kinds::Middleware;
-use crate::model::names::{ChildName, Names};
+use crate::model::object::Object;
 use crate::model::observed::OldPod;
-use crate::release::record;
 use crate::runtime::versions::kind;
 
 /// An object as the API server answered it, now or when it was last applied and has not moved since. Only this module
@@ -48,9 +39,6 @@ impl Applied {
         &self.0
     }
 }
-
-/// The names of what is not pruned, by kind.
-type Kept = BTreeMap<&'static str, BTreeSet<String>>;
 
 /// Writes for one stack.
 pub struct Writer<'a> {
@@ -261,73 +249,6 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Deletes the stack's objects that are neither in one of `wanted` nor, by kind and name, among the `retained`. Asks
-    /// nothing of a kind that was pruned to the same before and has gained nothing since.
-    ///
-    /// # Errors
-    /// If the API server refuses a list or a deletion.
-    pub async fn prune(&self, wanted: &[&Desired], retained: &BTreeSet<Key>) -> Result<()> {
-        let wanted = wanted.iter().flat_map(|it| it.objects());
-        let wanted = wanted.map(|object| (object.kind(), object.name()));
-        let mut keep = Kept::new();
-        for (kind, name) in wanted.chain(retained.iter().cloned()) {
-            keep.entry(kind).or_default().insert(name);
-        }
-        // No volume claim, no pod and no record: the first is data, the others look after themselves.
-        self.prune_kind::<ServiceAccount>(&keep).await?;
-        self.prune_kind::<Secret>(&keep).await?;
-        self.prune_kind::<ConfigMap>(&keep).await?;
-        self.prune_kind::<NetworkPolicy>(&keep).await?;
-        self.prune_kind::<Service>(&keep).await?;
-        self.prune_kind::<StatefulSet>(&keep).await?;
-        self.prune_kind::<Job>(&keep).await?;
-        self.prune_kind::<CronJob>(&keep).await?;
-        // Before what they scale.
-        self.prune_kind::<HorizontalPodAutoscaler>(&keep).await?;
-        self.prune_kind::<Deployment>(&keep).await?;
-        self.prune_kind::<PodDisruptionBudget>(&keep).await?;
-        self.prune_kind::<Ingress>(&keep).await?;
-        if self.traefik_kinds {
-            self.prune_kind::<Middleware>(&keep).await?;
-        }
-        Ok(())
-    }
-
-    async fn prune_kind<K: Child>(&self, keep: &Kept) -> Result<()> {
-        let keep = keep.get(kind::<K>()).cloned().unwrap_or_default();
-        if self.page.is_pruned(kind::<K>(), &keep) {
-            return Ok(());
-        }
-        let ours = format!(
-            "{}={},{}={MANAGER}",
-            label::STACK,
-            self.app.name_any(),
-            label::MANAGED_BY
-        );
-        let list = send(
-            self.api::<K>()
-                .list_metadata(&ListParams::default().labels(&ours)),
-        )
-        .await;
-        let list = list.map_err(|source| Error::Read {
-            what: format!("the list of kind {}", kind::<K>()),
-            source,
-        })?;
-        let mut others = BTreeSet::new();
-        for found in list {
-            let name = found.name_any();
-            if keep.contains(&name) {
-                continue;
-            }
-            if self.is_ours(&found.metadata) {
-                self.delete::<K>(&name, found.metadata.uid.clone()).await?;
-            }
-            others.extend(found.metadata.uid);
-        }
-        self.page.pruned(kind::<K>(), keep, others);
-        Ok(())
-    }
-
     async fn delete<K: Child>(&self, name: &str, uid: Option<String>) -> Result<()> {
         let params = DeleteParams::background().preconditions(Preconditions {
             uid,
@@ -342,28 +263,6 @@ impl<'a> Writer<'a> {
             }),
             _ => Ok(()),
         }
-    }
-
-    /// Writes a fact down, and gives the time at which it was first written down. Writing it again changes nothing but
-    /// its place in the order.
-    ///
-    /// # Errors
-    /// If the API server refuses it.
-    pub async fn record(&self, record: &Record, revision: i64) -> Result<Option<Timestamp>> {
-        let names = Names::of(&self.app.name_any());
-        let owner = self.app.controller_owner_ref(&()).unwrap_or_default();
-        let object = record::object(&names, &self.namespace, &owner, record, revision);
-        let kept = self.put(&object).await?;
-        Ok(kept.metadata.creation_timestamp.map(|time| time.0))
-    }
-
-    /// Removes a record.
-    ///
-    /// # Errors
-    /// If the API server refuses it.
-    pub async fn forget(&self, record: &ChildName) -> Result<()> {
-        self.delete::<ControllerRevision>(record.as_str(), None)
-            .await
     }
 
     /// Writes the status, unless it is what the API server has already: a write would wake us again.

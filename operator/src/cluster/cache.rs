@@ -7,7 +7,7 @@
 
 mod memory;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use kube::ResourceExt as _;
 
 use self::memory::Memory;
 use crate::api::{AppStack, MANAGER, label};
-use crate::build::object::Object;
+use crate::model::object::Object;
 use crate::runtime::versions::{Sight, Sightings, Version, Versions, kind};
 
 pub use self::memory::{Content, KeptRecord};
@@ -194,6 +194,17 @@ impl Page<'_> {
     /// Notes the IngressClasses of a list; they are the same for all stacks.
     pub fn listed_ingress_classes(&self, versions: Versions, classes: Arc<Vec<IngressClass>>) {
         *lock(&self.ledger.classes) = Some((versions, classes));
+    }
+
+    /// The objects of a kept release under this hash, as JSON. What is named by its content never changes.
+    #[must_use]
+    pub fn manifests(&self, hash: &str) -> Option<Arc<str>> {
+        self.memory(|it| it.manifests.get(hash).cloned())
+    }
+
+    /// Notes the objects of kept releases under their hashes; others are forgotten.
+    pub fn read_manifests(&self, all: BTreeMap<String, Arc<str>>) {
+        self.memory(|it| it.manifests = all);
     }
 
     fn sight(&self, kind: &'static str, name: &str) -> Sight {

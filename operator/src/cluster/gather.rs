@@ -2,6 +2,11 @@
 //!
 //! Invariant: judges nothing and writes nothing. What is absent is left out of the `Inputs`; `check` says so.
 
+use crate::api::{MANAGER, label};
+use crate::model::manifests::Manifests;
+use crate::model::names::ChildName;
+use crate::release::identity;
+use k8s_openapi::api::core::v1::Service;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -46,7 +51,8 @@ pub async fn inputs(
 ) -> Result<Inputs> {
     let namespace = app.namespace().unwrap_or_default();
     let names = Names::of(&app.name_any());
-    let records = records(client, page, &namespace, &names).await?;
+    let mut records = records(client, page, &namespace, &names).await?;
+    let manifests = manifests(client, page, &namespace, app, &mut records).await?;
     let wanted = wanted_secrets(app, &names, &records);
     let secrets = secrets(client, page, &namespace, &wanted).await?;
     let stored_certificate = stored_certificate(&names, &secrets);
@@ -54,6 +60,8 @@ pub async fn inputs(
         config_maps: config_maps(client, page, &namespace, app).await?,
         restored: None,
         release: None,
+        turned: turned(client, &namespace, &names, &records, &manifests).await?,
+        manifests,
         ingress_classes: ingress_classes(client, page).await?,
         certificate: self_signed(app, &names, &secrets, stored_certificate.as_ref(), now)?,
         volume: volume(client, page, &namespace, app, &names).await?,
@@ -263,6 +271,99 @@ async fn records(
     Ok(records)
 }
 
+/// The objects of the releases that may be restored or are asked for again: the one that serves, the one that is pinned, and
+/// those of the same spec. What is not there is left out; what cannot be read is noted as such.
+async fn manifests(
+    client: &Client,
+    page: &Page<'_>,
+    namespace: &str,
+    app: &AppStack,
+    records: &mut Records,
+) -> Result<BTreeMap<String, Arc<Manifests>>> {
+    let names = Names::of(&app.name_any());
+    let spec = identity::lasting(&app.spec);
+    let kept = [
+        history::serving(records),
+        history::pinned(&app.spec, &names, records),
+    ];
+    let same = records.releases.iter().filter(|it| it.spec == spec);
+    let wanted: BTreeMap<String, String> = kept
+        .into_iter()
+        .flatten()
+        .chain(same)
+        .filter_map(|it| Some((it.hash.clone(), it.manifests.clone()?)))
+        .collect();
+    let (mut texts, mut found) = (BTreeMap::new(), BTreeMap::new());
+    for (release, hash) in wanted {
+        let name = names.manifests(&hash);
+        let text = match page.manifests(&hash) {
+            Some(known) => Some(known),
+            None => text(client, namespace, &name).await?,
+        };
+        let Some(text) = text else { continue };
+        match record::parse(&text) {
+            // What somebody put in their place is believed by nobody.
+            Ok(Record::Manifests { .. })
+                if record::manifests_hash(&text).as_ref() != Some(&hash) =>
+            {
+                continue;
+            }
+            Ok(Record::Manifests { manifests, .. }) => {
+                found.insert(release, Arc::from(manifests));
+            }
+            Ok(_) => records
+                .unreadable
+                .push(format!("{name}: it keeps no objects")),
+            Err(why) => records.unreadable.push(format!("{name}: {why}")),
+        }
+        texts.insert(hash, text);
+    }
+    page.read_manifests(texts);
+    Ok(found)
+}
+
+/// The data of a record.
+async fn text(client: &Client, namespace: &str, name: &ChildName) -> Result<Option<Arc<str>>> {
+    let api: Api<ControllerRevision> = Api::namespaced(client.clone(), namespace);
+    let found = send(api.get_opt(name.as_str())).await;
+    let found = found.map_err(|source| Error::Read {
+        what: format!("ControllerRevision {name}"),
+        source,
+    })?;
+    Ok(found.and_then(|it| Some(it.data?.0.to_string().into())))
+}
+
+/// To which pods the Services of the stack turn requests, where it is not written down what serves.
+async fn turned(
+    client: &Client,
+    namespace: &str,
+    names: &Names,
+    records: &Records,
+    manifests: &BTreeMap<String, Arc<Manifests>>,
+) -> Result<BTreeMap<String, String>> {
+    let serving = history::serving(records);
+    if serving.is_none_or(|it| manifests.contains_key(&it.hash)) {
+        return Ok(BTreeMap::new());
+    }
+    let api: Api<Service> = Api::namespaced(client.clone(), namespace);
+    let ours = format!(
+        "{}={},{}={MANAGER}",
+        label::STACK,
+        names.stack(),
+        label::MANAGED_BY
+    );
+    let list = send(api.list(&ListParams::default().labels(&ours))).await;
+    let list = list.map_err(|source| Error::Read {
+        what: "the Services of the stack".into(),
+        source,
+    })?;
+    let revisions = list.into_iter().filter_map(|it| {
+        let revision = it.spec?.selector?.remove(label::REVISION)?;
+        Some((it.metadata.name?, revision))
+    });
+    Ok(revisions.collect())
+}
+
 fn versions<K: Resource<DynamicType = ()>>(objects: &[K]) -> Versions {
     let each = objects
         .iter()
@@ -276,6 +377,8 @@ fn kept(revision: &ControllerRevision) -> KeptRecord {
         revision: revision.revision,
         since: revision.creation_timestamp().map(|time| time.0),
         assets: record::assets(revision),
+        manifests: record::manifests(revision),
+        name: revision.name_any(),
         text: data.map(|it| it.0.to_string()).unwrap_or_default().into(),
     }
 }
@@ -284,11 +387,14 @@ fn parsed(kept: &[KeptRecord]) -> Records {
     let mut records = Records::default();
     for it in kept {
         match record::parse(&it.text) {
-            Some(Record::Release {
+            Ok(Record::Release {
                 hash,
                 spec,
                 values,
                 migration,
+                ports,
+                renewal,
+                manifests: _,
                 assets: _,
             }) => records.releases.push(ReleaseRecord {
                 assets: it.assets.clone(),
@@ -298,21 +404,31 @@ fn parsed(kept: &[KeptRecord]) -> Records {
                 spec: *spec,
                 values,
                 migration,
+                ports,
+                renewal,
+                manifests: it.manifests.clone(),
             }),
-            Some(Record::Failure(failure)) => records.failures.push(failure),
-            Some(Record::Migration { hash, volume, head }) => {
+            Ok(Record::Database {
+                choice,
+                stateful_set,
+            }) => {
+                records.databases.insert(choice, Arc::from(stateful_set));
+            }
+            Ok(Record::Failure(failure)) => records.failures.push(failure),
+            Ok(Record::Migration { hash, volume, head }) => {
                 records
                     .migrations
                     .push(MigrationRecord { hash, volume, head });
             }
-            Some(Record::Role(login)) => records.roles.push(login),
-            Some(Record::Revocation { logins }) => records.revocations.push(logins),
-            Some(Record::Seed { volume }) => records.seeds.push(volume),
-            Some(Record::Pulled { hash }) => {
+            Ok(Record::Role(login)) => records.roles.push(login),
+            Ok(Record::Revocation { logins }) => records.revocations.push(logins),
+            Ok(Record::Seed { volume }) => records.seeds.push(volume),
+            Ok(Record::Pulled { hash }) => {
                 records.pulled.insert(hash);
             }
-            // Of a future version of this operator; nothing to us.
-            None => {}
+            // They are read by name.
+            Ok(Record::Manifests { .. }) => {}
+            Err(why) => records.unreadable.push(format!("{}: {why}", it.name)),
         }
     }
     records

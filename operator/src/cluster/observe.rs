@@ -23,11 +23,11 @@ use serde::de::DeserializeOwned;
 
 use self::public::Question;
 use crate::api::label;
-use crate::build::object::Object;
 use crate::build::{Asked, Check, selector_text};
 use crate::cluster::apply::Applied;
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
+use crate::model::object::Object;
 use crate::model::observed::Answer;
 use crate::model::scaling;
 

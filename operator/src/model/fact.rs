@@ -3,12 +3,15 @@
 //!
 //! Invariant: data only. `release::record` says in which object each of them is kept.
 
+use k8s_openapi::api::apps::v1::StatefulSet;
 use serde::{Deserialize, Serialize};
 
+use super::manifests::Manifests;
 use crate::api::AppStackSpec;
+use crate::settings::Ports;
 
 /// A fact.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "camelCase")]
 pub enum Record {
     /// Every gate was open for this release.
@@ -22,10 +25,36 @@ pub enum Record {
         /// The hash of its migration, where it has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         migration: Option<String>,
+        /// The settings of the operator that reach its pods or its edge; none in records of before they were kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ports: Option<Ports>,
+        /// Which request to take the templates of its time it followed, where it followed one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        renewal: Option<String>,
+        /// The hash of its objects as they were rendered; it names the record that keeps them. It is no part of the data, as
+        /// those of another time may have other assets.
+        #[serde(skip)]
+        manifests: Option<String>,
         /// The images whose assets it serves beside its own, oldest first; see `bridge::images`. They are no part of the
         /// data, which never change: a release that is brought back serves the assets of others than the first time.
         #[serde(skip)]
         assets: Vec<String>,
+    },
+    /// The objects of a release as they were rendered, under the hash of all of them.
+    Manifests {
+        /// Which version of the operator rendered them.
+        operator: String,
+        /// The objects; see `model::manifests`.
+        manifests: Box<Manifests>,
+    },
+    /// The embedded database as it was rendered. No release owns it, and none takes it back: it changes when the user changes
+    /// something of it.
+    Database {
+        /// The hash of what the user chose; see `release::identity::database`.
+        choice: String,
+        /// What runs it.
+        #[serde(rename = "statefulSet")]
+        stateful_set: Box<StatefulSet>,
     },
     /// The release failed its gates.
     Failure(Failure),

@@ -3,8 +3,10 @@
 //! Invariant: data only. `gather` fills it from the cluster, `Inputs::offline` without one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::EnvVarSource;
 use k8s_openapi::api::networking::v1::IngressClass;
 use kube::api::ObjectMeta;
@@ -14,9 +16,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::api::{AppStack, AppStackSpec, ExternalDatabase};
 use crate::model::fact::{Failure, Login};
 use crate::model::hash::short_hash;
+use crate::model::manifests::Manifests;
 use crate::model::names::Names;
 use crate::model::secret::SecretData;
 use crate::model::self_signed::Certificate;
+use crate::settings::Ports;
 
 /// What a roll-out depends on beside the spec.
 #[derive(Clone, Debug)]
@@ -31,6 +35,12 @@ pub struct Inputs {
     pub restored: Option<SecretData>,
     /// The hash of a kept release; `None` for a release of now.
     pub release: Option<String>,
+    /// The objects of kept releases as they were rendered, by the hash of the release: of the one that serves, and of those that
+    /// may be asked for.
+    pub manifests: BTreeMap<String, Arc<Manifests>>,
+    /// The revision of the pods to which each Service of the stack turns requests, by the Service's name. Read only where it is
+    /// not written down what serves.
+    pub turned: BTreeMap<String, String>,
     /// The IngressClasses of the cluster.
     pub ingress_classes: Vec<IngressClass>,
     /// The UID of the embedded database's volume claim. A claim that was deleted and made again holds none of the data
@@ -54,6 +64,8 @@ pub struct Inputs {
 pub struct Records {
     /// Releases whose gates were all open, oldest first.
     pub releases: Vec<ReleaseRecord>,
+    /// The embedded database as it was rendered, by the hash of what the user chose.
+    pub databases: BTreeMap<String, Arc<StatefulSet>>,
     /// Releases that failed.
     pub failures: Vec<Failure>,
     /// Migrations that succeeded, in the order in which they did.
@@ -64,8 +76,11 @@ pub struct Records {
     pub revocations: Vec<Vec<Login>>,
     /// UIDs of the volume claims that were seeded.
     pub seeds: Vec<Option<String>>,
-    /// Hashes of the pulls of images that came to their end; see `desired::Pull`.
+    /// Hashes of the pulls of images that came to their end; see `build::Pull`.
     pub pulled: BTreeSet<String>,
+    /// Names of records that cannot be read, each with the reason. What they say is not known, which is never the same as
+    /// that it did not happen.
+    pub unreadable: Vec<String>,
 }
 
 /// A release whose gates were all open.
@@ -83,6 +98,12 @@ pub struct ReleaseRecord {
     pub values: String,
     /// The hash of its migration, where it has one.
     pub migration: Option<String>,
+    /// The settings of the operator that reach its pods or its edge; `None` if nobody wrote them down.
+    pub ports: Option<Ports>,
+    /// Which request to take the templates of its time it followed.
+    pub renewal: Option<String>,
+    /// The hash of its objects as they were rendered; `None` if nobody wrote them down.
+    pub manifests: Option<String>,
     /// The images whose assets it serves beside its own, oldest first; see `bridge::images`.
     pub assets: Vec<String>,
 }
@@ -157,6 +178,8 @@ impl Inputs {
                 .collect(),
             restored: None,
             release: None,
+            manifests: BTreeMap::new(),
+            turned: BTreeMap::new(),
             ingress_classes: vec![offline_class(class)],
             traefik_kinds: true,
             volume: None,

@@ -188,7 +188,13 @@ impl Names {
     /// side by side.
     #[must_use]
     pub fn revision(part: &ChildName, hash: &str) -> ChildName {
-        ChildName::new(part.as_str(), hash, MAX_LABEL)
+        Self::revision_of(part.as_str(), hash)
+    }
+
+    /// The same of the name of a Service, which is that of its part.
+    #[must_use]
+    pub fn revision_of(part: &str, hash: &str) -> ChildName {
+        ChildName::new(part, hash, MAX_LABEL)
     }
 
     /// The Deployment that pulls images before their release begins, and the record that they were pulled.
@@ -269,6 +275,18 @@ impl Names {
         self.child(hash)
     }
 
+    /// The record of the embedded database as it was rendered for what the user chose.
+    #[must_use]
+    pub fn database_record(&self, choice: &str) -> ChildName {
+        self.child(&format!("database-{choice}"))
+    }
+
+    /// The record of the objects of a release as they were rendered. Named by content: releases may share them.
+    #[must_use]
+    pub fn manifests(&self, hash: &str) -> ChildName {
+        self.child(&format!("manifests-{hash}"))
+    }
+
     fn child(&self, suffix: &str) -> ChildName {
         ChildName::new(&self.stack, suffix, MAX_LABEL)
     }
@@ -315,11 +333,5 @@ mod tests {
         let name = names.schedule(&"j".repeat(30));
         assert!(name.as_str().len() <= MAX_CRON_JOB, "{name}");
         assert_eq!(Names::of("shop").schedule("tidy").as_str(), "shop-tidy");
-    }
-
-    #[test]
-    fn parts_of_a_hash_do_not_run_together() {
-        assert_ne!(short_hash(&["ab", "c"]), short_hash(&["a", "bc"]));
-        assert_eq!(short_hash(&["a"]).len(), 10);
     }
 }

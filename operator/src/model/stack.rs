@@ -4,8 +4,10 @@
 //! `desired` builds from it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{EnvVar, PodTemplateSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -16,9 +18,11 @@ use serde_json::Value;
 use crate::api::{
     AppStackSpec, Approval, DeletionPolicy, EmailTls, Environment, OnFailure, SchemaRollback,
 };
+use crate::model::manifests::Manifests;
 use crate::model::names::Names;
 use crate::model::secret::SecretData;
 use crate::model::self_signed::Certificate;
+use crate::settings::Ports;
 
 /// A checked AppStack.
 #[derive(Clone, Debug)]
@@ -43,6 +47,10 @@ pub struct Stack {
     pub release: String,
     /// What of the spec belongs to the release.
     pub spec: AppStackSpec,
+    /// Which request to take the templates of its time it follows.
+    pub renewal: Option<String>,
+    /// The objects of the release as they are kept with it; `None` where it has yet to be verified.
+    pub manifests: Option<Arc<Manifests>>,
     /// The UID of the embedded database's volume claim, once there is one.
     pub volume: Option<String>,
     /// Secret values and where pods find them.
@@ -199,6 +207,10 @@ pub struct Embedded {
     pub storage_class: Option<String>,
     /// CPU and memory.
     pub resources: ResourceRequirements,
+    /// The hash of what the user chose; see `release::identity::database`.
+    pub choice: String,
+    /// What runs it, as it was rendered for that choice; `None` where it has yet to be.
+    pub kept: Option<Arc<StatefulSet>>,
     /// How its superuser reaches it: the Jobs that look after roles do, and nobody else.
     pub admin: Connection,
     /// The role that the application logs in as; its name and password are those of the connection.
@@ -503,6 +515,15 @@ impl Connection {
 }
 
 impl Edge {
+    /// The settings of the operator that are in its addresses.
+    #[must_use]
+    pub const fn ports(&self) -> Ports {
+        Ports {
+            https: self.https_port,
+            http: self.http_port,
+        }
+    }
+
     /// The address of the API, without a slash at its end.
     #[must_use]
     pub fn api_url(&self) -> String {

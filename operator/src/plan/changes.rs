@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::batch::v1::CronJob;
 
 use crate::api::label;
-use crate::build::object::Object;
 use crate::build::{self, Direction};
+use crate::model::object::Object;
 use crate::model::stack::{Stack, value};
 
 /// What changes from one release to another, one sentence for each.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::api::{AppStack, OnFailure, SchemaRollback, StageName, Urls};
-use crate::build;
+use crate::build::{self, Desired};
 use crate::cluster::apply::Writer;
 use crate::cluster::observe::Observer;
 use crate::context::Context;
@@ -50,7 +50,12 @@ impl Look<'_> {
             secrets: &hidden,
             edge_host: self.ctx.settings.edge_host.as_deref(),
         };
-        let rollout = self.work(&observer, &course).await?;
+        let target = build::build(&course.target, course.direction);
+        let plan = self.plan(&course, &target);
+        if let Some(record) = build::database_record(&course.target) {
+            self.writer.record(&record, 1).await?;
+        }
+        let rollout = rollout::run(self.writer, &observer, &plan).await?;
         let failed = self.give_up(&course, &rollout).await?;
         let verified = if rollout.is_shut() {
             None
@@ -59,6 +64,7 @@ impl Look<'_> {
             self.forget(&course.target).await?;
             verified
         };
+        rollout::prune(self.writer, &plan, &rollout).await?;
         let revocation = self.revoke(&observer, &course, &rollout).await?;
         let progress = self.progress(course, rollout, failed, verified, revocation);
         Ok(Outcome::RolledOut(Box::new(progress)))
@@ -86,9 +92,8 @@ impl Look<'_> {
         }
     }
 
-    /// Rolls the target of a course out, as far as its gates let it.
-    async fn work(&self, observer: &Observer<'_>, course: &Course) -> Result<Rollout> {
-        let target = build::build(&course.target, course.direction);
+    /// How the target of a course is rolled out.
+    fn plan<'b>(&'b self, course: &'b Course, target: &'b Desired) -> Plan<'b> {
         let beside = match self.serving {
             Serving::Nothing => Beside::Nothing,
             // What failed may be all that still answers, until the serving release has turned out to be whole.
@@ -96,14 +101,14 @@ impl Look<'_> {
             // What it keeps would end before what needs it.
             Serving::Release(_) if course.target.hibernates => Beside::Everything,
             Serving::Release(served) => Beside::Release(&served.desired),
-            Serving::Unknown => Beside::Everything,
+            Serving::Unknown { .. } => Beside::Everything,
         };
-        let plan = Plan {
-            trial: course.is_trial(self.serving, self.inputs).then_some(Trial {
+        Plan {
+            trial: course.is_trial(self.serving).then_some(Trial {
                 soak: course.target.rollout.soak,
                 now: self.now,
             }),
-            unproven: course.is_unproven(self.inputs),
+            unproven: course.is_unproven(self.serving),
             visits: Visits {
                 memory: &self.ctx.tries,
                 stack: key(self.app),
@@ -112,10 +117,9 @@ impl Look<'_> {
             },
             pulls: course.pulls(),
             retained: self.retained(course),
-            target: &target,
+            target,
             beside,
-        };
-        rollout::run(self.writer, observer, &plan).await
+        }
     }
 
     /// What kept releases need, so that they can be restored, what is at work on the roles that they left, and what pulls the
@@ -146,7 +150,7 @@ impl Look<'_> {
         course: &Course,
         rollout: &Rollout,
     ) -> Result<Option<Revocation>> {
-        let at_rest = !rollout.is_shut() && !course.is_unproven(self.inputs);
+        let at_rest = !rollout.is_shut() && !course.is_unproven(self.serving);
         let both = (&course.target, &course.asked);
         let revocation =
             revocation::step(self.writer, observer, self.inputs, both, at_rest).await?;
@@ -167,11 +171,7 @@ impl Look<'_> {
         let Serving::Release(served) = self.serving else {
             return Ok(false);
         };
-        if !(runs
-            && asked
-            && course.is_trial(self.serving, self.inputs)
-            && course.barrier.is_none())
-        {
+        if !(runs && asked && course.is_trial(self.serving) && course.barrier.is_none()) {
             return Ok(false);
         }
         let allowed = course.target.rollout.schema_rollback == SchemaRollback::Allow;
@@ -193,22 +193,46 @@ impl Look<'_> {
     /// Writes down that every gate was open for a release, and forgets what failed before it. Returns since when it is so, if
     /// it was not known before.
     async fn verify(&self, stack: &Stack) -> Result<Option<Timestamp>> {
+        let manifests = build::manifests(stack);
+        let hash = manifests.hash();
         let latest = history::serving(&self.inputs.records);
-        if latest.is_some_and(|it| it.hash == stack.release) {
+        if latest.is_some_and(|it| it.hash == stack.release && it.manifests.as_ref() == Some(&hash))
+        {
             return Ok(None);
         }
+        let keep = Record::Manifests {
+            operator: env!("CARGO_PKG_VERSION").into(),
+            manifests: Box::new(manifests),
+        };
+        self.writer.record(&keep, 1).await?;
         let record = Record::Release {
             hash: stack.release.clone(),
             spec: Box::new(stack.spec.clone()),
             values: stack.secrets.hash.clone(),
             migration: stack.migration.as_ref().map(|it| it.hash.clone()),
+            ports: Some(stack.edge.ports()),
+            renewal: stack.renewal.clone(),
+            manifests: Some(hash),
             assets: stack.older_assets().to_vec(),
         };
-        let revision = latest.map_or(1, |it| it.revision + 1);
+        let serves_already = latest.filter(|it| it.hash == stack.release);
+        let next = || latest.map_or(1, |it| it.revision + 1);
+        let revision = serves_already.map_or_else(next, |it| it.revision);
         let recorded = self.writer.record(&record, revision).await?;
+        if serves_already.is_some() {
+            return Ok(None);
+        }
         for failure in &self.inputs.records.failures {
             let name = stack.names.failure(&failure.release, &failure.attempt);
             self.writer.forget(&name).await?;
+        }
+        let embedded = stack.database.embedded.as_ref();
+        let chosen = embedded.map(|it| &it.choice);
+        let databases = self.inputs.records.databases.keys();
+        for old in databases.filter(|it| Some(*it) != chosen) {
+            self.writer
+                .forget(&stack.names.database_record(old))
+                .await?;
         }
         for pulled in &self.inputs.records.pulled {
             self.writer.forget(&stack.names.pull(pulled)).await?;
@@ -219,12 +243,31 @@ impl Look<'_> {
     /// Forgets the releases that are too old to be kept beside the one that serves. What they alone needed goes with the
     /// next look, which sees that they are gone.
     async fn forget(&self, serving: &Stack) -> Result<()> {
-        for old in history::forgotten(&self.app.spec, &self.inputs.records, &serving.release) {
-            self.writer
-                .forget(&serving.names.release(&old.hash))
-                .await?;
+        let releases = &self.inputs.records.releases;
+        let old = history::forgotten(&self.app.spec, &self.inputs.records, &serving.release);
+        if old.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        for it in &old {
+            self.writer.forget(&serving.names.release(&it.hash)).await?;
+        }
+        let kept = releases
+            .iter()
+            .filter(|it| old.iter().all(|old| old.hash != it.hash));
+        let mut needed: BTreeSet<String> = kept.filter_map(|it| it.manifests.clone()).collect();
+        needed.insert(build::manifests(serving).hash());
+        self.writer.forget_manifests(&needed).await
+    }
+
+    /// Whether the release that serves is as the templates of now would make it.
+    fn is_current(&self, course: &Course, verified: bool) -> Option<bool> {
+        let stack = match self.serving {
+            _ if verified => &course.target,
+            Serving::Release(served) => &served.stack,
+            Serving::Nothing | Serving::Unknown { .. } => return None,
+        };
+        let kept = build::manifests(stack).hash();
+        Some(build::rendered(stack).hash() == kept)
     }
 
     /// What the status is computed from.
@@ -254,7 +297,14 @@ impl Look<'_> {
             .iter()
             .find(|it| it.hash == course.asked.release)
             .and_then(|it| it.verified_at);
+        let unknown = match self.serving {
+            Serving::Unknown { why } if verified.is_none() => Some(why.clone()),
+            _ => None,
+        };
         Progress {
+            stack: names.stack().to_owned(),
+            current: self.is_current(&course, verified.is_some()),
+            unknown,
             asked: history::summary(&course.asked, verified.or(asked_before)),
             urls: urls(&course.target),
             failure: course.failure,

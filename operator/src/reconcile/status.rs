@@ -30,6 +30,8 @@ pub enum Outcome {
 /// How far a release came.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
+    /// The name of the stack.
+    pub stack: String,
     /// The stages.
     pub rollout: Rollout,
     /// The release that is asked for.
@@ -54,6 +56,10 @@ pub struct Progress {
     pub revocation: Option<Revocation>,
     /// Whether it was found to have failed just now, so that the way back begins with the next look.
     pub failed: bool,
+    /// Why it cannot be told what serves, where something does.
+    pub unknown: Option<String>,
+    /// Whether the release that serves is as the templates of now would make it; `None` where nothing serves.
+    pub current: Option<bool>,
     /// Where the stack is reached.
     pub urls: Urls,
 }
@@ -187,8 +193,14 @@ fn failed(conditions: &mut Conditions, error: &Error) {
     let (reason, message) = (error.reason(), error.chain());
     match error.class() {
         Class::User | Class::Taken => {
-            if matches!(error, Error::Invalid(_)) {
-                conditions.set(ConditionType::Accepted, false, reason, &message);
+            match error {
+                Error::Invalid(_) => {
+                    conditions.set(ConditionType::Accepted, false, reason, &message);
+                }
+                Error::Unreadable(_) => {
+                    conditions.set(ConditionType::ServingKnown, false, reason, &message);
+                }
+                _ => {}
             }
             conditions.set(ConditionType::Ready, false, reason, &message);
             let going = "nothing more happens without a change";
@@ -253,6 +265,9 @@ mod tests {
     /// A release of which nothing has been rolled out yet.
     fn asked(version: &str) -> Progress {
         Progress {
+            stack: "shop".into(),
+            unknown: None,
+            current: None,
             rollout: Rollout::default(),
             asked: release(version),
             serving: None,

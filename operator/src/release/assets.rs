@@ -58,9 +58,9 @@ mod tests {
 
     use super::*;
     use crate::api::{AppStack, Assets};
-    use crate::build::object::Object;
     use crate::build::{self, Direction};
     use crate::model::inputs::{Inputs, ReleaseRecord};
+    use crate::model::object::Object;
     use crate::model::stack::Stack;
     use crate::plan::{self, Serving};
     use crate::settings::ClusterSettings;
@@ -88,6 +88,11 @@ mod tests {
 
     /// Writes down that every gate was open for a release.
     fn verify(inputs: &mut Inputs, stack: &Stack) {
+        let manifests = build::manifests(stack);
+        let hash = manifests.hash();
+        inputs
+            .manifests
+            .insert(stack.release.clone(), std::sync::Arc::new(manifests));
         let (names, secrets) = (&stack.names, &stack.secrets);
         let values = names.values(&secrets.hash).into();
         inputs.secrets.insert(values, secrets.values.clone());
@@ -103,6 +108,9 @@ mod tests {
             spec: stack.spec.clone(),
             values: secrets.hash.clone(),
             migration: None,
+            ports: None,
+            renewal: None,
+            manifests: Some(hash),
             assets: stack.older_assets().to_vec(),
         });
     }

@@ -140,6 +140,9 @@ mod tests {
             spec: spec(MINIMAL),
             values: "s".into(),
             migration: None,
+            ports: None,
+            renewal: None,
+            manifests: None,
             assets: Vec::new(),
         };
         Records {

@@ -2,11 +2,17 @@
 //!
 //! Invariant: pure.
 
-use crate::api::AppStackSpec;
-use crate::model::hash::short_hash;
-use crate::model::inputs::ReleaseRecord;
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use kube::ResourceExt as _;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::api::{AppStack, AppStackSpec, annotation};
+use crate::model::hash::{canonical, short_hash};
+use crate::model::inputs::{Records, ReleaseRecord};
 use crate::model::stack::{Command, Connection};
-use serde_json::json;
+use crate::release::history::{newest_first, serving};
+use crate::settings::Ports;
+
 /// What of a spec belongs to a release: all that reaches pods or the edge. What says how the operator works is left out.
 #[must_use]
 pub fn lasting(spec: &AppStackSpec) -> AppStackSpec {
@@ -31,16 +37,82 @@ pub fn restored(release: &ReleaseRecord, now: &AppStackSpec) -> AppStackSpec {
     }
 }
 
-/// The hash of all that makes a release: what of the spec belongs to it, and the values that its pods read.
+/// All that makes a release another one.
+#[derive(Clone, Debug)]
+pub struct Identity<'a> {
+    /// The spec, of which only what is lasting counts.
+    pub spec: &'a AppStackSpec,
+    /// The hash of the values that its pods read.
+    pub values: &'a str,
+    /// The settings of the operator that reach pods or the edge.
+    pub ports: Ports,
+    /// Which request to take the templates of now it follows.
+    pub renewal: Option<&'a str>,
+}
+
+impl Identity<'_> {
+    /// The hash of all of it, which names a new release.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let Ports { https, http } = self.ports;
+        short_hash(&[
+            &canonical(&lasting(self.spec)),
+            self.values,
+            &format!("{https} {http}"),
+            self.renewal.unwrap_or_default(),
+        ])
+    }
+
+    /// Whether a kept release is this one. It is compared by what it is made of, so that another way of hashing in a later
+    /// version makes no other release of it.
+    #[must_use]
+    pub fn is_of(&self, kept: &ReleaseRecord) -> bool {
+        let same_ports = kept.ports.is_none_or(|it| it == self.ports);
+        same_ports
+            && kept.renewal.as_deref() == self.renewal
+            && kept.values == self.values
+            && kept.spec == lasting(self.spec)
+    }
+
+    /// The hash of the kept release that this is, else that of a new one.
+    #[must_use]
+    pub fn name(&self, records: &Records) -> String {
+        let mut kept = newest_first(records).into_iter();
+        let known = kept.find(|it| self.is_of(it));
+        known.map_or_else(|| self.hash(), |it| it.hash.clone())
+    }
+}
+
+/// Which request to take the templates of now a release follows: the one on the AppStack, or where that was taken away the one that
+/// was followed last.
 #[must_use]
-pub fn hash(spec: &AppStackSpec, values: &str) -> String {
-    short_hash(&[&json!(lasting(spec)).to_string(), values])
+pub fn renewal<'a>(app: &'a AppStack, records: &'a Records) -> Option<&'a str> {
+    let asked = app.annotations().get(annotation::RENEW);
+    let followed = || serving(records)?.renewal.as_deref();
+    asked.map(String::as_str).or_else(followed)
+}
+
+/// The hash of what the user chose of an embedded database. It is no image: which one a version is called by is a setting of the
+/// operator, and a database is not started again because that was changed.
+#[must_use]
+pub fn database(
+    version: &str,
+    resources: &ResourceRequirements,
+    admin_password: &SecretString,
+    renewal: Option<&str>,
+) -> String {
+    short_hash(&[
+        version,
+        &canonical(resources),
+        admin_password.expose_secret(),
+        renewal.unwrap_or_default(),
+    ])
 }
 
 /// The hash of a migration's content: it runs once for each image, command and database.
 #[must_use]
 pub fn migration_hash(image: &str, run: &Command, database: &Connection) -> String {
-    let run = json!([run.command, run.args]).to_string();
+    let run = canonical(&(&run.command, &run.args));
     short_hash(&[
         image,
         &run,
@@ -61,13 +133,96 @@ mod tests {
         serde_saphyr::from_str(yaml).unwrap()
     }
 
+    const PORTS: Ports = Ports {
+        https: 443,
+        http: 80,
+    };
+
+    fn identity<'a>(spec: &'a AppStackSpec, values: &'a str) -> Identity<'a> {
+        Identity {
+            spec,
+            values,
+            ports: PORTS,
+            renewal: None,
+        }
+    }
+
     #[test]
-    fn a_release_changes_with_the_spec_and_with_secret_values() {
-        let other = "{environment: local, domain: localhost, backend: {image: 'a/b:2'}}";
-        let base = hash(&spec(MINIMAL), "s");
-        assert_ne!(base, hash(&spec(other), "s"));
-        assert_ne!(base, hash(&spec(MINIMAL), "t"));
-        assert_eq!(base, hash(&spec(MINIMAL), "s"));
+    fn a_release_changes_with_the_spec_secret_values_settings_and_on_request() {
+        let spec = spec(MINIMAL);
+        let other =
+            self::spec("{environment: local, domain: localhost, backend: {image: 'a/b:2'}}");
+        let base = identity(&spec, "s");
+        let elsewhere = Ports {
+            https: 8443,
+            http: 80,
+        };
+        let others = [
+            identity(&other, "s"),
+            identity(&spec, "t"),
+            Identity {
+                ports: elsewhere,
+                ..base.clone()
+            },
+            Identity {
+                renewal: Some("now"),
+                ..base.clone()
+            },
+        ];
+        let kept = kept(&spec);
+        assert!(base.is_of(&kept));
+        for other in others {
+            assert_ne!(base.hash(), other.hash());
+            assert!(!other.is_of(&kept), "{other:?}");
+        }
+        assert_eq!(base.hash(), identity(&spec, "s").hash());
+    }
+
+    #[test]
+    fn a_hash_is_what_it_always_was() {
+        assert_eq!(identity(&spec(MINIMAL), "s").hash(), "e82755df6f");
+        let run = Command {
+            command: Vec::new(),
+            args: vec!["migrate".into()],
+        };
+        let database = Connection {
+            host: "shop-db".into(),
+            port: "5432".into(),
+            dbname: "app".into(),
+            user: "app".into(),
+            password: "p".into(),
+            sslmode: "prefer".into(),
+        };
+        assert_eq!(migration_hash("a/b:1", &run, &database), "ebe83008ca");
+    }
+
+    #[test]
+    fn a_release_of_before_settings_were_kept_is_told_by_the_rest_whatever_its_hash() {
+        let spec = spec(MINIMAL);
+        let records = Records {
+            releases: vec![ReleaseRecord {
+                ports: None,
+                ..kept(&spec)
+            }],
+            ..Records::default()
+        };
+        assert_eq!(identity(&spec, "s").name(&records), "h");
+        assert_ne!(identity(&spec, "t").name(&records), "h");
+    }
+
+    fn kept(spec: &AppStackSpec) -> ReleaseRecord {
+        ReleaseRecord {
+            hash: "h".into(),
+            revision: 1,
+            verified_at: None,
+            spec: spec.clone(),
+            values: "s".into(),
+            migration: None,
+            ports: Some(PORTS),
+            renewal: None,
+            manifests: None,
+            assets: Vec::new(),
+        }
     }
 
     #[test]
@@ -79,16 +234,11 @@ mod tests {
             history: Some(3),
             ..Rollout::default()
         });
-        assert_eq!(hash(&spec(MINIMAL), "s"), hash(&changed, "s"));
-        let kept = ReleaseRecord {
-            hash: "h".into(),
-            revision: 1,
-            verified_at: None,
-            spec: spec(MINIMAL),
-            values: "s".into(),
-            migration: None,
-            assets: Vec::new(),
-        };
+        assert_eq!(
+            identity(&spec(MINIMAL), "s").hash(),
+            identity(&changed, "s").hash()
+        );
+        let kept = kept(&spec(MINIMAL));
         assert_eq!(restored(&kept, &changed), changed);
     }
 }

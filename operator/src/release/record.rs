@@ -11,8 +11,10 @@ use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use kube::ResourceExt as _;
+use serde::Deserialize;
 
 use crate::api::{MANAGER, annotation, label};
+use crate::model::hash::{canonical, short_hash};
 use crate::model::names::{ChildName, Names};
 
 /// The name of a record.
@@ -20,6 +22,8 @@ use crate::model::names::{ChildName, Names};
 pub fn name(names: &Names, record: &Record) -> ChildName {
     match record {
         Record::Release { hash, .. } => names.release(hash),
+        Record::Manifests { manifests, .. } => names.manifests(&manifests.hash()),
+        Record::Database { choice, .. } => names.database_record(choice),
         Record::Failure(failure) => names.failure(&failure.release, &failure.attempt),
         Record::Migration { hash, volume, .. } => names.migration_record(hash, volume.as_deref()),
         Record::Role(login) => names.role_record(login),
@@ -29,7 +33,11 @@ pub fn name(names: &Names, record: &Record) -> ChildName {
     }
 }
 
-/// The labels of all records of a stack, as text for a list.
+/// The version of what is written. A record of a later one is not read, and whoever cannot read a record may not act as if it
+/// was not there.
+const VERSION: u64 = 1;
+
+/// The labels of all records of a stack but its manifests, which are large and read by name, as text for a list.
 #[must_use]
 pub fn selector(names: &Names) -> String {
     format!("{}={},{}", label::STACK, names.stack(), label::RECORD)
@@ -46,6 +54,8 @@ pub fn object(
 ) -> ControllerRevision {
     let kind = match record {
         Record::Release { .. } => "release",
+        Record::Manifests { .. } => "manifests",
+        Record::Database { .. } => "database",
         Record::Failure(_) => "failure",
         Record::Migration { .. } => "migration",
         Record::Role(_) => "role",
@@ -53,10 +63,16 @@ pub fn object(
         Record::Seed { .. } => "seed",
         Record::Pulled { .. } => "pulled",
     };
+    let mut data = serde_json::json!(record);
+    data["version"] = VERSION.into();
+    let key = match record {
+        Record::Manifests { .. } => label::MANIFESTS,
+        _ => label::RECORD,
+    };
     let labels = [
         (label::STACK, names.stack()),
         (label::MANAGED_BY, MANAGER),
-        (label::RECORD, kind),
+        (key, kind),
     ];
     ControllerRevision {
         metadata: ObjectMeta {
@@ -71,18 +87,31 @@ pub fn object(
             owner_references: Some(vec![owner.clone()]),
             ..ObjectMeta::default()
         },
-        data: Some(RawExtension(serde_json::json!(record))),
+        data: Some(RawExtension(data)),
         revision,
     }
 }
 
-fn annotations(record: &Record) -> Option<BTreeMap<String, String>> {
-    match record {
-        Record::Release { assets, .. } if !assets.is_empty() => {
-            Some([(annotation::ASSETS.to_owned(), assets.join(","))].into())
-        }
-        _ => None,
-    }
+/// What of a record may change.
+#[must_use]
+pub fn annotations(record: &Record) -> Option<BTreeMap<String, String>> {
+    let Record::Release {
+        assets, manifests, ..
+    } = record
+    else {
+        return None;
+    };
+    let assets = (!assets.is_empty()).then(|| (annotation::ASSETS.to_owned(), assets.join(",")));
+    let manifests = manifests.clone();
+    let manifests = manifests.map(|it| (annotation::MANIFESTS.to_owned(), it));
+    Some(assets.into_iter().chain(manifests).collect())
+}
+
+/// The hash of the objects of a release as they were rendered, as the object of its record says.
+#[must_use]
+pub fn manifests(revision: &ControllerRevision) -> Option<String> {
+    let annotations = revision.annotations();
+    annotations.get(annotation::MANIFESTS).cloned()
 }
 
 /// The images whose assets a release serves beside its own, as the object of its record says.
@@ -93,10 +122,36 @@ pub fn assets(revision: &ControllerRevision) -> Vec<String> {
     images.map(str::to_owned).collect()
 }
 
-/// The record in the data of an object; `None` if it is of a kind that is not known here.
+/// The hash of the objects of a release in the data of an object, as they are there and not as they are read.
 #[must_use]
-pub fn parse(data: &str) -> Option<Record> {
-    serde_json::from_str(data).ok()
+pub fn manifests_hash(data: &str) -> Option<String> {
+    let data: serde_json::Value = serde_json::from_str(data).ok()?;
+    Some(short_hash(&[&canonical(&data["manifests"])]))
+}
+
+/// The record in the data of an object.
+///
+/// # Errors
+/// Why it cannot be read, for people.
+pub fn parse(data: &str) -> Result<Record, String> {
+    #[derive(Deserialize)]
+    struct Head {
+        record: String,
+        // Those of before there were versions have none.
+        #[serde(default)]
+        version: u64,
+    }
+    let head: Head =
+        serde_json::from_str(data).map_err(|error| format!("it is no record: {error}"))?;
+    let Head { record, version } = head;
+    if version > VERSION {
+        return Err(format!(
+            "it is of version {version}, and this operator reads records up to version {VERSION}; a later one wrote it"
+        ));
+    }
+    serde_json::from_str(data).map_err(|error| {
+        format!("it is no record of kind {record:?} that this operator reads: {error}")
+    })
 }
 
 #[cfg(test)]
@@ -121,6 +176,9 @@ mod tests {
                 spec: serde_saphyr::from_str(spec).unwrap(),
                 values: "s".into(),
                 migration: Some("m".into()),
+                ports: None,
+                renewal: None,
+                manifests: None,
                 assets: Vec::new(),
             },
             Record::Failure(Failure {
@@ -154,7 +212,8 @@ mod tests {
                 1,
             );
             let data = object.data.unwrap().0.to_string();
-            assert_eq!(parse(&data), Some(record));
+            let read = parse(&data).unwrap();
+            assert_eq!(serde_json::json!(read), serde_json::json!(record));
         }
     }
 
@@ -167,6 +226,9 @@ mod tests {
                 spec: serde_saphyr::from_str(spec).unwrap(),
                 values: "s".into(),
                 migration: None,
+                ports: None,
+                renewal: None,
+                manifests: None,
                 assets: assets.iter().map(|&it| it.to_owned()).collect(),
             };
             let owner = OwnerReference::default();

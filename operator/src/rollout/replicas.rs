@@ -4,11 +4,11 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::Service;
 
-use crate::build::object::Object;
 use crate::build::{Desired, Stage};
 use crate::cluster::apply::{Applied, Writer};
 use crate::cluster::observe::Observer;
 use crate::error::Result;
+use crate::model::object::Object;
 use crate::model::scaling;
 
 /// Takes the autoscaler from pods whose number a stage says, before it is said: else both would say one.

@@ -40,7 +40,10 @@ impl World {
             let lookout = sightings.lookout(kind, None, &[label::STACK, label::MANAGED_BY]);
             // Only the metadata counts, so any type does.
             lookout.note::<ConfigMap>(Event::Init);
-            for object in self.server.all(kind) {
+            let watched = self.server.all(kind).into_iter().filter(|it| {
+                kind != "ControllerRevision" || it["metadata"]["labels"][label::RECORD].is_string()
+            });
+            for object in watched {
                 let object: PartialObjectMeta<ConfigMap> = serde_json::from_value(object)?;
                 lookout.note(Event::InitApply(object));
             }

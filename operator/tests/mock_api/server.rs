@@ -31,6 +31,8 @@ struct State {
     changed: Vec<String>,
     /// Every number of pods that a Deployment had, one after the other.
     numbers: BTreeMap<String, Vec<Value>>,
+    /// What no reconciliation may ever do, and one did: see [`Server::breaches`].
+    breaches: Vec<String>,
     /// Counts changes; gives resource versions and UIDs.
     version: u64,
 }
@@ -159,6 +161,13 @@ impl Server {
         self.state().changed.clone()
     }
 
+    /// How what serves was harmed by requests. **Nothing that serves is deleted, and no Service turned, before what takes its
+    /// place has passed its gates and that is written down**: a Deployment is not deleted while a Service turns requests to it or the
+    /// newest record of a release names it, and a Service turns only to a Deployment that has pods which are available.
+    pub(crate) fn breaches(&self) -> Vec<String> {
+        self.state().breaches.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -174,13 +183,14 @@ impl State {
         let body = || serde_json::from_slice(body).unwrap_or(Value::Null);
         if let Some(field) = self
             .lasting(&at, &body())
-            .filter(|_| head.method == Method::PATCH)
+            .filter(|_| head.method == Method::PATCH && !is_merge(head))
         {
             return invalid(field);
         }
         let answer = match head.method {
             Method::GET if at.contains('/') => self.objects.get(&at).cloned(),
             Method::GET => Some(self.list(&at, parameter(head, "labelSelector").as_deref())),
+            Method::PATCH if is_merge(head) => self.merge(&at, &body()),
             Method::PATCH => {
                 let manager = parameter(head, "fieldManager").unwrap_or_default();
                 self.apply(&at, &manager, body())
@@ -229,7 +239,89 @@ impl State {
             }
             at
         };
+        if at.starts_with("services/") {
+            self.look_before_turning(at, &applied);
+        }
         if self.store(at, applied) {
+            self.changed.push(at.to_owned());
+        }
+        self.objects.get(at).cloned()
+    }
+
+    /// Notes a Service that turns to pods which are not there.
+    fn look_before_turning(&mut self, at: &str, applied: &Value) {
+        let before = self.objects.get(at).map(|it| &it["spec"]["selector"]);
+        let selector = &applied["spec"]["selector"];
+        if before == Some(selector) || selector["appstack.dev/revision"].is_null() {
+            return;
+        }
+        let is_ready = self.deployments().any(|(_, it)| {
+            let wanted = it["spec"]["replicas"].as_i64().unwrap_or(1);
+            let available = it["status"]["availableReplicas"].as_i64().unwrap_or(0);
+            selects(selector, it) && available >= wanted.min(1)
+        });
+        if !is_ready {
+            let breach = format!("{at} turned to {selector}, none of whose pods is available");
+            self.breaches.push(breach);
+        }
+    }
+
+    /// Notes a Deployment that is deleted while it serves.
+    fn look_before_deleting(&mut self, at: &str) {
+        let Some(deleted) = self.objects.get(at) else {
+            return;
+        };
+        let services = self.objects.iter();
+        let mut services = services.filter(|(at, _)| at.starts_with("services/"));
+        if let Some((service, _)) =
+            services.find(|(_, it)| selects(&it["spec"]["selector"], deleted))
+        {
+            let breach = format!("{at} was deleted while {service} turned requests to it");
+            self.breaches.push(breach);
+        } else if self
+            .recorded()
+            .any(|name| at == format!("deployments/{name}"))
+        {
+            let breach = format!("{at} was deleted while it was recorded as what serves");
+            self.breaches.push(breach);
+        }
+    }
+
+    /// The names of the Deployments of the release that is recorded as the one that serves.
+    fn recorded(&self) -> impl Iterator<Item = String> {
+        let records = self.objects.values();
+        let releases = records.filter(|it| it["data"]["record"] == "release");
+        let serving = releases.max_by_key(|it| it["revision"].as_i64());
+        let hash =
+            serving.and_then(|it| it["metadata"]["annotations"]["appstack.dev/manifests"].as_str());
+        let kept = hash.and_then(|it| {
+            self.objects
+                .get(&format!("controllerrevisions/shop-manifests-{it}"))
+        });
+        let manifests = kept
+            .map(|it| it["data"]["manifests"].clone())
+            .unwrap_or_default();
+        let parts = ["backend", "frontend"].map(|it| manifests[it]["objects"].clone());
+        let objects = parts
+            .into_iter()
+            .flat_map(|it| it.as_array().cloned().unwrap_or_default());
+        let names = objects.filter(|it| it["kind"] == "Deployment");
+        names
+            .filter_map(|it| it["metadata"]["name"].as_str().map(str::to_owned))
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    fn deployments(&self) -> impl Iterator<Item = (&String, &Value)> {
+        let all = self.objects.iter();
+        all.filter(|(at, _)| at.starts_with("deployments/"))
+    }
+
+    /// A merge patch of an object that is there.
+    fn merge(&mut self, at: &str, patch: &Value) -> Option<Value> {
+        let mut object = self.objects.get(at).cloned()?;
+        json_patch::merge(&mut object, patch);
+        if self.store(at, object) {
             self.changed.push(at.to_owned());
         }
         self.objects.get(at).cloned()
@@ -242,7 +334,8 @@ impl State {
         if uid.is_string() && *uid != before["metadata"]["uid"] {
             return Some("metadata.uid");
         }
-        let is_lasting = before["immutable"] == true && before["data"] != applied["data"];
+        let is_lasting = before["immutable"] == true || before["kind"] == "ControllerRevision";
+        let is_lasting = is_lasting && before["data"] != applied["data"];
         is_lasting.then_some("data")
     }
 
@@ -253,6 +346,9 @@ impl State {
     }
 
     fn delete(&mut self, at: &str) -> Option<Value> {
+        if at.starts_with("deployments/") {
+            self.look_before_deleting(at);
+        }
         self.objects.remove(at)?;
         self.changed.push(at.to_owned());
         Some(json!({"apiVersion": "v1", "kind": "Status", "status": "Success"}))
@@ -285,6 +381,13 @@ impl State {
         self.objects.insert(at.to_owned(), object);
         true
     }
+}
+
+/// Whether a Service with this selector turns requests to the pods of a Deployment.
+fn selects(selector: &Value, deployment: &Value) -> bool {
+    let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+    let selector = selector.as_object();
+    selector.is_some_and(|it| !it.is_empty() && it.iter().all(|(key, value)| labels[key] == *value))
 }
 
 /// Settles the number of pods, the one field that several managers say: who says none leaves it to the others, and where
@@ -332,6 +435,12 @@ fn address(path: &str) -> String {
         .map(|it| it.1);
     let whole = path.trim_start_matches("/apis/").splitn(3, '/').nth(2);
     namespaced.or(whole).unwrap_or(path).to_owned()
+}
+
+/// Whether a request is a merge patch.
+fn is_merge(head: &http::request::Parts) -> bool {
+    let kind = head.headers.get(http::header::CONTENT_TYPE);
+    kind.is_some_and(|it| it == "application/merge-patch+json")
 }
 
 /// A parameter of a request.

@@ -8,11 +8,11 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use crate::api::StageName;
 use crate::build::Stage;
 use crate::build::meta::Component;
-use crate::build::object::Object;
 use crate::build::workload::job::Run;
 use crate::build::workload::process::{self, Process};
 use crate::model::fact::Record;
 use crate::model::names::ChildName;
+use crate::model::object::Object;
 use crate::model::stack::{Command, Stack};
 
 /// How long the seed may take.

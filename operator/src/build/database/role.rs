@@ -10,13 +10,13 @@ use k8s_openapi::api::core::v1::{
 
 use crate::api::StageName;
 use crate::build::meta::Component;
-use crate::build::object::Object;
 use crate::build::workload::backend;
 use crate::build::workload::job::Run;
 use crate::build::workload::pod::{self, Pod};
 use crate::build::{Stage, database};
 use crate::model::fact::{Login, Record};
 use crate::model::names::ChildName;
+use crate::model::object::Object;
 use crate::model::stack::{Embedded, Stack, value};
 
 /// The container that prints how many sessions it ended.

@@ -1,11 +1,15 @@
 //! The bridge between releases: a volume in the place of the frontend's assets. Before a pod starts, earlier images copy
 //! theirs into it, and then the pod's own image does.
 
-use k8s_openapi::api::core::v1::{Container, EmptyDirVolumeSource, Volume, VolumeMount};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{
+    Container, EmptyDirVolumeSource, PodTemplateSpec, Volume, VolumeMount,
+};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use crate::build::workload::pod;
-use crate::model::stack::{Assets, Frontend};
+use crate::build::workload::{deployment, pod};
+use crate::model::manifests::Manifests;
+use crate::model::stack::{Assets, Frontend, Stack};
 use crate::release::assets;
 
 /// The volume.
@@ -42,6 +46,52 @@ pub(in crate::build) fn copies(frontend: &Frontend, assets: &Assets) -> Vec<Cont
         COPY_OWN,
     );
     older.chain([own]).collect()
+}
+
+/// The same manifests with copies of the images whose assets the release serves on now. A release that is brought back serves
+/// those of the releases that served since; all else of its pods is as it was.
+pub(in crate::build) fn brought(mut manifests: Manifests, stack: &Stack) -> Manifests {
+    let older = stack.older_assets();
+    let name = stack.names.frontend();
+    if let Some(part) = &mut manifests.frontend {
+        let serving = part.serving().cloned();
+        let replaced = serving.and_then(|it| Some((it.clone(), with_copies(it, older)?)));
+        if let Some((before, template)) = replaced {
+            deployment::replace_template(part, &name, &before, template);
+        }
+    }
+    manifests
+}
+
+/// The template of a Deployment with copies of these images before its own; `None` if it has just them, or none at all.
+fn with_copies(deployment: Deployment, older: &[String]) -> Option<PodTemplateSpec> {
+    let mut template = deployment.spec?.template;
+    let spec = template.spec.as_mut()?;
+    let before = spec.init_containers.take()?;
+    let own = before.iter().find(|it| it.name == assets::OWN)?.clone();
+    let (copies, mut rest): (Vec<_>, Vec<_>) = before
+        .into_iter()
+        .partition(|it| assets::is_older(&it.name));
+    if copies
+        .iter()
+        .map(|it| it.image.as_ref())
+        .eq(older.iter().map(Some))
+    {
+        return None;
+    }
+    let of_older = |(number, image): (usize, &String)| {
+        let mut copy = own.clone();
+        copy.name = assets::older(number);
+        copy.image = Some(image.clone());
+        if let Some(script) = copy.command.as_mut().and_then(|it| it.get_mut(2)) {
+            COPY_OLDER.clone_into(script);
+        }
+        copy
+    };
+    let mut all: Vec<_> = (1..).zip(older).map(of_older).collect();
+    all.append(&mut rest);
+    spec.init_containers = Some(all);
+    Some(template)
 }
 
 /// It gets what the frontend gets, which costs nothing beside it and satisfies the same quota.

@@ -13,12 +13,13 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::api::StageName;
 use crate::build::meta::{self, Component};
-use crate::build::object::Object;
 use crate::build::workload::deployment::Workload;
 use crate::build::workload::jobs;
 use crate::build::workload::pod::{self, Pod};
-use crate::build::{Asked, Check, Stage};
+use crate::build::{self, Asked, Check, Stage};
+use crate::model::manifests;
 use crate::model::names::ChildName;
+use crate::model::object::Object;
 use crate::model::stack::{Autoscaling, CheckLimits, Replicas, Stack};
 
 /// The port of both Services, whatever the containers listen on.
@@ -27,30 +28,59 @@ pub(in crate::build) const SERVICE_PORT: i32 = 80;
 const KUBERNETES_GRACE: i64 = 30;
 
 /// The stage of the backend.
-pub(in crate::build) fn stage(stack: &Stack) -> Stage {
+pub(in crate::build) fn stage(stack: &Stack, part: manifests::Part) -> Stage {
+    let url = stack.rollout.public_check.as_ref().map(|it| it.api.clone());
+    stage_of(stack, StageName::Backend, part, url, stack.backend.port)
+}
+
+/// The backend and its jobs, by the templates of now.
+pub(in crate::build) fn part(stack: &Stack) -> manifests::Part {
     let part = Part {
-        stage: StageName::Backend,
         component: Component::Backend,
         name: stack.names.backend(),
-        port: stack.backend.port,
-        url: stack.rollout.public_check.as_ref().map(|it| it.api.clone()),
-        replicas: pod::replicas(stack, stack.backend.replicas),
+        replicas: stack.backend.replicas,
         template: template(stack),
     };
-    let mut stage = part.stage(stack, Vec::new());
-    jobs::add(stack, &mut stage);
-    stage
+    let mut part = part.render(stack, Vec::new());
+    jobs::add(stack, &mut part);
+    part
+}
+
+/// The stage of a part whose pods listen on a port, and the public address by which a new release of it is asked, if it is.
+pub(in crate::build) fn stage_of(
+    stack: &Stack,
+    name: StageName,
+    rendered: manifests::Part,
+    url: Option<String>,
+    port: i32,
+) -> Stage {
+    let serving = rendered.serving().and_then(|it| it.spec.as_ref());
+    let selector = serving.and_then(|it| it.selector.match_labels.clone());
+    let asked = || {
+        Some(Check {
+            urls: vec![url?],
+            limits: CheckLimits {
+                timeout: stack.rollout.public_check.as_ref()?.timeout,
+                // They have been ready for the soak.
+                steady: Duration::ZERO,
+            },
+            asked: Asked::Pods {
+                selector: selector?,
+                port,
+            },
+        })
+    };
+    Stage {
+        check: asked(),
+        opens: rendered.opens,
+        ..Stage::new(name, rendered.objects)
+    }
 }
 
 /// A part of the stack that serves HTTP behind a Service.
 pub(in crate::build) struct Part {
-    pub(in crate::build) stage: StageName,
     pub(in crate::build) component: Component,
     pub(in crate::build) name: ChildName,
-    /// The port that its pods listen on.
-    pub(in crate::build) port: i32,
-    /// The public address by which a new release is asked, if it is.
-    pub(in crate::build) url: Option<String>,
     pub(in crate::build) replicas: Replicas,
     pub(in crate::build) template: PodTemplateSpec,
 }
@@ -58,7 +88,11 @@ pub(in crate::build) struct Part {
 impl Part {
     /// Pods of its own for each content of the template; once they may serve, the Service turns to them, and with it the
     /// autoscaler: so those of the release before keep their number until they go.
-    pub(in crate::build) fn stage(self, stack: &Stack, mut objects: Vec<Object>) -> Stage {
+    pub(in crate::build) fn render(
+        self,
+        stack: &Stack,
+        mut objects: Vec<Object>,
+    ) -> manifests::Part {
         let workload = Workload {
             component: self.component,
             job: None,
@@ -69,33 +103,17 @@ impl Part {
         };
         let built = workload.build(stack);
         objects.extend(built.objects);
-        let service = Object::Service(Box::new(self.service(stack, built.selector.clone())));
+        let service = Object::Service(Box::new(self.service(stack, built.selector)));
         let autoscaler = match self.replicas {
             Replicas::Fixed(_) => None,
             Replicas::Auto(rules) => Some(Object::HorizontalPodAutoscaler(Box::new(
                 self.autoscaler(stack, &built.name, rules),
             ))),
         };
-        Stage {
-            check: self.check(stack, built.selector),
+        manifests::Part {
+            objects,
             opens: [service].into_iter().chain(autoscaler).collect(),
-            ..Stage::new(self.stage, objects)
         }
-    }
-
-    fn check(&self, stack: &Stack, selector: BTreeMap<String, String>) -> Option<Check> {
-        Some(Check {
-            urls: vec![self.url.clone()?],
-            patience: CheckLimits {
-                timeout: stack.rollout.public_check.as_ref()?.timeout,
-                // They have been ready for the soak.
-                steady: Duration::ZERO,
-            },
-            asked: Asked::Pods {
-                selector,
-                port: self.port,
-            },
-        })
     }
 
     fn service(&self, stack: &Stack, selector: BTreeMap<String, String>) -> Service {
@@ -153,11 +171,13 @@ impl Part {
     }
 }
 
-/// How long a pod goes on after it was told to stop.
+/// How long a pod of the backend goes on after it was told to stop.
 pub(in crate::build) fn grace_seconds(stack: &Stack) -> i64 {
-    let spec = template(stack).spec.unwrap_or_default();
-    spec.termination_grace_period_seconds
-        .unwrap_or(KUBERNETES_GRACE)
+    let manifests = build::manifests(stack);
+    let spec = manifests.backend.serving().and_then(|it| it.spec.as_ref());
+    let pod = spec.and_then(|it| it.template.spec.as_ref());
+    let grace = pod.and_then(|it| it.termination_grace_period_seconds);
+    grace.unwrap_or(KUBERNETES_GRACE)
 }
 
 fn template(stack: &Stack) -> PodTemplateSpec {

@@ -12,9 +12,10 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::api::{annotation, label};
 use crate::build::meta::{self, Component};
-use crate::build::object::Object;
-use crate::model::hash::short_hash;
+use crate::model::hash::{canonical, short_hash};
+use crate::model::manifests::Part;
 use crate::model::names::{ChildName, Names};
+use crate::model::object::Object;
 use crate::model::stack::{Replicas, Stack};
 
 /// Pods that run all the time.
@@ -43,7 +44,7 @@ impl Workload<'_> {
     /// The Deployment is named by the template. Where there are two pods or more there is a disruption budget: with one pod
     /// it would block every drain of a node.
     pub(in crate::build) fn build(mut self, stack: &Stack) -> Built {
-        let revision = short_hash(&[&serde_json::json!(self.template).to_string()]);
+        let revision = revision(&self.template);
         let mut selector = self.labels(stack);
         selector.insert(label::REVISION.into(), revision.clone());
         let labels = &mut self.template.metadata.get_or_insert_default().labels;
@@ -129,6 +130,54 @@ impl Workload<'_> {
                 ..PodDisruptionBudgetSpec::default()
             }),
             status: None,
+        }
+    }
+}
+
+/// The revision of pods: the hash of their template without the label that says it.
+fn revision(template: &PodTemplateSpec) -> String {
+    short_hash(&[&canonical(template)])
+}
+
+/// Gives the pods that a part turns requests to another template, and with it another revision. `name` is the part's.
+pub(in crate::build) fn replace_template(
+    part: &mut Part,
+    name: &ChildName,
+    before: &Deployment,
+    mut template: PodTemplateSpec,
+) {
+    let old = before.metadata.name.clone();
+    if let Some(labels) = template.metadata.as_mut().and_then(|it| it.labels.as_mut()) {
+        labels.remove(label::REVISION);
+    }
+    let revision = revision(&template);
+    let new: String = Names::revision(name, &revision).into();
+    let mark = |labels: Option<&mut BTreeMap<String, String>>| {
+        if let Some(labels) = labels {
+            labels.insert(label::REVISION.into(), revision.clone());
+        }
+    };
+    for it in part.objects.iter_mut().chain(&mut part.opens) {
+        match it {
+            Object::Deployment(it) if it.metadata.name == old => {
+                it.metadata.name = Some(new.clone());
+                if let Some(spec) = &mut it.spec {
+                    spec.template = template.clone();
+                    mark(spec.selector.match_labels.as_mut());
+                    let metadata = spec.template.metadata.get_or_insert_default();
+                    mark(Some(metadata.labels.get_or_insert_default()));
+                }
+            }
+            Object::Service(it) => {
+                let spec = it.spec.as_mut();
+                mark(spec.and_then(|it| it.selector.as_mut()));
+            }
+            Object::HorizontalPodAutoscaler(it) => {
+                if let Some(spec) = &mut it.spec {
+                    spec.scale_target_ref.name.clone_from(&new);
+                }
+            }
+            _ => {}
         }
     }
 }

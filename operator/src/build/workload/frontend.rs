@@ -8,19 +8,28 @@ use serde_json::{Map, Value};
 use crate::api::StageName;
 use crate::build::Stage;
 use crate::build::meta::{self, Component};
-use crate::build::object::Object;
 use crate::build::workload::assets;
-use crate::build::workload::backend::Part;
+use crate::build::workload::backend::{Part, stage_of};
 use crate::build::workload::pod::{self, Pod};
-use crate::model::hash::short_hash;
+use crate::model::hash::{canonical, short_hash};
+use crate::model::manifests;
 use crate::model::names::ChildName;
+use crate::model::object::Object;
 use crate::model::stack::{Frontend, Stack};
 
 /// Where the container finds `config.json`.
 const CONFIG_PATH: &str = "/etc/appstack";
 
 /// The stage of the frontend.
-pub(in crate::build) fn stage(stack: &Stack, frontend: &Frontend) -> Stage {
+pub(in crate::build) fn stage(stack: &Stack, rendered: manifests::Part) -> Stage {
+    let public = stack.rollout.public_check.as_ref();
+    let url = public.and_then(|it| it.site.clone());
+    let port = stack.frontend.as_ref().map_or(0, |it| it.port);
+    stage_of(stack, StageName::Frontend, rendered, url, port)
+}
+
+/// The frontend, by the templates of now.
+pub(in crate::build) fn part(stack: &Stack, frontend: &Frontend) -> manifests::Part {
     let text = config(stack, frontend);
     let config_name = stack.names.frontend_config(&short_hash(&[&text]));
     let config = ConfigMap {
@@ -31,19 +40,12 @@ pub(in crate::build) fn stage(stack: &Stack, frontend: &Frontend) -> Stage {
         ..ConfigMap::default()
     };
     let part = Part {
-        stage: StageName::Frontend,
         component: Component::Frontend,
         name: stack.names.frontend(),
-        port: frontend.port,
-        url: stack
-            .rollout
-            .public_check
-            .as_ref()
-            .and_then(|it| it.site.clone()),
-        replicas: pod::replicas(stack, frontend.replicas),
+        replicas: frontend.replicas,
         template: template(stack, frontend, &config_name),
     };
-    part.stage(stack, vec![Object::ConfigMap(Box::new(config))])
+    part.render(stack, vec![Object::ConfigMap(Box::new(config))])
 }
 
 /// The user's keys and ours; ours win, since the site relies on them.
@@ -60,7 +62,7 @@ fn config(stack: &Stack, frontend: &Frontend) -> String {
             config.insert(key.into(), value.into());
         }
     }
-    Value::Object(config).to_string()
+    canonical(&config)
 }
 
 fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTemplateSpec {

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use crate::api::annotation;
 use crate::build::meta::{self, Component};
-use crate::model::hash::short_hash;
+use crate::model::hash::{canonical, short_hash};
 use crate::model::names::ChildName;
 use crate::model::stack::Stack;
 
@@ -30,7 +30,7 @@ impl Run<'_> {
         if let Some(spec) = &mut self.template.spec {
             spec.restart_policy = Some("Never".into());
         }
-        let template = serde_json::json!(self.template).to_string();
+        let template = canonical(&self.template);
         let mut inputs = vec![
             template.as_str(),
             stack.volume.as_deref().unwrap_or_default(),

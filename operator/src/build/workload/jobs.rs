@@ -9,13 +9,12 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::label;
-use crate::build::Stage;
 use crate::build::meta::{self, Component};
-use crate::build::object::Object;
 use crate::build::workload::deployment::Workload;
 use crate::build::workload::job::ignore_disruptions;
-use crate::build::workload::pod;
 use crate::build::workload::process::{self, Process};
+use crate::model::manifests::Part;
+use crate::model::object::Object;
 use crate::model::stack::{Job, Replicas, Rhythm, Stack, Times};
 
 /// How late a run may still be started, in seconds, such as when the cluster was away.
@@ -25,20 +24,14 @@ const KEPT: i32 = 3;
 /// A process without a probe counts as ready when it starts. So long, in seconds, it must have run to be counted on.
 const STEADY: i32 = 3;
 
-/// Adds the jobs to the backend stage.
-pub(in crate::build) fn add(stack: &Stack, stage: &mut Stage) {
+/// Adds the jobs to the backend. If the API server refuses a schedule, requests must not have turned.
+pub(in crate::build) fn add(stack: &Stack, part: &mut Part) {
     for job in &stack.jobs {
         match &job.rhythm {
-            Rhythm::Always(replicas) => stage.objects.extend(worker(stack, job, *replicas)),
+            Rhythm::Always(replicas) => part.objects.extend(worker(stack, job, *replicas)),
             Rhythm::At(times) => {
                 let schedule = Object::CronJob(Box::new(schedule(stack, job, times)));
-                if stack.hibernates {
-                    // No run is to begin while all else ends, and one that has begun still needs the database.
-                    stage.objects.insert(0, schedule);
-                } else {
-                    // If the API server refuses it, requests must not have turned.
-                    stage.opens.insert(0, schedule);
-                }
+                part.opens.insert(0, schedule);
             }
         }
     }
@@ -49,7 +42,7 @@ fn worker(stack: &Stack, job: &Job, replicas: i32) -> Vec<Object> {
         component: Component::Job,
         job: Some(&job.name),
         name: &stack.names.worker(&job.name),
-        replicas: pod::replicas(stack, Replicas::Fixed(replicas)),
+        replicas: Replicas::Fixed(replicas),
         steady_seconds: Some(STEADY),
         template: template(stack, job, false),
     };
@@ -75,7 +68,7 @@ fn schedule(stack: &Stack, job: &Job, times: &Times) -> CronJob {
         spec: Some(CronJobSpec {
             schedule: times.schedule.clone(),
             time_zone: Some(times.time_zone.clone()),
-            suspend: Some(times.suspended || stack.hibernates),
+            suspend: Some(times.suspended),
             concurrency_policy: Some("Forbid".into()),
             starting_deadline_seconds: Some(LATEST),
             successful_jobs_history_limit: Some(KEPT),

@@ -19,7 +19,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::api::{EmailTls, Environment, annotation};
 use crate::build::meta::{self, Component};
 use crate::model::secret::SecretData;
-use crate::model::stack::{Replicas, Stack, value};
+use crate::model::stack::{Stack, value};
 
 /// The name of the port in every container that listens.
 pub(in crate::build) const PORT: &str = "http";
@@ -108,15 +108,6 @@ pub(in crate::build) fn inherit(ours: &mut Container, overlay: &PodSpec, compone
             .merge_from(theirs.security_context.clone());
         ours.image_pull_policy
             .merge_from(theirs.image_pull_policy.clone());
-    }
-}
-
-/// How many pods there are to be of so many.
-pub(in crate::build) const fn replicas(stack: &Stack, wanted: Replicas) -> Replicas {
-    if stack.hibernates {
-        Replicas::Fixed(0)
-    } else {
-        wanted
     }
 }
 

@@ -18,10 +18,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use crate::api::label;
 use crate::build::meta::{self, Component};
-use crate::build::object::Object;
 use crate::build::workload::pod;
-use crate::build::{Direction, awake};
-use crate::model::hash::short_hash;
+use crate::build::{Direction, awake, manifests};
+use crate::model::hash::{canonical, short_hash};
+use crate::model::object::Object;
 use crate::model::stack::Stack;
 
 /// A command that no image has.
@@ -49,7 +49,8 @@ pub fn pulls(have: &Stack, wanted: &Stack) -> Vec<Pull> {
 
 /// One for each set of images, by its hash.
 fn all(stack: &Stack) -> BTreeMap<String, Object> {
-    let stages = awake(stack, Direction::Forward);
+    let manifests = manifests(stack).of(&stack.namespace, &stack.owner);
+    let stages = awake(stack, manifests, Direction::Forward);
     let objects = stages.iter().flat_map(|it| &it.objects);
     let parts = objects.filter_map(|it| match it {
         Object::Deployment(it) => it.spec.as_ref().map(|it| (&it.template, it.replicas)),
@@ -63,7 +64,7 @@ fn all(stack: &Stack) -> BTreeMap<String, Object> {
 
 fn pull(stack: &Stack, part: &PodTemplateSpec, replicas: Option<i32>) -> Option<(String, Object)> {
     let mut spec = puller(part.spec.as_ref()?);
-    let hash = short_hash(&[&serde_json::json!(spec).to_string()]);
+    let hash = short_hash(&[&canonical(&spec)]);
     let mut selector = meta::selector(stack.names.stack(), Component::Images.as_str());
     selector.insert(label::REVISION.into(), hash.clone());
     pod::spread(stack, Component::Images, &mut spec);

@@ -8,10 +8,10 @@ use kube::{Resource as _, ResourceExt as _};
 use serde_json::json;
 
 use crate::api::SCALE_MANAGER;
-use crate::build::object::Object;
 use crate::cluster::apply::{Applied, Writer, unread};
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
+use crate::model::object::Object;
 use crate::model::scaling;
 use crate::runtime::versions::kind;
 

@@ -4,6 +4,7 @@
 //! what gates judge, and of a record its text.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -12,8 +13,8 @@ use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
 use kube::api::ObjectMeta;
 use sha2::{Digest as _, Sha256};
 
-use crate::build::object::Object;
 use crate::cluster::cache::Key;
+use crate::model::object::Object;
 use crate::model::secret::SecretData;
 use crate::runtime::versions::{Sight, Version, Versions, kind};
 
@@ -24,6 +25,7 @@ pub(super) struct Memory {
     pub(super) since: Instant,
     pub(super) claimed: BTreeMap<Key, String>,
     pub(super) records: Option<(Versions, Vec<KeptRecord>)>,
+    pub(super) manifests: BTreeMap<String, Arc<str>>,
     applied: BTreeMap<Key, Entry>,
     reads: BTreeMap<Key, Read>,
     pruned: BTreeMap<&'static str, Pruned>,
@@ -73,12 +75,16 @@ pub enum Content {
 /// A record as the API server keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptRecord {
+    /// The name of its object.
+    pub name: String,
     /// The order of verification.
     pub revision: i64,
     /// When it was written down.
     pub since: Option<Timestamp>,
     /// The images whose assets a release serves beside its own.
     pub assets: Vec<String>,
+    /// The hash of the objects of a release as they were rendered.
+    pub manifests: Option<String>,
     /// The record as JSON: what it is made of takes several times as much.
     pub text: Box<str>,
 }
@@ -89,6 +95,7 @@ impl Memory {
             since: now,
             claimed: BTreeMap::new(),
             records: None,
+            manifests: BTreeMap::new(),
             applied: BTreeMap::new(),
             reads: BTreeMap::new(),
             pruned: BTreeMap::new(),

@@ -14,6 +14,8 @@ use crate::rollout::gates::Gate;
 pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
     rolled_back(conditions, progress);
     approval(conditions, progress);
+    known(conditions, progress);
+    templates(conditions, progress);
     match (progress.rollout.blocking(), &progress.failure) {
         (Some((stage, gate)), _) => under_way(conditions, progress, stage, gate),
         (None, _) if progress.hibernates => asleep(conditions),
@@ -46,6 +48,41 @@ fn approval(conditions: &mut Conditions, progress: &Progress) {
             let message = "the release that is asked for needs no approval";
             conditions.set(TYPE, false, Reason::NotNeeded, message);
         }
+    }
+}
+
+fn known(conditions: &mut Conditions, progress: &Progress) {
+    const TYPE: ConditionType = ConditionType::ServingKnown;
+    match (&progress.unknown, &progress.serving) {
+        (Some(why), _) => {
+            let message = format!(
+                "{why}; so all pods stay, and nothing is deleted, until the release that is asked for has passed all its gates beside them"
+            );
+            conditions.set(TYPE, false, Reason::RecordLost, &message);
+        }
+        (None, Some(serving)) => {
+            let message = format!("{} serves", serving.name);
+            conditions.set(TYPE, true, Reason::Available, &message);
+        }
+        (None, None) => {
+            conditions.set(TYPE, true, Reason::NotNeeded, "no release serves yet");
+        }
+    }
+}
+
+fn templates(conditions: &mut Conditions, progress: &Progress) {
+    const TYPE: ConditionType = ConditionType::TemplatesCurrent;
+    match progress.current {
+        Some(false) => {
+            let message = format!(
+                "the operator would make other objects of the release that serves today; they stay as they are until the next release, or: kubectl annotate aps {} --overwrite {}=\"$(date)\"",
+                progress.stack,
+                annotation::RENEW
+            );
+            conditions.set(TYPE, false, Reason::OlderTemplates, &message);
+        }
+        Some(true) => conditions.set(TYPE, true, Reason::Available, "as this operator makes them"),
+        None => conditions.set(TYPE, true, Reason::NotNeeded, "no release serves yet"),
     }
 }
 

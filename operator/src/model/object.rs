@@ -11,7 +11,9 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::ObjectMeta;
-use serde::Serialize;
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The kinds that we own. There is no "other": a new kind must be taught to apply, observe, prune and the chart.
@@ -49,6 +51,37 @@ pub enum Object {
     Middleware(Box<Middleware>),
     /// A way in.
     Ingress(Box<Ingress>),
+}
+
+impl<'de> Deserialize<'de> for Object {
+    /// By its kind. Errors name a kind that is not ours.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        fn of<T: DeserializeOwned, E: de::Error>(value: Value) -> Result<Box<T>, E> {
+            serde_json::from_value(value)
+                .map(Box::new)
+                .map_err(E::custom)
+        }
+        let value = Value::deserialize(deserializer)?;
+        let kind = value["kind"].as_str().unwrap_or_default().to_owned();
+        Ok(match kind.as_str() {
+            "ServiceAccount" => Self::ServiceAccount(of(value)?),
+            "ConfigMap" => Self::ConfigMap(of(value)?),
+            "NetworkPolicy" => Self::NetworkPolicy(of(value)?),
+            "Service" => Self::Service(of(value)?),
+            "StatefulSet" => Self::StatefulSet(of(value)?),
+            "CronJob" => Self::CronJob(of(value)?),
+            "Deployment" => Self::Deployment(of(value)?),
+            "PodDisruptionBudget" => Self::PodDisruptionBudget(of(value)?),
+            "HorizontalPodAutoscaler" => Self::HorizontalPodAutoscaler(of(value)?),
+            "Middleware" => Self::Middleware(of(value)?),
+            "Ingress" => Self::Ingress(of(value)?),
+            _ => {
+                return Err(de::Error::custom(format!(
+                    "objects of kind {kind:?} are not kept"
+                )));
+            }
+        })
+    }
 }
 
 impl Object {
@@ -116,6 +149,27 @@ impl Object {
             Self::HorizontalPodAutoscaler(it) => &it.metadata,
             Self::Middleware(it) => &it.metadata,
             Self::Ingress(it) => &it.metadata,
+        })
+    }
+
+    /// The same, to be changed.
+    pub const fn metadata_mut(&mut self) -> Option<&mut ObjectMeta> {
+        Some(match self {
+            Self::ServiceAccount(it) => &mut it.metadata,
+            Self::Secret(it) => &mut it.metadata,
+            Self::ConfigMap(it) => &mut it.metadata,
+            Self::NetworkPolicy(it) => &mut it.metadata,
+            Self::Service(it) => &mut it.metadata,
+            Self::PersistentVolumeClaim(it) => &mut it.metadata,
+            Self::StatefulSet(it) => &mut it.metadata,
+            Self::Job(it) => &mut it.metadata,
+            Self::Finished(_) => return None,
+            Self::CronJob(it) => &mut it.metadata,
+            Self::Deployment(it) => &mut it.metadata,
+            Self::PodDisruptionBudget(it) => &mut it.metadata,
+            Self::HorizontalPodAutoscaler(it) => &mut it.metadata,
+            Self::Middleware(it) => &mut it.metadata,
+            Self::Ingress(it) => &mut it.metadata,
         })
     }
 }

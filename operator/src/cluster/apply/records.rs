@@ -1,0 +1,103 @@
+//! Writes facts down, and removes what nobody needs to know any more.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::{Resource as _, ResourceExt as _};
+use serde_json::json;
+
+use super::Writer;
+use crate::api::{MANAGER, annotation, label};
+use crate::cluster::call::send;
+use crate::error::{Error, Result};
+use crate::model::fact::Record;
+use crate::model::names::{ChildName, Names};
+use crate::release::record;
+use crate::runtime::versions::kind;
+
+impl Writer<'_> {
+    /// Writes a fact down, and gives the time at which it was first written down. Writing it again changes nothing but
+    /// its place in the order.
+    ///
+    /// # Errors
+    /// If the API server refuses it.
+    pub async fn record(&self, record: &Record, revision: i64) -> Result<Option<Timestamp>> {
+        let names = Names::of(&self.app.name_any());
+        let owner = self.app.controller_owner_ref(&()).unwrap_or_default();
+        let object = record::object(&names, &self.namespace, &owner, record, revision);
+        let kept = match self.put(&object).await {
+            Err(error) if error.is_of_lasting_content() && is_content(record) => {
+                self.put_content(&object).await?
+            }
+            // It was written before, by a version that says the same otherwise: what it says never changes.
+            Err(error) if error.is_of_lasting_content() => self.mark(&object).await?,
+            answer => answer?,
+        };
+        Ok(kept.metadata.creation_timestamp.map(|time| time.0))
+    }
+
+    /// Changes what of a record may change: its place in the order and its annotations.
+    async fn mark(&self, object: &ControllerRevision) -> Result<Box<ControllerRevision>> {
+        let name = object.name_any();
+        let mut annotations = json!({annotation::ASSETS: null, annotation::MANIFESTS: null});
+        for (key, value) in object.annotations() {
+            annotations[key] = value.as_str().into();
+        }
+        let patch = json!({
+            "metadata": {"annotations": annotations},
+            "revision": object.revision,
+        });
+        self.page.strike(kind::<ControllerRevision>(), &name);
+        let params = PatchParams {
+            field_manager: Some(MANAGER.into()),
+            ..PatchParams::default()
+        };
+        let api = self.api::<ControllerRevision>();
+        let answer = send(api.patch(&name, &params, &Patch::Merge(&patch))).await;
+        answer.map(Box::new).map_err(|source| Error::Apply {
+            kind: kind::<ControllerRevision>(),
+            name,
+            source,
+        })
+    }
+
+    /// Removes the manifests of releases that are not kept any more. `needed` are the hashes of those that are.
+    ///
+    /// # Errors
+    /// If the API server refuses the list or a deletion.
+    pub async fn forget_manifests(&self, needed: &BTreeSet<String>) -> Result<()> {
+        let names = Names::of(&self.app.name_any());
+        let needed: BTreeSet<String> = needed.iter().map(|it| names.manifests(it).into()).collect();
+        let ours = format!("{}={},{}", label::STACK, names.stack(), label::MANIFESTS);
+        let api = self.api::<ControllerRevision>();
+        let list = send(api.list_metadata(&ListParams::default().labels(&ours))).await;
+        let list = list.map_err(|source| Error::Read {
+            what: "the list of the objects of releases".into(),
+            source,
+        })?;
+        for found in list {
+            let name = found.name_any();
+            if !needed.contains(&name) && self.is_ours(&found.metadata) {
+                self.delete::<ControllerRevision>(&name, found.metadata.uid)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a record.
+    ///
+    /// # Errors
+    /// If the API server refuses it.
+    pub async fn forget(&self, record: &ChildName) -> Result<()> {
+        self.delete::<ControllerRevision>(record.as_str(), None)
+            .await
+    }
+}
+
+/// Whether a record is named by all that it says.
+const fn is_content(record: &Record) -> bool {
+    matches!(record, Record::Manifests { .. })
+}
