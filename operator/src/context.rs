@@ -9,6 +9,7 @@ use kube::Client;
 
 use crate::cluster::cache::Ledger;
 use crate::plan::debounce::Batch;
+use crate::plan::turns::Turns;
 use crate::rollout::public_check::Memory;
 use crate::runtime::admin::Progress;
 use crate::runtime::backoff::Backoff;
@@ -37,6 +38,8 @@ pub struct Context {
     pub ledger: Ledger,
     /// How releases fared that are asked through their public address.
     pub tries: Memory,
+    /// Which stack follows changed settings of the operator.
+    pub turns: Turns,
     /// Which values have changed just now.
     pub batch: Batch,
     /// What the operator is told about the cluster.

@@ -191,6 +191,7 @@ fn tell(
             ctx.metrics.stack_gone(&key);
             ctx.ledger.forget(&key);
             ctx.tries.forget(&key);
+            ctx.turns.give_back(&key);
             ctx.batch.forget(&key);
             ctx.backoff.reset(&key);
         }

@@ -7,6 +7,7 @@ pub mod changes;
 pub mod debounce;
 pub mod pending;
 mod serving;
+pub mod turns;
 
 use crate::release::schema;
 use jiff::Timestamp;
@@ -45,6 +46,8 @@ pub struct Course {
     pub pending: Option<Pending>,
     /// When the release that is asked for begins, where it waits for more changes of values.
     pub rests: Option<Timestamp>,
+    /// The stack whose turn it is, where the release that is asked for waits for its own.
+    pub queued: Option<String>,
 }
 
 /// The way to what is asked for.
@@ -97,6 +100,7 @@ fn ahead(app: &AppStack, inputs: &Inputs, asked: Stack, barrier: Option<SchemaCh
         failure: None,
         pending: None,
         rests: None,
+        queued: None,
         barrier,
         asked,
     }
@@ -123,6 +127,16 @@ impl Course {
     #[must_use]
     pub fn is_ahead(&self) -> bool {
         self.target.release == self.asked.release
+    }
+
+    /// Whether the release that is asked for differs from the one that serves by nothing but settings of the operator.
+    #[must_use]
+    pub fn is_of_settings(&self, served: &Served) -> bool {
+        let (asked, serving) = (&self.asked, &served.stack);
+        asked.edge.ports() != serving.edge.ports()
+            && asked.spec == serving.spec
+            && asked.secrets.hash == serving.secrets.hash
+            && asked.renewal == serving.renewal
     }
 
     /// Whether the target is not known to have passed its gates.

@@ -171,6 +171,7 @@ fn next_look(outcome: &Outcome, now: Timestamp) -> Action {
             Some((_, Gate::Waiting { until, .. })) => Action::requeue(wait(*until, now)),
             // Nothing wakes us when the way from outside is mended.
             Some((StageName::Edge, Gate::Failed { .. })) => Action::requeue(WAITING),
+            None if progress.queued.is_some() => Action::requeue(WAITING),
             None if progress.rests.is_some() => Action::requeue(wait(progress.rests, now)),
             None if progress.rollout.images != Images::Pulled => Action::requeue(WAITING),
             _ => Action::requeue(AT_REST),

@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::controller;
 use crate::model::kinds::Middleware;
 use crate::plan::debounce::Batch;
+use crate::plan::turns::Turns;
 use crate::rollout::public_check::Memory;
 use crate::runtime::admin::{self, Progress};
 use crate::runtime::backoff::Backoff;
@@ -137,6 +138,7 @@ async fn context(
         sightings: Sightings::default(),
         ledger: Ledger::default(),
         tries: Memory::default(),
+        turns: Turns::default(),
         batch: Batch::new(BATCH.0, BATCH.1),
         settings: settings.cluster.clone(),
         client,

@@ -31,6 +31,7 @@ use appstack_operator::cluster::cache::Ledger;
 use appstack_operator::context::Context;
 use appstack_operator::error::Error;
 use appstack_operator::plan::debounce::Batch;
+use appstack_operator::plan::turns::Turns;
 use appstack_operator::reconcile::{error_policy, key, reconcile};
 use appstack_operator::rollout::public_check::Memory;
 use appstack_operator::runtime::admin::Progress;
@@ -113,6 +114,7 @@ impl World {
             sightings: Sightings::default(),
             ledger: Ledger::default(),
             tries: Memory::default(),
+            turns: Turns::default(),
             batch,
             settings: ClusterSettings::default(),
             traefik_kinds: true,

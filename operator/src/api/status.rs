@@ -209,6 +209,8 @@ pub enum Reason {
     ImagesPending,
     /// Values of Secrets or ConfigMaps have changed just now, and more of them may.
     ValuesChanging,
+    /// Settings of the operator that reach pods have changed, and another stack follows them first.
+    WaitingForTurn,
     /// `hibernate` is true, and nothing runs.
     Hibernated,
     /// The release that is asked for failed, and the one before it serves again.
@@ -278,6 +280,7 @@ impl Reason {
             Self::AwaitingApproval => "AwaitingApproval",
             Self::ImagesPending => "ImagesPending",
             Self::ValuesChanging => "ValuesChanging",
+            Self::WaitingForTurn => "WaitingForTurn",
             Self::Hibernated => "Hibernated",
             Self::RolledBack => "RolledBack",
             Self::RollingBack => "RollingBack",

@@ -41,7 +41,7 @@ impl Look<'_> {
     /// # Errors
     /// At the first request that fails.
     pub(super) async fn follow(&self, course: Course) -> Result<Outcome> {
-        let course = self.rested(course);
+        let course = self.in_turn(self.rested(course));
         let mut hidden = course.target.secrets.hidden.clone();
         hidden.extend(course.asked.secrets.hidden.iter().cloned());
         let observer = Observer {
@@ -65,6 +65,9 @@ impl Look<'_> {
             verified
         };
         rollout::prune(self.writer, &plan, &rollout).await?;
+        if !matches!(rollout.blocking(), Some((_, Gate::Waiting { .. }))) {
+            self.ctx.turns.give_back(&key(self.app));
+        }
         let revocation = self.revoke(&observer, &course, &rollout).await?;
         let progress = self.progress(course, rollout, failed, verified, revocation);
         Ok(Outcome::RolledOut(Box::new(progress)))
@@ -89,6 +92,26 @@ impl Look<'_> {
                 ..course.back_to(served)
             },
             _ => course,
+        }
+    }
+
+    /// The same, or the way to the release that serves while another stack follows changed settings of the operator.
+    fn in_turn(&self, course: Course) -> Course {
+        let key = key(self.app);
+        match self.serving {
+            Serving::Release(served) if course.is_ahead() && course.is_of_settings(served) => {
+                match self.ctx.turns.take(&key, self.now) {
+                    Ok(()) => course,
+                    Err(other) => Course {
+                        queued: Some(other),
+                        ..course.back_to(served)
+                    },
+                }
+            }
+            _ => {
+                self.ctx.turns.give_back(&key);
+                course
+            }
         }
     }
 
@@ -314,6 +337,7 @@ impl Look<'_> {
             ),
             pending: course.pending.map(|it| it.changes),
             rests: course.rests,
+            queued: course.queued,
             hibernates: course.target.hibernates,
             barrier: course.barrier.as_ref().map(ToString::to_string),
             rollout,

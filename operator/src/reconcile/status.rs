@@ -46,6 +46,8 @@ pub struct Progress {
     pub pending: Option<Vec<String>>,
     /// When the release that is asked for begins, where it waits for more changes of values.
     pub rests: Option<Timestamp>,
+    /// The stack that follows changed settings of the operator just now, where this one waits for its turn.
+    pub queued: Option<String>,
     /// Who approved it, where somebody did.
     pub approved: Option<String>,
     /// Whether nothing is to run.
@@ -275,6 +277,7 @@ mod tests {
             failure: None,
             pending: None,
             rests: None,
+            queued: None,
             approved: None,
             hibernates: false,
             barrier: None,

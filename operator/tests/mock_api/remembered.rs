@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use appstack_operator::api::{AppStack, annotation};
 use appstack_operator::cluster::cache::Ledger;
 use appstack_operator::model::hash::{canonical, short_hash};
+use jiff::Timestamp;
 use kube::CustomResourceExt as _;
 use serde_json::{Value, json};
 
@@ -434,6 +435,18 @@ async fn a_setting_that_reaches_pods_is_a_release() -> Result<()> {
     let before = world.serving_backend()?;
     let context = Arc::get_mut(&mut world.context).context("shared")?;
     context.settings.public_https_port = 8443;
+    // Another stack follows it first.
+    context
+        .turns
+        .take("demo/other", Timestamp::MAX)
+        .map_err(anyhow::Error::msg)?;
+    world.settle().await?;
+    assert_eq!(world.condition("Ready"), "False WaitingForTurn");
+    assert_eq!(
+        world.newest_name(BACKEND)?,
+        before.trim_start_matches("deployments/")
+    );
+    world.context.turns.give_back("demo/other");
     world.reconcile().await??;
     assert_eq!(world.serving_backend()?, before);
     ensure!(
@@ -443,6 +456,8 @@ async fn a_setting_that_reaches_pods_is_a_release() -> Result<()> {
     world.settle().await?;
     ensure!(world.serving_backend()? != before, "it has taken over");
     assert_eq!(world.condition("Ready"), "True RolledOut");
+    let free = world.context.turns.take("demo/other", Timestamp::MAX);
+    assert_eq!(free, Ok(()), "the turn is given back");
     Ok(())
 }
 

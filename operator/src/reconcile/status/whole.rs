@@ -24,6 +24,7 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
             (Some(changes), None) => waits(conditions, progress, changes),
             (Some(_), Some(_)) => prepares(conditions, progress),
             (None, _) if progress.rests.is_some() => rests(conditions, progress),
+            (None, _) if progress.queued.is_some() => queued(conditions, progress),
             (None, _) => done(conditions, progress),
         },
     }
@@ -146,6 +147,16 @@ fn rests(conditions: &mut Conditions, progress: &Progress) {
         format!("values have changed; their release begins{when}, unless more of them change");
     let why = "values are waited for";
     not_begun(conditions, progress, Reason::ValuesChanging, &message, why);
+}
+
+/// The operator's settings have changed, and another stack follows them.
+fn queued(conditions: &mut Conditions, progress: &Progress) {
+    let other = progress.queued.as_deref().unwrap_or_default();
+    let message = format!(
+        "settings of the operator have changed; stacks follow one after the other, and it is the turn of {other}"
+    );
+    let why = "other stacks are waited for";
+    not_begun(conditions, progress, Reason::WaitingForTurn, &message, why);
 }
 
 fn not_begun(
