@@ -6,6 +6,7 @@
 use crate::release::approval;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, stream};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, StatefulSet};
@@ -53,8 +54,19 @@ trait Touched<K>: Stream<Item = watcher::Result<PartialObjectMeta<K>>> + Send {}
 
 impl<K, S> Touched<K> for S where S: Stream<Item = watcher::Result<PartialObjectMeta<K>>> + Send {}
 
-/// Reconciles the AppStacks of one namespace, or of all, until `stop` is cancelled.
-pub async fn run(ctx: Arc<Context>, namespace: Option<String>, stop: CancellationToken) {
+/// How long reconciliations that are under way may go on once we are told to stop: longer than a request may take, and
+/// short enough that the Lease is given back before the 30 s are over after which Kubernetes kills a pod.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// Reconciles the AppStacks of one namespace, or of all, until `stop` is cancelled. At most `concurrency` of them at the
+/// same time: the others wait in kube's queue, so that each is worked on as it is when its turn comes, and those that wait
+/// when we are told to stop never begin. What is under way then may end, for [`GRACE`].
+pub async fn run(
+    ctx: Arc<Context>,
+    namespace: Option<String>,
+    concurrency: u16,
+    stop: CancellationToken,
+) {
     let scope = Scope {
         ctx: ctx.clone(),
         namespace,
@@ -62,8 +74,9 @@ pub async fn run(ctx: Arc<Context>, namespace: Option<String>, stop: Cancellatio
     let (store, writer) = reflector::store();
     let controller = Controller::for_stream(scope.stacks(writer), store.clone());
     let controller = watch_children(controller, &scope);
-    let controller =
-        watch_references(controller, &scope, &store).graceful_shutdown_on(stop.cancelled_owned());
+    let controller = watch_references(controller, &scope, &store)
+        .with_config(controller::Config::default().concurrency(concurrency))
+        .graceful_shutdown_on(stop.clone().cancelled_owned());
     let progress = ctx.progress.clone();
     let synced = async move {
         if store.wait_until_ready().await.is_ok() {
@@ -76,13 +89,24 @@ pub async fn run(ctx: Arc<Context>, namespace: Option<String>, stop: Cancellatio
             tell(&ctx, result);
             std::future::ready(())
         });
-    futures::join!(synced, work);
+    tokio::select! {
+        ((), ()) = futures::future::join(synced, work) => {}
+        () = overdue(stop) => tracing::warn!("gave up what was still under way"),
+    }
 }
 
-/// `reconcile` in its turn, counted.
+/// Ends when the time is over that work has to end after `stop`. kube alone would wait for ever for work that hangs, and
+/// for the first list if that is not in.
+async fn overdue(stop: CancellationToken) {
+    stop.cancelled().await;
+    // Pending until its limit, as a sleep would be.
+    let rest = std::future::pending::<()>();
+    let _ = tokio::time::timeout(GRACE, rest).await;
+}
+
+/// `reconcile`, counted.
 async fn watched(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<controller::Action, Error> {
     ctx.progress.started();
-    let _slot = ctx.queue.enter().await;
     let timer = ctx.metrics.reconcile_started();
     let result = reconcile(app, ctx.clone()).await;
     ctx.progress.finished();

@@ -22,7 +22,6 @@ use crate::runtime::admin::{self, Progress};
 use crate::runtime::backoff::Backoff;
 use crate::runtime::leader::{self, Election, Outcome, Timings};
 use crate::runtime::metrics::Metrics;
-use crate::runtime::queue::Queue;
 use crate::runtime::telemetry;
 use crate::runtime::versions::Sightings;
 use crate::settings::RunSettings;
@@ -133,7 +132,6 @@ async fn context(
         recorder: EventRecorder::new(client.clone(), reporter),
         traefik_kinds: serves_traefik_kinds(&client).await?,
         backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
-        queue: Queue::new(settings.concurrency, metrics.clone()),
         sightings: Sightings::default(),
         ledger: Ledger::default(),
         tries: Memory::default(),
@@ -161,9 +159,10 @@ async fn controllers(context: &Arc<Context>, settings: &RunSettings, stop: &Canc
         [] => vec![None],
         namespaces => namespaces.iter().cloned().map(Some).collect(),
     };
-    let each = namespaces
-        .into_iter()
-        .map(|namespace| controller::run(context.clone(), namespace, stop.clone()));
+    let each = namespaces.into_iter().map(|namespace| {
+        let concurrency = settings.concurrency;
+        controller::run(context.clone(), namespace, concurrency, stop.clone())
+    });
     join_all(each).await;
 }
 

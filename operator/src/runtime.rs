@@ -7,6 +7,5 @@ pub mod admin;
 pub mod backoff;
 pub mod leader;
 pub mod metrics;
-pub mod queue;
 pub mod telemetry;
 pub mod versions;

@@ -30,7 +30,6 @@ pub const STATES: [&str; 6] = [
 const UNKNOWN: &str = "unknown";
 
 type Label = [(&'static str, &'static str); 1];
-type NoLabel = [(&'static str, &'static str); 0];
 type Stages = Family<Label, Histogram, fn() -> Histogram>;
 
 /// All metrics of one controller. Cheap to share behind an `Arc`; every method takes `&self`.
@@ -41,9 +40,6 @@ pub struct Metrics {
     errors: Family<Label, Counter>,
     took: Histogram,
     active: Gauge,
-    // A family without labels shows nothing until it is set: a depth that nobody measures is
-    // left out rather than shown as zero.
-    depth: Family<NoLabel, Gauge>,
     leader: Gauge,
     stages: Stages,
     stacks: Arc<Stacks>,
@@ -59,7 +55,6 @@ impl Metrics {
             errors: Family::default(),
             took: quick(),
             active: Gauge::default(),
-            depth: Family::default(),
             leader: Gauge::default(),
             stages: Family::new_with_constructor(slow),
             stacks: Arc::default(),
@@ -95,11 +90,6 @@ impl Metrics {
         );
 
         let named = self.registry.sub_registry_with_label(label("name"));
-        named.register(
-            "workqueue_depth",
-            "Objects that wait for a reconciliation",
-            self.depth.clone(),
-        );
         named.register(
             "leader_election_master_status",
             "Whether this replica leads: 1 or 0",
@@ -147,12 +137,6 @@ impl Metrics {
     /// Forgets a stack that is gone.
     pub fn stack_gone(&self, key: &str) {
         self.stacks.lock().remove(key);
-    }
-
-    /// Notes how many objects wait for a reconciliation.
-    pub fn queue_is(&self, depth: usize) {
-        let depth = i64::try_from(depth).unwrap_or(i64::MAX);
-        self.depth.get_or_create(&[]).set(depth);
     }
 
     /// Notes whether this replica leads.
@@ -352,14 +336,6 @@ mod tests {
         assert_line(&metrics, &format!("{line}0"));
         metrics.leading(true);
         assert_line(&metrics, &format!("{line}1"));
-    }
-
-    #[test]
-    fn a_queue_that_nobody_measures_is_not_shown_as_empty() {
-        let metrics = metrics();
-        assert!(!metrics.encode().contains("workqueue_depth"));
-        metrics.queue_is(7);
-        assert_line(&metrics, r#"workqueue_depth{name="appstack"} 7"#);
     }
 
     #[test]
