@@ -33,6 +33,7 @@ use crate::error::{Class, Error};
 use crate::model::inputs::{referenced_config_maps, referenced_secrets};
 use crate::model::kinds::Middleware;
 use crate::reconcile::{error_policy, reconcile};
+use crate::runtime::deadline::WATCH;
 use crate::runtime::versions::kind;
 
 /// The labels that say whose an object is.
@@ -242,6 +243,11 @@ fn undisturbed<T: Send>(
     })
 }
 
+/// Watches that end so soon that their silence is noticed.
+fn short() -> watcher::Config {
+    watcher::Config::default().timeout(WATCH)
+}
+
 /// Where we look: one namespace, or all. Each watch has a back-off of its own, and what it sees goes to the sightings
 /// before anybody is woken by it.
 struct Scope {
@@ -255,7 +261,7 @@ impl Scope {
         &self,
         writer: Writer<AppStack>,
     ) -> impl Stream<Item = watcher::Result<AppStack>> + Send + use<> {
-        let stacks = watcher(self.api(), watcher::Config::default())
+        let stacks = watcher(self.api(), short())
             .default_backoff()
             .modify(|it: &mut AppStack| {
                 let managers = it.metadata.managed_fields.iter_mut();
@@ -293,7 +299,7 @@ impl Scope {
             .ctx
             .sightings
             .lookout(kind::<K>(), self.namespace.as_deref(), &KEPT);
-        let config = watcher::Config::default();
+        let config = short();
         let config = if labels.is_empty() {
             config
         } else {

@@ -20,6 +20,7 @@ use crate::plan::debounce::Batch;
 use crate::rollout::public_check::Memory;
 use crate::runtime::admin::{self, Progress};
 use crate::runtime::backoff::Backoff;
+use crate::runtime::deadline::{self, Limits};
 use crate::runtime::leader::{self, Election, Outcome, Timings};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::telemetry;
@@ -80,8 +81,8 @@ async fn work(settings: RunSettings) -> Result<()> {
     let config = Config::infer()
         .await
         .context("there is no Kubernetes API to be found")?;
-    let client =
-        Client::try_from(config.clone()).context("cannot make a client of the Kubernetes API")?;
+    let client = deadline::client(config.clone(), Limits::default())
+        .context("cannot make a client of the Kubernetes API")?;
     let context = Arc::new(context(&settings, client, metrics.clone(), progress.clone()).await?);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

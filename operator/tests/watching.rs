@@ -2,6 +2,8 @@
 //!
 //! What a reconciliation does is not tested here: the server holds its requests, and fails them when it lets them go.
 
+#[path = "watching/mute.rs"]
+mod mute;
 #[path = "watching/server.rs"]
 mod server;
 #[path = "watching/shutdown.rs"]

@@ -124,6 +124,14 @@ impl Server {
             .await;
     }
 
+    /// Waits until so many watches of a plural have begun.
+    pub(crate) async fn watched(&self, plural: &str, count: usize) {
+        self.wait("watches begin", |state| {
+            state.watches.get(plural).is_some_and(|it| *it >= count)
+        })
+        .await;
+    }
+
     /// Answers nothing from now on.
     pub(crate) fn fall_silent(&self) {
         self.change(|state| state.silent = true);
