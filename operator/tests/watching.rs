@@ -8,6 +8,8 @@ mod mute;
 mod server;
 #[path = "watching/shutdown.rs"]
 mod shutdown;
+#[path = "watching/unreadable.rs"]
+mod unreadable;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -41,6 +41,7 @@ pub struct Metrics {
     took: Histogram,
     active: Gauge,
     leader: Gauge,
+    unreadable: Gauge,
     stages: Stages,
     stacks: Arc<Stacks>,
 }
@@ -56,6 +57,7 @@ impl Metrics {
             took: quick(),
             active: Gauge::default(),
             leader: Gauge::default(),
+            unreadable: Gauge::default(),
             stages: Family::new_with_constructor(slow),
             stacks: Arc::default(),
         };
@@ -102,6 +104,11 @@ impl Metrics {
             Unit::Seconds,
             self.stages.clone(),
         );
+        self.registry.register(
+            "appstack_unreadable_stacks",
+            "AppStacks that cannot be read; the log names them",
+            self.unreadable.clone(),
+        );
         self.registry
             .register_collector(Box::new(Arc::clone(&self.stacks)));
     }
@@ -137,6 +144,13 @@ impl Metrics {
     /// Forgets a stack that is gone.
     pub fn stack_gone(&self, key: &str) {
         self.stacks.lock().remove(key);
+    }
+
+    /// Notes that of the stacks that cannot be read, `now` are left of `before`, or added to them. Several watches share it.
+    pub fn unreadable(&self, before: usize, now: usize) {
+        let count = |it: usize| i64::try_from(it).unwrap_or(i64::MAX);
+        self.unreadable
+            .inc_by(count(now).saturating_sub(count(before)));
     }
 
     /// Notes whether this replica leads.
@@ -327,6 +341,16 @@ mod tests {
         metrics.stack_is("shop/secret-project".to_owned(), "ready");
         assert!(!metrics.encode().contains("secret-project"));
         assert!(!format!("{metrics:?}").contains("secret-project"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_counted_over_all_watches() {
+        let metrics = metrics();
+        assert_line(&metrics, "appstack_unreadable_stacks 0");
+        metrics.unreadable(0, 2);
+        metrics.unreadable(0, 1);
+        metrics.unreadable(2, 0);
+        assert_line(&metrics, "appstack_unreadable_stacks 1");
     }
 
     #[test]

@@ -107,6 +107,18 @@ impl Server {
         });
     }
 
+    /// Takes an object away.
+    pub(crate) fn remove(&self, plural: &str, name: &str) {
+        self.change(|state| {
+            state.version += 1;
+            let key = (plural.to_owned(), name.to_owned());
+            if let Some(mut object) = state.objects.remove(&key) {
+                object["metadata"]["resourceVersion"] = json!(state.version.to_string());
+                state.note(plural, "DELETED", object);
+            }
+        });
+    }
+
     /// Waits until something holds; a test that waits for more than ten seconds fails.
     async fn wait(&self, what: &str, mut holds: impl FnMut(&State) -> bool) {
         let mut bell = self.bell.subscribe();
@@ -140,6 +152,15 @@ impl Server {
     /// Lets go what is held, now and later.
     pub(crate) fn release(&self) {
         self.change(|state| state.released = true);
+    }
+
+    /// Waits until the status of a stack was to be written so many times.
+    pub(crate) async fn reports(&self, name: &str, count: usize) {
+        let end = format!("/{name}/status");
+        self.wait("a status is written", |state| {
+            state.work.iter().filter(|it| it.ends_with(&end)).count() >= count
+        })
+        .await;
     }
 
     /// The stacks whose status was to be written.
