@@ -28,6 +28,8 @@ pub struct Context {
     pub progress: Arc<Progress>,
     /// How long each stack waits after errors.
     pub backoff: Backoff,
+    /// Draws a number from 0 to 1, so that what began together does not go on together.
+    pub jitter: fn() -> f64,
     /// What the watches see.
     pub sightings: Sightings,
     /// What this process has done and read.

@@ -133,6 +133,7 @@ async fn context(
         recorder: EventRecorder::new(client.clone(), reporter),
         traefik_kinds: serves_traefik_kinds(&client).await?,
         backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
+        jitter: rand::random,
         sightings: Sightings::default(),
         ledger: Ledger::default(),
         tries: Memory::default(),

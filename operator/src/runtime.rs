@@ -11,3 +11,4 @@ pub mod leader;
 pub mod metrics;
 pub mod telemetry;
 pub mod versions;
+pub mod watch;

@@ -97,6 +97,7 @@ impl World {
             metrics,
             progress: Arc::new(Progress::new(Duration::from_secs(1))),
             backoff: Backoff::new(BACKOFF, Duration::from_mins(1)),
+            jitter: || 1.0,
             sightings: Sightings::default(),
             ledger: Ledger::default(),
             tries: Memory::default(),

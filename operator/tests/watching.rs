@@ -2,6 +2,8 @@
 //!
 //! What a reconciliation does is not tested here: the server holds its requests, and fails them when it lets them go.
 
+#[path = "watching/interrupted.rs"]
+mod interrupted;
 #[path = "watching/mute.rs"]
 mod mute;
 #[path = "watching/server.rs"]
@@ -47,6 +49,7 @@ fn context(client: Client) -> Arc<Context> {
         metrics: Arc::new(Metrics::new("test")),
         progress: Arc::new(Progress::new(Duration::from_secs(1))),
         backoff: Backoff::new(Duration::from_mins(1), Duration::from_mins(1)),
+        jitter: || 1.0,
         sightings: Sightings::default(),
         ledger: Ledger::default(),
         tries: Memory::default(),

@@ -14,15 +14,15 @@ use kube::api::PartialObjectMeta;
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::watcher::{self, watcher};
-use kube::{Api, Resource};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, Resource};
 
 use crate::api::{AppStack, MANAGER, label};
 use crate::context::Context;
 use crate::controller::unreadable::Sieve;
 use crate::release::approval;
-use crate::runtime::deadline::WATCH;
 use crate::runtime::versions::kind;
+use crate::runtime::watch::{Patience, leaves_gap, short, telling};
 
 /// The labels that say whose an object is.
 const KEPT: [&str; 2] = [label::STACK, label::MANAGED_BY];
@@ -46,21 +46,21 @@ pub(super) trait Touched<K>:
 
 impl<K, S> Touched<K> for S where S: Stream<Item = watcher::Result<PartialObjectMeta<K>>> + Send {}
 
-/// What a watch sees. That it was interrupted is told here: the controller would hold all watches back for it.
+/// What a watch sees. Its failures end here: it waits by itself, where the controller would hold all watches back for it.
 fn undisturbed<T: Send>(
     kind: &'static str,
     events: impl Stream<Item = watcher::Result<T>> + Send,
+    jitter: fn() -> f64,
+    interrupted: impl Fn(&watcher::Error) + Send,
 ) -> impl Stream<Item = T> + Send {
+    let events = events.backoff(Patience::new(jitter));
     events.filter_map(move |event| {
-        let event =
-            event.inspect_err(|error| tracing::warn!(kind, %error, "a watch was interrupted"));
+        let event = event.inspect_err(|error| {
+            tracing::warn!(kind, %error, "a watch was interrupted");
+            interrupted(error);
+        });
         ready(event.ok())
     })
-}
-
-/// Watches that end so soon that their silence is noticed.
-fn short() -> watcher::Config {
-    watcher::Config::default().timeout(WATCH)
 }
 
 /// Where we look: one namespace, or all.
@@ -76,9 +76,11 @@ impl Scope {
         writer: Writer<AppStack>,
     ) -> impl Stream<Item = watcher::Result<AppStack>> + Send + use<> {
         let mut sieve = Sieve::new(self.ctx.metrics.clone(), writer.as_reader());
-        let events = watcher(self.api::<DeserializeGuard<AppStack>>(), short()).default_backoff();
-        undisturbed("AppStack", events)
-            .filter_map(move |event| ready(sieve.pass(event).map(Ok)))
+        let events = watcher(self.api(self.ctx.client.clone()), short());
+        undisturbed("AppStack", events, self.ctx.jitter, |_| {})
+            .filter_map(move |event: Event<DeserializeGuard<AppStack>>| {
+                ready(sieve.pass(event).map(Ok))
+            })
             .modify(|it: &mut AppStack| {
                 let managers = it.metadata.managed_fields.iter_mut();
                 managers.for_each(|them| them.retain(approval::wrote_approval));
@@ -90,24 +92,30 @@ impl Scope {
 
     /// What we made, of a kind.
     pub(super) fn children<K: Kind>(&self) -> impl Touched<K> + use<K> {
-        self.seen(self.api(), &format!("{}={MANAGER}", label::MANAGED_BY))
+        let labels = format!("{}={MANAGER}", label::MANAGED_BY);
+        self.seen(&labels, Self::api)
     }
 
     /// What we wrote down.
     pub(super) fn records(&self) -> impl Touched<ControllerRevision> + use<> {
-        self.seen(self.api(), label::RECORD)
+        self.seen(label::RECORD, Self::api)
     }
 
     /// Everything of a kind, whose ever it is.
     pub(super) fn all<K: Kind>(&self) -> impl Touched<K> + use<K> {
-        self.seen(self.api(), "")
+        self.seen("", Self::api)
     }
 
     pub(super) fn ingress_classes(&self) -> impl Touched<IngressClass> + use<> {
-        self.seen(Api::all(self.ctx.client.clone()), "")
+        self.seen("", |_, client| Api::all(client))
     }
 
-    fn seen<K>(&self, api: Api<PartialObjectMeta<K>>, labels: &str) -> impl Touched<K> + use<K>
+    /// What is seen through an API, of what has these labels.
+    fn seen<K>(
+        &self,
+        labels: &str,
+        api: fn(&Self, Client) -> Api<PartialObjectMeta<K>>,
+    ) -> impl Touched<K> + use<K>
     where
         K: Resource<DynamicType = ()> + Clone + Debug + Send + 'static,
     {
@@ -121,15 +129,20 @@ impl Scope {
         } else {
             config.labels(labels)
         };
-        let events = undisturbed(kind::<K>(), watcher(api, config).default_backoff());
+        let taken_up = lookout.clone();
+        let client = telling(&self.ctx.client, move || taken_up.resumed());
+        let failed = lookout.clone();
+        let events = watcher(api(self, client), config);
+        let events = undisturbed(kind::<K>(), events, self.ctx.jitter, move |error| {
+            failed.interrupted(leaves_gap(error));
+        });
         events.flat_map(move |event| stream::iter(lookout.note(event)).map(Ok))
     }
 
-    fn api<K>(&self) -> Api<K>
+    fn api<K>(&self, client: Client) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
-        let client = self.ctx.client.clone();
         match &self.namespace {
             Some(namespace) => Api::namespaced(client, namespace),
             None => Api::all(client),

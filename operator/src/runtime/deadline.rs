@@ -5,7 +5,7 @@
 //! changes none. A request that is dropped closes its connection, so the next one does not meet the same silence.
 //!
 //! A watch is HTTP/1.1, where a client can ask nothing while an answer goes on, so only what the server says shows that it
-//! is there. Bookmarks come once a minute; we want to know sooner, and ask for watches that end after [`WATCH`]: one that
+//! is there. Bookmarks come once a minute; we want to know sooner, and ask for watches that end after [`watch::SECONDS`]: one that
 //! says nothing for longer, not even that it ends, is dead. Keep-alive probes of TCP would not tell, since the kernel of a
 //! proxy answers them whatever became of the way behind it.
 
@@ -21,8 +21,7 @@ use kube::{Client, Config};
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tower::{BoxError, Layer, Service};
 
-/// How long a watch lasts, in seconds; it goes on with the next request. kube gives up on one 5 seconds later.
-pub const WATCH: u32 = 30;
+use crate::runtime::watch::{self, is_watch};
 
 /// How long the API server may take.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +38,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             answer: Duration::from_secs(10),
-            silence: Duration::from_secs(u64::from(WATCH) + 10),
+            silence: Duration::from_secs(u64::from(watch::SECONDS) + 10),
         }
     }
 }
@@ -126,12 +125,6 @@ where
             }))
         })
     }
-}
-
-/// Whether a request is answered by events, one after the other.
-fn is_watch<B>(request: &Request<B>) -> bool {
-    let query = request.uri().query().unwrap_or_default();
-    query.split('&').any(|it| it == "watch=true")
 }
 
 /// The body of an answer that ends, well or not.
@@ -284,6 +277,6 @@ mod tests {
     fn silence_is_noticed_as_soon_as_by_the_clients_of_kubernetes_but_not_before_a_watch_ends() {
         let limits = Limits::default();
         assert!(limits.silence <= Duration::from_secs(45));
-        assert!(limits.silence > Duration::from_secs(WATCH.into()));
+        assert!(limits.silence > Duration::from_secs(watch::SECONDS.into()));
     }
 }

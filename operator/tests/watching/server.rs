@@ -33,6 +33,7 @@ struct State {
     changes: Vec<Change>,
     /// Lists and watches of these plurals are answered with this code.
     refused: BTreeMap<String, u16>,
+    refusals: usize,
     /// Nothing is answered, lists neither.
     silent: bool,
     /// What is held is let go.
@@ -119,10 +120,10 @@ impl Server {
         });
     }
 
-    /// Waits until something holds; a test that waits for more than ten seconds fails.
+    /// Waits until something holds; a test that waits for more than two minutes fails.
     async fn wait(&self, what: &str, mut holds: impl FnMut(&State) -> bool) {
         let mut bell = self.bell.subscribe();
-        let waited = tokio::time::timeout(Duration::from_secs(10), async {
+        let waited = tokio::time::timeout(Duration::from_mins(2), async {
             while !holds(&self.state()) {
                 ring(&mut bell).await;
             }
@@ -142,6 +143,29 @@ impl Server {
             state.watches.get(plural).is_some_and(|it| *it >= count)
         })
         .await;
+    }
+
+    /// Refuses lists and watches of a plural.
+    pub(crate) fn refuse(&self, plural: &str, code: u16) {
+        self.change(|state| {
+            state.refused.insert(plural.to_owned(), code);
+        });
+    }
+
+    /// Refuses nothing any more.
+    pub(crate) fn relent(&self) {
+        self.change(|state| state.refused.clear());
+    }
+
+    /// Waits until so many lists and watches were refused.
+    pub(crate) async fn refuses(&self, count: usize) {
+        self.wait("something is refused", |state| state.refusals >= count)
+            .await;
+    }
+
+    /// How many lists and watches were refused.
+    pub(crate) fn refusals(&self) -> usize {
+        self.state().refusals
     }
 
     /// Answers nothing from now on.
@@ -192,8 +216,10 @@ impl Server {
         if !is_watch && !query.contains("limit=500") {
             return self.hold(head).await;
         }
-        if let Some(code) = self.state().refused.get(plural) {
-            return refusal(*code);
+        let refused = self.state().refused.get(plural).copied();
+        if let Some(code) = refused {
+            self.change(|state| state.refusals += 1);
+            return refusal(code);
         }
         if is_watch {
             self.watch(plural, query)
