@@ -84,10 +84,9 @@ async fn overdue(stop: CancellationToken) {
 
 /// `reconcile`, counted.
 async fn watched(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<controller::Action, Error> {
-    ctx.progress.started();
+    let _under_way = ctx.progress.begin();
     let timer = ctx.metrics.reconcile_started();
     let result = reconcile(app, ctx.clone()).await;
-    ctx.progress.finished();
     match &result {
         Ok(_) => timer.succeeded(),
         Err(error) => ctx.metrics.reconcile_failed(error.reason().as_str()),

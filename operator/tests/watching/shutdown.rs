@@ -61,6 +61,22 @@ async fn work_that_hangs_is_given_up_and_the_lease_given_back() {
     assert_eq!(server.leader(), None);
 }
 
+#[tokio::test]
+async fn the_process_is_beyond_hope_once_all_that_may_be_under_way_hangs_for_long() {
+    let server = crowded();
+    let (ctx, stop) = (context(server.client()), CancellationToken::new());
+    let long_after = || std::time::Instant::now() + Duration::from_mins(1);
+    let story = async {
+        server.holds(CONCURRENCY.into()).await;
+        assert!(!ctx.progress.is_alive(long_after()));
+        assert!(ctx.progress.is_alive(std::time::Instant::now()));
+        stop.cancel();
+        server.release();
+    };
+    tokio::join!(run(&ctx, &stop), story);
+    assert!(ctx.progress.is_alive(long_after()), "all of it has ended");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_api_server_that_never_answers_keeps_nobody_from_ending() {
     let server = Server::new();
