@@ -42,6 +42,8 @@ struct State {
     held: usize,
     /// Every request that was held, such as `PATCH appstacks/shop/status`.
     work: Vec<String>,
+    /// The stacks whose status was to be written, and which generation of them that was of.
+    observed: Vec<(String, u64)>,
     /// How many watches of each plural began.
     watches: BTreeMap<String, usize>,
     lease: Option<Value>,
@@ -93,6 +95,7 @@ impl Server {
                 .unwrap_or_default()
                 .to_owned();
             object["metadata"]["resourceVersion"] = json!(version.to_string());
+            object["metadata"]["generation"] = json!(version);
             object["metadata"]["uid"] = json!(format!("uid-{name}"));
             let key = (plural.to_owned(), name);
             let before = state.objects.insert(key, object.clone());
@@ -197,6 +200,17 @@ impl Server {
         names.map(str::to_owned).collect()
     }
 
+    /// The generation of which the status of each stack was to be written first, once it was of so many stacks.
+    pub(crate) async fn first_observed(&self, stacks: usize) -> BTreeMap<String, u64> {
+        let first = |state: &State| -> BTreeMap<String, u64> {
+            // The last one of a name stays, and that is the first.
+            state.observed.iter().rev().cloned().collect()
+        };
+        self.wait("all are reported", |state| first(state).len() == stacks)
+            .await;
+        first(&self.state())
+    }
+
     /// Who holds the Lease.
     pub(crate) fn leader(&self) -> Option<String> {
         let state = self.state();
@@ -214,7 +228,7 @@ impl Server {
         let plural = path.rsplit('/').next().unwrap_or_default();
         let is_watch = query.contains("watch=true");
         if !is_watch && !query.contains("limit=500") {
-            return self.hold(head).await;
+            return self.hold(head, body).await;
         }
         let refused = self.state().refused.get(plural).copied();
         if let Some(code) = refused {
@@ -229,9 +243,14 @@ impl Server {
     }
 
     /// Whatever a reconciliation asks.
-    async fn hold(&self, head: &Parts) -> Response<Body> {
+    async fn hold(&self, head: &Parts, body: &[u8]) -> Response<Body> {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
         self.change(|state| {
             state.held += 1;
+            if let Some(generation) = body["status"]["observedGeneration"].as_u64() {
+                let name = head.uri.path().rsplit('/').nth(1).unwrap_or_default();
+                state.observed.push((name.to_owned(), generation));
+            }
             state
                 .work
                 .push(format!("{} {}", head.method, head.uri.path()));

@@ -6,6 +6,7 @@ use appstack_operator::runtime::leader::{Election, Outcome, Timings};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::unreadable::{broken, counted};
 use crate::{CONCURRENCY, NAMESPACE, Server, context, run, stack};
 
 /// Kubernetes kills a pod that has not ended after 30 seconds.
@@ -32,6 +33,32 @@ async fn stacks_that_wait_when_the_operator_is_told_to_stop_are_never_begun() {
     let ended = timeout(KILLED, async { tokio::join!(run(&ctx, &stop), told) });
     assert!(ended.await.is_ok(), "it went on");
     assert_eq!(server.reported().len(), usize::from(CONCURRENCY));
+}
+
+#[tokio::test]
+async fn a_stack_that_waited_is_worked_on_as_it_is_when_its_turn_comes() {
+    const STACKS: u64 = 20;
+    let server = Server::new();
+    let put_all = || {
+        for number in 0..STACKS {
+            server.put("appstacks", stack(&format!("stack-{number}")));
+        }
+    };
+    put_all();
+    let (ctx, stop) = (context(server.client()), CancellationToken::new());
+    let story = async {
+        server.holds(CONCURRENCY.into()).await;
+        put_all();
+        // Once this is told, all before it is.
+        server.put("appstacks", broken("last"));
+        counted(&ctx, 1).await;
+        server.release();
+        let first = server.first_observed(20).await;
+        let old = first.values().filter(|it| **it <= STACKS).count();
+        assert_eq!(old, usize::from(CONCURRENCY), "{first:?}");
+        stop.cancel();
+    };
+    tokio::join!(run(&ctx, &stop), story);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 use crate::{Server, context, run, stack};
 
 /// An AppStack whose spec is none.
-fn broken(name: &str) -> Value {
+pub(crate) fn broken(name: &str) -> Value {
     let mut stack = stack(name);
     stack["spec"]["backend"] = json!("a word");
     stack
 }
 
 /// Waits until so many are counted.
-async fn counted(ctx: &Context, count: usize) {
+pub(crate) async fn counted(ctx: &Context, count: usize) {
     let line = format!("appstack_unreadable_stacks {count}");
     let is_told = async {
         while !ctx.metrics.encode().lines().any(|it| it == line) {
