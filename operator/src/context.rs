@@ -14,7 +14,6 @@ use crate::rollout::public_check::Memory;
 use crate::runtime::admin::Progress;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::metrics::Metrics;
-use crate::runtime::queue::Queue;
 use crate::runtime::versions::Sightings;
 use crate::settings::ClusterSettings;
 
@@ -30,8 +29,8 @@ pub struct Context {
     pub progress: Arc<Progress>,
     /// How long each stack waits after errors.
     pub backoff: Backoff,
-    /// How many stacks are reconciled at the same time.
-    pub queue: Queue,
+    /// Draws a number from 0 to 1, so that what began together does not go on together.
+    pub jitter: fn() -> f64,
     /// What the watches see.
     pub sightings: Sightings,
     /// What this process has done and read.

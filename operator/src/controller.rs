@@ -1,60 +1,50 @@
 //! Wakes `reconcile` when an AppStack, a child of one, or something that one refers to changes.
 //!
-//! Invariant: no domain words beyond labels and references. All but the AppStacks is watched by its metadata alone, and
-//! what is kept of them is in the sightings.
+//! Invariant: no domain words beyond labels and references.
 
-use crate::release::approval;
-use std::fmt::Debug;
+mod unreadable;
+mod watches;
+
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures::{Stream, StreamExt as _, stream};
-use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, StatefulSet};
+use futures::StreamExt as _;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{
     ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
-use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::PartialObjectMeta;
-use kube::core::NamespaceResourceScope;
-use kube::runtime::WatchStreamExt as _;
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::watcher::{self, watcher};
-use kube::{Api, Resource, ResourceExt as _};
+use kube::runtime::watcher;
+use kube::{Resource, ResourceExt as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{AppStack, AppStackSpec, MANAGER, label};
 use crate::context::Context;
+use crate::controller::watches::Scope;
 use crate::error::{Class, Error};
 use crate::model::inputs::{referenced_config_maps, referenced_secrets};
 use crate::model::kinds::Middleware;
 use crate::reconcile::{error_policy, reconcile};
-use crate::runtime::versions::kind;
 
-/// The labels that say whose an object is.
-const KEPT: [&str; 2] = [label::STACK, label::MANAGED_BY];
+/// How long reconciliations that are under way may go on once we are told to stop: longer than a request may take, and
+/// short enough that the Lease is given back before the 30 s are over after which Kubernetes kills a pod.
+const GRACE: Duration = Duration::from_secs(15);
 
-/// A kind whose objects are watched in namespaces.
-trait Kind:
-    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + 'static
-{
-}
-
-impl<K> Kind for K where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + 'static
-{
-}
-
-/// The objects of a kind that something happens to.
-trait Touched<K>: Stream<Item = watcher::Result<PartialObjectMeta<K>>> + Send {}
-
-impl<K, S> Touched<K> for S where S: Stream<Item = watcher::Result<PartialObjectMeta<K>>> + Send {}
-
-/// Reconciles the AppStacks of one namespace, or of all, until `stop` is cancelled.
-pub async fn run(ctx: Arc<Context>, namespace: Option<String>, stop: CancellationToken) {
+/// Reconciles the AppStacks of one namespace, or of all, until `stop` is cancelled. At most `concurrency` of them at the
+/// same time: the others wait in kube's queue, so that each is worked on as it is when its turn comes, and those that wait
+/// when we are told to stop never begin. What is under way then may end, for [`GRACE`].
+pub async fn run(
+    ctx: Arc<Context>,
+    namespace: Option<String>,
+    concurrency: u16,
+    stop: CancellationToken,
+) {
     let scope = Scope {
         ctx: ctx.clone(),
         namespace,
@@ -62,8 +52,9 @@ pub async fn run(ctx: Arc<Context>, namespace: Option<String>, stop: Cancellatio
     let (store, writer) = reflector::store();
     let controller = Controller::for_stream(scope.stacks(writer), store.clone());
     let controller = watch_children(controller, &scope);
-    let controller =
-        watch_references(controller, &scope, &store).graceful_shutdown_on(stop.cancelled_owned());
+    let controller = watch_references(controller, &scope, &store)
+        .with_config(controller::Config::default().concurrency(concurrency))
+        .graceful_shutdown_on(stop.clone().cancelled_owned());
     let progress = ctx.progress.clone();
     let synced = async move {
         if store.wait_until_ready().await.is_ok() {
@@ -76,16 +67,26 @@ pub async fn run(ctx: Arc<Context>, namespace: Option<String>, stop: Cancellatio
             tell(&ctx, result);
             std::future::ready(())
         });
-    futures::join!(synced, work);
+    tokio::select! {
+        ((), ()) = futures::future::join(synced, work) => {}
+        () = overdue(stop) => tracing::warn!("gave up what was still under way"),
+    }
 }
 
-/// `reconcile` in its turn, counted.
+/// Ends when the time is over that work has to end after `stop`. kube alone would wait for ever for work that hangs, and
+/// for the first list if that is not in.
+async fn overdue(stop: CancellationToken) {
+    stop.cancelled().await;
+    // Pending until its limit, as a sleep would be.
+    let rest = std::future::pending::<()>();
+    let _ = tokio::time::timeout(GRACE, rest).await;
+}
+
+/// `reconcile`, counted.
 async fn watched(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<controller::Action, Error> {
-    ctx.progress.started();
-    let _slot = ctx.queue.enter().await;
+    let _under_way = ctx.progress.begin();
     let timer = ctx.metrics.reconcile_started();
     let result = reconcile(app, ctx.clone()).await;
-    ctx.progress.finished();
     match &result {
         Ok(_) => timer.succeeded(),
         Err(error) => ctx.metrics.reconcile_failed(error.reason().as_str()),
@@ -204,90 +205,5 @@ fn tell(
             tracing::warn!(%stack, error = error.chain(), "cannot reconcile");
         }
         Err(error) => tracing::warn!(%error, "the controller was interrupted"),
-    }
-}
-
-/// What a watch sees. That it was interrupted is told here: the controller would hold all watches back for it.
-fn undisturbed<T: Send>(
-    kind: &'static str,
-    events: impl Stream<Item = watcher::Result<T>> + Send,
-) -> impl Stream<Item = T> + Send {
-    events.filter_map(move |event| {
-        let event =
-            event.inspect_err(|error| tracing::warn!(kind, %error, "a watch was interrupted"));
-        std::future::ready(event.ok())
-    })
-}
-
-/// Where we look: one namespace, or all. Each watch has a back-off of its own, and what it sees goes to the sightings
-/// before anybody is woken by it.
-struct Scope {
-    ctx: Arc<Context>,
-    namespace: Option<String>,
-}
-
-impl Scope {
-    /// The AppStacks themselves, which are kept whole but for what nobody reads.
-    fn stacks(
-        &self,
-        writer: Writer<AppStack>,
-    ) -> impl Stream<Item = watcher::Result<AppStack>> + Send + use<> {
-        let stacks = watcher(self.api(), watcher::Config::default())
-            .default_backoff()
-            .modify(|it: &mut AppStack| {
-                let managers = it.metadata.managed_fields.iter_mut();
-                managers.for_each(|them| them.retain(approval::wrote_approval));
-            })
-            .reflect(writer)
-            .applied_objects();
-        undisturbed("AppStack", stacks).map(Ok)
-    }
-
-    /// What we made, of a kind.
-    fn children<K: Kind>(&self) -> impl Touched<K> + use<K> {
-        self.seen(self.api(), &format!("{}={MANAGER}", label::MANAGED_BY))
-    }
-
-    /// What we wrote down.
-    fn records(&self) -> impl Touched<ControllerRevision> + use<> {
-        self.seen(self.api(), label::RECORD)
-    }
-
-    /// Everything of a kind, whose ever it is.
-    fn all<K: Kind>(&self) -> impl Touched<K> + use<K> {
-        self.seen(self.api(), "")
-    }
-
-    fn ingress_classes(&self) -> impl Touched<IngressClass> + use<> {
-        self.seen(Api::all(self.ctx.client.clone()), "")
-    }
-
-    fn seen<K>(&self, api: Api<PartialObjectMeta<K>>, labels: &str) -> impl Touched<K> + use<K>
-    where
-        K: Resource<DynamicType = ()> + Clone + Debug + Send + 'static,
-    {
-        let lookout = self
-            .ctx
-            .sightings
-            .lookout(kind::<K>(), self.namespace.as_deref(), &KEPT);
-        let config = watcher::Config::default();
-        let config = if labels.is_empty() {
-            config
-        } else {
-            config.labels(labels)
-        };
-        let events = undisturbed(kind::<K>(), watcher(api, config).default_backoff());
-        events.flat_map(move |event| stream::iter(lookout.note(event)).map(Ok))
-    }
-
-    fn api<K>(&self) -> Api<K>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    {
-        let client = self.ctx.client.clone();
-        match &self.namespace {
-            Some(namespace) => Api::namespaced(client, namespace),
-            None => Api::all(client),
-        }
     }
 }

@@ -24,11 +24,13 @@ use crate::model::observed::Images;
 use crate::model::stack::Stack;
 use crate::plan::{self, Serving};
 use crate::rollout::gates::Gate;
+use crate::runtime::backoff::spread;
 use crate::{check, rollout};
 
 /// How soon a stack is looked at again whose gate is shut. Watches wake us; this is for the change that was missed.
 const WAITING: Duration = Duration::from_secs(20);
-/// How soon a stack at rest is looked at again: often enough for a certificate that is due.
+/// How soon a stack at rest is looked at again: often enough for a certificate that is due. The end of it is left to chance,
+/// or all would come together each hour after a start.
 const AT_REST: Duration = Duration::from_hours(1);
 /// How soon a faulty spec is looked at again; what it refers to may be there by then.
 const INVALID: Duration = Duration::from_mins(5);
@@ -62,7 +64,7 @@ pub async fn reconcile(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<Action> 
     report(&app, &ctx, &status).await;
     let outcome = outcome?;
     ctx.backoff.reset(&key(&app));
-    Ok(next_look(&outcome, now))
+    Ok(next_look(&outcome, now, (ctx.jitter)()))
 }
 
 /// What to do after an error.
@@ -74,7 +76,7 @@ pub fn error_policy(app: Arc<AppStack>, error: &Error, ctx: Arc<Context>) -> Act
         Class::Taken => Action::requeue(WAITING),
         Class::Ending => Action::await_change(),
         Class::Conflict => Action::requeue(CONFLICT),
-        Class::Transient => Action::requeue(ctx.backoff.next(&key(&app), rand::random())),
+        Class::Transient => Action::requeue(ctx.backoff.next(&key(&app), (ctx.jitter)())),
     }
 }
 
@@ -163,7 +165,8 @@ async fn publish(app: &AppStack, ctx: &Context, event: &k8s_controller::events::
     }
 }
 
-fn next_look(outcome: &Outcome, now: Timestamp) -> Action {
+/// When to look again if nothing wakes us. `jitter` is a random number from 0 to 1.
+fn next_look(outcome: &Outcome, now: Timestamp, jitter: f64) -> Action {
     match outcome {
         Outcome::Suspended => Action::await_change(),
         Outcome::RolledOut(progress) if progress.failed => Action::requeue(Duration::ZERO),
@@ -174,7 +177,7 @@ fn next_look(outcome: &Outcome, now: Timestamp) -> Action {
             None if progress.queued.is_some() => Action::requeue(WAITING),
             None if progress.rests.is_some() => Action::requeue(wait(progress.rests, now)),
             None if progress.rollout.images != Images::Pulled => Action::requeue(WAITING),
-            _ => Action::requeue(AT_REST),
+            _ => Action::requeue(spread(AT_REST, jitter)),
         },
     }
 }

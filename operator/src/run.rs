@@ -21,9 +21,9 @@ use crate::plan::turns::Turns;
 use crate::rollout::public_check::Memory;
 use crate::runtime::admin::{self, Progress};
 use crate::runtime::backoff::Backoff;
+use crate::runtime::deadline::{self, Limits};
 use crate::runtime::leader::{self, Election, Outcome, Timings};
 use crate::runtime::metrics::Metrics;
-use crate::runtime::queue::Queue;
 use crate::runtime::telemetry;
 use crate::runtime::versions::Sightings;
 use crate::settings::RunSettings;
@@ -82,8 +82,8 @@ async fn work(settings: RunSettings) -> Result<()> {
     let config = Config::infer()
         .await
         .context("there is no Kubernetes API to be found")?;
-    let client =
-        Client::try_from(config.clone()).context("cannot make a client of the Kubernetes API")?;
+    let client = deadline::client(config.clone(), Limits::default())
+        .context("cannot make a client of the Kubernetes API")?;
     let context = Arc::new(context(&settings, client, metrics.clone(), progress.clone()).await?);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -134,7 +134,7 @@ async fn context(
         recorder: EventRecorder::new(client.clone(), reporter),
         traefik_kinds: serves_traefik_kinds(&client).await?,
         backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
-        queue: Queue::new(settings.concurrency, metrics.clone()),
+        jitter: rand::random,
         sightings: Sightings::default(),
         ledger: Ledger::default(),
         tries: Memory::default(),
@@ -163,9 +163,10 @@ async fn controllers(context: &Arc<Context>, settings: &RunSettings, stop: &Canc
         [] => vec![None],
         namespaces => namespaces.iter().cloned().map(Some).collect(),
     };
-    let each = namespaces
-        .into_iter()
-        .map(|namespace| controller::run(context.clone(), namespace, stop.clone()));
+    let each = namespaces.into_iter().map(|namespace| {
+        let concurrency = settings.concurrency;
+        controller::run(context.clone(), namespace, concurrency, stop.clone())
+    });
     join_all(each).await;
 }
 

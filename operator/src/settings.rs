@@ -33,7 +33,7 @@ pub struct RunSettings {
     /// This replica's name in the Lease and in Events: the name of the pod.
     #[arg(long, env = "APPSTACK_IDENTITY", default_value = "appstack-operator")]
     pub identity: String,
-    /// How many stacks are reconciled at the same time.
+    /// How many stacks are reconciled at the same time, in each of the watched namespaces; they have a queue each.
     #[arg(long, env = "APPSTACK_CONCURRENCY", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
     /// Where traces are sent, by OTLP over HTTP. Default: nowhere.

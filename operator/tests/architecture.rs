@@ -194,10 +194,11 @@ fn pure_modules_reach_neither_cluster_nor_clock_nor_environment() -> Result<()> 
 #[test]
 fn every_module_that_is_named_here_exists() -> Result<()> {
     let sources = sources()?;
-    for place in PURE
-        .iter()
-        .chain(&["cluster/apply.rs", "runtime/leader.rs"])
-    {
+    for place in PURE.iter().chain(&[
+        "cluster/apply.rs",
+        "runtime/deadline.rs",
+        "runtime/leader.rs",
+    ]) {
         let exists = sources.iter().any(|source| source.is_in(&[place]));
         assert!(
             exists,
@@ -216,6 +217,20 @@ fn only_apply_writes_to_the_cluster() -> Result<()> {
             Vec::new()
         } else {
             source.breaches(&WRITES, rule)
+        }
+    })
+}
+
+#[test]
+fn no_request_is_without_a_deadline() -> Result<()> {
+    check(|source| {
+        let rule =
+            "clients come from runtime/deadline.rs, and that of the Lease from runtime/leader.rs";
+        if source.is_in(&["runtime/deadline.rs", "runtime/leader.rs"]) {
+            Vec::new()
+        } else {
+            let makers = ["Client::try_", "ClientBuilder"];
+            source.breaches(&makers, rule)
         }
     })
 }

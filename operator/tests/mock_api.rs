@@ -37,7 +37,6 @@ use appstack_operator::rollout::public_check::Memory;
 use appstack_operator::runtime::admin::Progress;
 use appstack_operator::runtime::backoff::Backoff;
 use appstack_operator::runtime::metrics::Metrics;
-use appstack_operator::runtime::queue::Queue;
 use appstack_operator::runtime::versions::Sightings;
 use appstack_operator::settings::ClusterSettings;
 use k8s_controller::events::EventRecorder;
@@ -107,10 +106,10 @@ impl World {
         let context = Context {
             recorder: EventRecorder::new(client.clone(), reporter),
             client,
-            queue: Queue::new(1, metrics.clone()),
             metrics,
             progress: Arc::new(Progress::new(Duration::from_secs(1))),
             backoff: Backoff::new(BACKOFF, Duration::from_mins(1)),
+            jitter: || 1.0,
             sightings: Sightings::default(),
             ledger: Ledger::default(),
             tries: Memory::default(),

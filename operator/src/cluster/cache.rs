@@ -18,11 +18,13 @@ use kube::ResourceExt as _;
 use self::memory::Memory;
 use crate::api::{AppStack, MANAGER, label};
 use crate::model::object::Object;
+use crate::runtime::backoff::spread;
 use crate::runtime::versions::{Sight, Sightings, Version, Versions, kind};
 
 pub use self::memory::{Content, KeptRecord};
 
-/// How long a memory is trusted: a watch that is refused, or hangs, would hide changes for as long as it does so.
+/// How long a memory is trusted at most, should what the watches see be wrong in a way that nobody thought of. What all
+/// stacks had read at a start is not read again by all of them at once: the end of it is left to chance.
 const TRUST: Duration = Duration::from_hours(6);
 
 /// The kind and the name of an object.
@@ -52,19 +54,26 @@ impl Ledger {
     /// The page of a stack. It is empty if it has not been for longer than a memory is trusted.
     #[must_use]
     pub fn page<'a>(&'a self, sightings: &'a Sightings, app: &AppStack) -> Page<'a> {
-        self.page_at(sightings, app, Instant::now())
+        self.page_at(sightings, app, Instant::now(), rand::random())
     }
 
-    fn page_at<'a>(&'a self, sightings: &'a Sightings, app: &AppStack, now: Instant) -> Page<'a> {
+    /// `jitter` is a random number from 0 to 1.
+    fn page_at<'a>(
+        &'a self,
+        sightings: &'a Sightings,
+        app: &AppStack,
+        now: Instant,
+        jitter: f64,
+    ) -> Page<'a> {
         let namespace = app.namespace().unwrap_or_default();
         let name = app.name_any();
         let stack = format!("{namespace}/{name}/{}", app.uid().unwrap_or_default());
         let mut stacks = lock(&self.stacks);
         let memory = stacks
             .entry(stack.clone())
-            .or_insert_with(|| Memory::new(now));
-        if now.saturating_duration_since(memory.since) > TRUST {
-            *memory = Memory::new(now);
+            .or_insert_with(|| Memory::new(now + spread(TRUST, jitter)));
+        if now > memory.until {
+            *memory = Memory::new(now + spread(TRUST, jitter));
         }
         Page {
             ledger: self,
@@ -215,7 +224,7 @@ impl Page<'_> {
     fn memory<T>(&self, use_it: impl FnOnce(&mut Memory) -> T) -> T {
         let mut stacks = lock(&self.ledger.stacks);
         let memory = stacks.entry(self.stack.clone());
-        use_it(memory.or_insert_with(|| Memory::new(Instant::now())))
+        use_it(memory.or_insert_with(|| Memory::new(Instant::now() + TRUST)))
     }
 }
 
@@ -257,14 +266,18 @@ mod tests {
     fn an_old_memory_is_not_trusted() {
         let (ledger, sightings) = (Ledger::default(), Sightings::default());
         let now = Instant::now();
-        let claimed = |at| {
-            let page = ledger.page_at(&sightings, &app("1"), at);
+        let claimed = |uid, at| {
+            let page = ledger.page_at(&sightings, &app(uid), at, 1.0);
             page.claimed("Service", "shop-backend")
         };
-        ledger
-            .page_at(&sightings, &app("1"), now)
-            .claim("Service", "shop-backend", "uid");
-        assert!(claimed(now + TRUST).is_some());
-        assert!(claimed(now + TRUST + Duration::from_secs(1)).is_none());
+        for (uid, jitter, trusted) in [("1", 1.0, TRUST), ("2", 0.0, TRUST * 3 / 4)] {
+            ledger.page_at(&sightings, &app(uid), now, jitter).claim(
+                "Service",
+                "shop-backend",
+                "uid",
+            );
+            assert!(claimed(uid, now + trusted).is_some());
+            assert!(claimed(uid, now + trusted + Duration::from_secs(1)).is_none());
+        }
     }
 }

@@ -19,7 +19,11 @@ use crate::runtime::metrics::Metrics;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Whether the operator gets anywhere. Readiness means progress, not "the process answers": an
+/// A process in which nothing ends for so many times the limit is beyond hope, and is to be started anew. Much longer than the
+/// limit: work that is slow since the API server is slow would only be slower after a start.
+const BEYOND_HOPE: u32 = 5;
+
+/// Whether the operator gets anywhere. Work that has not begun is not counted: it waits only for work that has. Readiness means progress, not "the process answers": an
 /// operator whose watches hang answers every probe.
 #[derive(Debug)]
 pub struct Progress {
@@ -79,8 +83,14 @@ impl Progress {
         self.lock().phase = Phase::Standby;
     }
 
-    /// A piece of work began.
-    pub fn started(&self) {
+    /// A piece of work begins. It ends, well or not, when what this gives is dropped.
+    #[must_use = "the work ends when it is dropped"]
+    pub fn begin(&self) -> Work<'_> {
+        self.started();
+        Work(self)
+    }
+
+    fn started(&self) {
         let mut seen = self.lock();
         if seen.under_way == 0 {
             // Rest was no standstill: the clock runs from here.
@@ -89,8 +99,7 @@ impl Progress {
         seen.under_way += 1;
     }
 
-    /// A piece of work ended, well or not.
-    pub fn finished(&self) {
+    fn finished(&self) {
         let mut seen = self.lock();
         seen.under_way = seen.under_way.saturating_sub(1);
         seen.moved = Instant::now();
@@ -109,14 +118,37 @@ impl Progress {
         if seen.phase == Phase::Starting {
             return Readiness::Starting;
         }
-        if seen.under_way > 0 && now.saturating_duration_since(seen.moved) > self.limit {
+        if seen.stands_still(now, self.limit) {
             return Readiness::Stuck;
         }
         Readiness::Ready
     }
 
+    /// Whether a new start would not help at this time: there is no work, or some of it ends now and then. Lists that do
+    /// not come in are nothing that a start would mend.
+    #[must_use]
+    pub fn is_alive(&self, now: Instant) -> bool {
+        !self.lock().stands_still(now, self.limit * BEYOND_HOPE)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    fn stands_still(&self, now: Instant, limit: Duration) -> bool {
+        self.under_way > 0 && now.saturating_duration_since(self.moved) > limit
+    }
+}
+
+/// A piece of work that is under way.
+#[derive(Debug)]
+pub struct Work<'a>(&'a Progress);
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        self.0.finished();
     }
 }
 
@@ -157,13 +189,22 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let router = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
         .with_state(Admin { progress, metrics });
     axum::serve(listener, router)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
+}
+
+async fn healthz(State(admin): State<Admin>) -> (StatusCode, &'static str) {
+    if admin.progress.is_alive(Instant::now()) {
+        (StatusCode::OK, "ok\n")
+    } else {
+        let told = "stuck: work is under way and none of it has ended for long\n";
+        (StatusCode::SERVICE_UNAVAILABLE, told)
+    }
 }
 
 async fn readyz(State(admin): State<Admin>) -> Readiness {
@@ -231,6 +272,20 @@ mod tests {
     }
 
     #[test]
+    fn work_that_stands_still_for_much_longer_kills_it_and_rest_or_missing_lists_do_not() {
+        let progress = Progress::new(LIMIT);
+        let much_later = later(LIMIT * BEYOND_HOPE + Duration::from_secs(1));
+        assert!(progress.is_alive(much_later), "it waits for its lists");
+        progress.synced();
+        assert!(progress.is_alive(much_later), "it rests");
+        let work = progress.begin();
+        assert!(progress.is_alive(later(LIMIT * (BEYOND_HOPE - 1))));
+        assert!(!progress.is_alive(much_later));
+        drop(work);
+        assert!(progress.is_alive(much_later));
+    }
+
+    #[test]
     fn an_end_among_much_work_counts_as_progress() {
         let progress = Progress::new(LIMIT);
         progress.synced();
@@ -293,6 +348,16 @@ mod tests {
         let running = run().await;
         let answer = get(running.address, "/healthz").await;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn healthz_says_that_nothing_moves_any_more() {
+        let running = run().await;
+        running.progress.started();
+        running.progress.lock().moved -= LIMIT * (BEYOND_HOPE + 1);
+        let answer = get(running.address, "/healthz").await;
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(answer.contains("stuck: "), "{answer}");
     }
 
     #[tokio::test]

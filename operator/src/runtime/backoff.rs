@@ -10,6 +10,24 @@ use std::time::Duration;
 /// Doubling past this many failures changes nothing: any sensible cap is reached long before.
 const MOST_DOUBLINGS: u32 = 31;
 
+/// The delay after so many failures before the last one, from the first of `waits` to the longest.
+///
+/// `jitter` is a random number from 0 to 1. It spreads the delay over its upper half, so that what failed together does not
+/// come back together, and nothing comes back at once.
+#[must_use]
+pub fn delay(waits: (Duration, Duration), failures: u32, jitter: f64) -> Duration {
+    let factor = 1_u32 << failures.min(MOST_DOUBLINGS);
+    let full = waits.0.saturating_mul(factor).min(waits.1);
+    full.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
+}
+
+/// A time of which the last quarter is left to chance: `jitter` is a random number from 0 to 1. For what would go on
+/// happening together because it began together, with the start of the process.
+#[must_use]
+pub fn spread(time: Duration, jitter: f64) -> Duration {
+    time.mul_f64(0.75 + jitter.clamp(0.0, 1.0) / 4.0)
+}
+
 /// Exponential back-off for each object on its own, so that one broken object slows no other.
 #[derive(Debug)]
 pub struct Backoff {
@@ -31,11 +49,9 @@ impl Backoff {
 
     /// Counts one more failure of `key` and says how long to wait.
     ///
-    /// `jitter` is a random number from 0 to 1. It spreads the delay over its upper half, so that
-    /// objects that failed together do not come back together, and none comes back at once.
+    /// `jitter` is that of [`delay`].
     pub fn next(&self, key: &str, jitter: f64) -> Duration {
-        let full = self.delay_after(self.count(key));
-        full.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
+        delay((self.base, self.cap), self.count(key), jitter)
     }
 
     /// Forgets the failures of `key`: it succeeded, or it is gone.
@@ -50,11 +66,6 @@ impl Backoff {
         let before = *count;
         *count = before.saturating_add(1);
         before
-    }
-
-    fn delay_after(&self, failures: u32) -> Duration {
-        let factor = 1_u32 << failures.min(MOST_DOUBLINGS);
-        self.base.saturating_mul(factor).min(self.cap)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, u32>> {
@@ -104,6 +115,14 @@ mod tests {
         assert_eq!(backoff().next("a", 0.0), Duration::from_millis(500));
         assert_eq!(backoff().next("a", 0.5), Duration::from_millis(750));
         assert_eq!(backoff().next("a", 1.0), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn chance_takes_no_more_than_a_quarter_and_adds_nothing() {
+        let spread = |jitter| spread(Duration::from_hours(4), jitter);
+        assert_eq!(spread(0.0), Duration::from_hours(3));
+        assert_eq!(spread(1.0), Duration::from_hours(4));
+        assert_eq!(spread(9.0), Duration::from_hours(4));
     }
 
     #[test]

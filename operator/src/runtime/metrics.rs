@@ -30,7 +30,6 @@ pub const STATES: [&str; 6] = [
 const UNKNOWN: &str = "unknown";
 
 type Label = [(&'static str, &'static str); 1];
-type NoLabel = [(&'static str, &'static str); 0];
 type Stages = Family<Label, Histogram, fn() -> Histogram>;
 
 /// All metrics of one controller. Cheap to share behind an `Arc`; every method takes `&self`.
@@ -41,10 +40,8 @@ pub struct Metrics {
     errors: Family<Label, Counter>,
     took: Histogram,
     active: Gauge,
-    // A family without labels shows nothing until it is set: a depth that nobody measures is
-    // left out rather than shown as zero.
-    depth: Family<NoLabel, Gauge>,
     leader: Gauge,
+    unreadable: Gauge,
     stages: Stages,
     stacks: Arc<Stacks>,
 }
@@ -59,8 +56,8 @@ impl Metrics {
             errors: Family::default(),
             took: quick(),
             active: Gauge::default(),
-            depth: Family::default(),
             leader: Gauge::default(),
+            unreadable: Gauge::default(),
             stages: Family::new_with_constructor(slow),
             stacks: Arc::default(),
         };
@@ -96,11 +93,6 @@ impl Metrics {
 
         let named = self.registry.sub_registry_with_label(label("name"));
         named.register(
-            "workqueue_depth",
-            "Objects that wait for a reconciliation",
-            self.depth.clone(),
-        );
-        named.register(
             "leader_election_master_status",
             "Whether this replica leads: 1 or 0",
             self.leader.clone(),
@@ -111,6 +103,11 @@ impl Metrics {
             "Time until the gate of a stage opened",
             Unit::Seconds,
             self.stages.clone(),
+        );
+        self.registry.register(
+            "appstack_unreadable_stacks",
+            "AppStacks that cannot be read; the log names them",
+            self.unreadable.clone(),
         );
         self.registry
             .register_collector(Box::new(Arc::clone(&self.stacks)));
@@ -149,10 +146,11 @@ impl Metrics {
         self.stacks.lock().remove(key);
     }
 
-    /// Notes how many objects wait for a reconciliation.
-    pub fn queue_is(&self, depth: usize) {
-        let depth = i64::try_from(depth).unwrap_or(i64::MAX);
-        self.depth.get_or_create(&[]).set(depth);
+    /// Notes that of the stacks that cannot be read, `now` are left of `before`, or added to them. Several watches share it.
+    pub fn unreadable(&self, before: usize, now: usize) {
+        let count = |it: usize| i64::try_from(it).unwrap_or(i64::MAX);
+        self.unreadable
+            .inc_by(count(now).saturating_sub(count(before)));
     }
 
     /// Notes whether this replica leads.
@@ -346,20 +344,22 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_read_is_counted_over_all_watches() {
+        let metrics = metrics();
+        assert_line(&metrics, "appstack_unreadable_stacks 0");
+        metrics.unreadable(0, 2);
+        metrics.unreadable(0, 1);
+        metrics.unreadable(2, 0);
+        assert_line(&metrics, "appstack_unreadable_stacks 1");
+    }
+
+    #[test]
     fn leadership_is_one_or_zero() {
         let metrics = metrics();
         let line = r#"leader_election_master_status{name="appstack"} "#;
         assert_line(&metrics, &format!("{line}0"));
         metrics.leading(true);
         assert_line(&metrics, &format!("{line}1"));
-    }
-
-    #[test]
-    fn a_queue_that_nobody_measures_is_not_shown_as_empty() {
-        let metrics = metrics();
-        assert!(!metrics.encode().contains("workqueue_depth"));
-        metrics.queue_is(7);
-        assert_line(&metrics, r#"workqueue_depth{name="appstack"} 7"#);
     }
 
     #[test]

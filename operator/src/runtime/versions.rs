@@ -4,18 +4,18 @@
 //! costs several times as much. It lags behind the API server and may do so for long, so it is good for one question
 //! alone: whether an object is still the one that somebody remembers.
 
-use std::borrow::Cow;
+mod version;
+
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kube::Resource;
 use kube::api::{ObjectMeta, PartialObjectMeta};
 use kube::core::PartialObjectMetaExt as _;
 use kube::runtime::watcher::Event;
 
-/// Kinds whose status moves by itself, and says nothing that anybody asks for: it is no part of the state of theirs.
-const RESTLESS: [&str; 2] = ["CronJob", "HorizontalPodAutoscaler"];
+use self::version::RESTLESS;
+
+pub use self::version::{Version, kind};
 
 /// What the watches of all kinds saw.
 #[derive(Debug, Default)]
@@ -24,69 +24,19 @@ pub struct Sightings(Mutex<HashMap<Place, Arc<Lookout>>>);
 /// A kind, and the namespace that is watched; `None` where all are.
 type Place = (&'static str, Option<String>);
 
-/// One state of one object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
-    /// The object's UID.
-    pub uid: Box<str>,
-    /// The object's resourceVersion; of restless kinds what all but their status was last written by.
-    pub resource_version: Box<str>,
-}
-
 /// The states of objects, by name.
 pub type Versions = BTreeMap<String, Version>;
 
 /// What was seen of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sight {
-    /// Nobody looks at objects of this kind here, or the first list of them is not in yet.
+    /// Nobody looks at objects of this kind here, the first list of them is not in yet, or the watch has failed and does
+    /// not go on yet.
     Blind,
     /// There is none of that name.
     Absent,
     /// It was last seen in this state.
     There(Version),
-}
-
-/// The kind as a word that lives for ever: that of every typed kind is a constant.
-#[must_use]
-pub fn kind<K: Resource<DynamicType = ()>>() -> &'static str {
-    match K::kind(&()) {
-        Cow::Borrowed(kind) => kind,
-        Cow::Owned(_) => "object",
-    }
-}
-
-impl Version {
-    /// The state that metadata of a kind are of; `None` for what no API server answered.
-    #[must_use]
-    pub fn of(kind: &str, metadata: &ObjectMeta) -> Option<Self> {
-        let resource_version = metadata.resource_version.as_deref()?;
-        Some(Self {
-            uid: metadata.uid.as_deref()?.into(),
-            resource_version: if RESTLESS.contains(&kind) {
-                writers(metadata).into()
-            } else {
-                resource_version.into()
-            },
-        })
-    }
-}
-
-/// Who wrote which fields beside the status, and when. A write that puts right what somebody else wrote takes that from
-/// them, so that the same write of theirs shows again.
-fn writers(metadata: &ObjectMeta) -> String {
-    let managers = metadata.managed_fields.iter().flatten();
-    let mut hasher = DefaultHasher::new();
-    for it in managers.filter(|it| it.subresource.as_deref() != Some("status")) {
-        let fields = it.fields_v1.as_ref().map(|it| it.0.to_string());
-        (&it.manager, &it.operation, fields).hash(&mut hasher);
-        it.time
-            .as_ref()
-            .map(|it| it.0.as_second())
-            .hash(&mut hasher);
-    }
-    metadata.deletion_timestamp.is_some().hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
 }
 
 impl Sightings {
@@ -148,7 +98,7 @@ impl Sightings {
             of_one.or_else(|| lookouts.get(&(kind, None))).cloned()
         }?;
         let content = lookout.content();
-        content.complete.then(|| look(&content))
+        content.is_known().then(|| look(&content))
     }
 
     fn lookouts(&self) -> MutexGuard<'_, HashMap<Place, Arc<Lookout>>> {
@@ -170,8 +120,10 @@ struct Content {
     objects: HashMap<Box<str>, HashMap<Box<str>, Seen>>,
     /// Which list of the watch this is; what was not seen since it began is gone.
     list: u32,
-    /// Whether a list came to its end.
+    /// Whether a list came to its end, and the watch has gone on without a gap since.
     complete: bool,
+    /// Whether the watch failed and was not taken up again. A watch that is refused may stay so for days.
+    interrupted: bool,
 }
 
 #[derive(Debug)]
@@ -193,21 +145,36 @@ impl Lookout {
                 Vec::new()
             }
             // Whoever is woken by it must see it, so it cannot wait for the end of the list.
-            Event::InitApply(it) | Event::Apply(it) => {
-                let moved = content.keep(self.kind, &it.metadata, self.labels);
-                let is_told = moved || !RESTLESS.contains(&self.kind);
-                is_told.then_some(it).into_iter().collect()
+            Event::InitApply(it) => content.told(self, it),
+            Event::Apply(it) => {
+                content.interrupted = false;
+                content.told(self, it)
             }
             Event::Delete(it) => {
+                content.interrupted = false;
                 content.remove(&it.metadata);
                 vec![it]
             }
             Event::InitDone => {
                 content.complete = true;
+                content.interrupted = false;
                 let gone = content.sweep().into_iter();
                 gone.map(ObjectMeta::into_response_partial).collect()
             }
         }
+    }
+
+    /// Notes that the watch failed: nothing that it saw is known until it goes on, or until the next complete list if it
+    /// cannot go on from where it was.
+    pub fn interrupted(&self, leaves_gap: bool) {
+        let mut content = self.content();
+        content.interrupted = true;
+        content.complete &= !leaves_gap;
+    }
+
+    /// Notes that the API server has taken up the watch, from where it was.
+    pub fn resumed(&self) {
+        self.content().interrupted = false;
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
@@ -217,6 +184,21 @@ impl Lookout {
 }
 
 impl Content {
+    fn is_known(&self) -> bool {
+        self.complete && !self.interrupted
+    }
+
+    /// Keeps what is seen of an object, and gives it if somebody is to be told.
+    fn told<K>(
+        &mut self,
+        lookout: &Lookout,
+        it: PartialObjectMeta<K>,
+    ) -> Vec<PartialObjectMeta<K>> {
+        let moved = self.keep(lookout.kind, &it.metadata, lookout.labels);
+        let is_told = moved || !RESTLESS.contains(&lookout.kind);
+        is_told.then_some(it).into_iter().collect()
+    }
+
     /// Keeps what is seen of an object, and says whether it is in another state than before.
     fn keep(&mut self, kind: &str, metadata: &ObjectMeta, labels: &'static [&'static str]) -> bool {
         let version = Version::of(kind, metadata);
@@ -369,6 +351,36 @@ mod tests {
         lookout.note(Event::Delete(service("a", "3")));
         assert_eq!(sightings.of("Service", "ns", "a"), Sight::Absent);
         assert_eq!(sightings.of("Service", "elsewhere", "a"), Sight::Blind);
+    }
+
+    #[test]
+    fn nothing_is_known_while_the_watch_is_interrupted() {
+        let (sightings, lookout) = sightings(None);
+        listed(&lookout, &[("a", "1")]);
+        let goes_on: [fn(&Lookout); 3] = [
+            Lookout::resumed,
+            |it| drop(it.note(Event::Apply(service("b", "2")))),
+            |it| drop(it.note(Event::Delete(service("b", "2")))),
+        ];
+        for goes_on in goes_on {
+            lookout.interrupted(false);
+            assert_eq!(sightings.of("Service", "ns", "a"), Sight::Blind);
+            assert_eq!(sightings.labelled("Service", "ns", &[]), None);
+            goes_on(&lookout);
+            assert_eq!(seen(&sightings, "a").as_deref(), Some("1"));
+        }
+    }
+
+    #[test]
+    fn after_a_gap_only_a_complete_list_is_believed() {
+        let (sightings, lookout) = sightings(None);
+        listed(&lookout, &[("a", "1")]);
+        lookout.interrupted(true);
+        lookout.resumed();
+        lookout.note(Event::Apply(service("a", "2")));
+        assert_eq!(sightings.of("Service", "ns", "a"), Sight::Blind);
+        listed(&lookout, &[("a", "2")]);
+        assert_eq!(seen(&sightings, "a").as_deref(), Some("2"));
     }
 
     #[test]

@@ -21,8 +21,8 @@ use crate::runtime::versions::{Sight, Version, Versions, kind};
 /// What is remembered of one stack.
 #[derive(Debug)]
 pub(super) struct Memory {
-    /// When it was empty.
-    pub(super) since: Instant,
+    /// Until when it is trusted.
+    pub(super) until: Instant,
     pub(super) claimed: BTreeMap<Key, String>,
     pub(super) records: Option<(Versions, Vec<KeptRecord>)>,
     pub(super) manifests: BTreeMap<String, Arc<str>>,
@@ -90,9 +90,9 @@ pub struct KeptRecord {
 }
 
 impl Memory {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(until: Instant) -> Self {
         Self {
-            since: now,
+            until,
             claimed: BTreeMap::new(),
             records: None,
             manifests: BTreeMap::new(),

@@ -1,0 +1,151 @@
+//! The watches: of the AppStacks, of what we made for them, and of what they refer to.
+//!
+//! Invariant: each backs off by itself, and what it sees goes to the sightings before anybody is woken by it. All but the
+//! AppStacks is watched by its metadata alone.
+
+use std::fmt::Debug;
+use std::future::ready;
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt as _, stream};
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::networking::v1::IngressClass;
+use kube::api::PartialObjectMeta;
+use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, Resource};
+
+use crate::api::{AppStack, MANAGER, label};
+use crate::context::Context;
+use crate::controller::unreadable::Sieve;
+use crate::release::approval;
+use crate::runtime::versions::kind;
+use crate::runtime::watch::{Patience, leaves_gap, short, telling};
+
+/// The labels that say whose an object is.
+const KEPT: [&str; 2] = [label::STACK, label::MANAGED_BY];
+
+/// A kind whose objects are watched in namespaces.
+pub(super) trait Kind:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + 'static
+{
+}
+
+impl<K> Kind for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + 'static
+{
+}
+
+/// The objects of a kind that something happens to.
+pub(super) trait Touched<K>:
+    Stream<Item = watcher::Result<PartialObjectMeta<K>>> + Send
+{
+}
+
+impl<K, S> Touched<K> for S where S: Stream<Item = watcher::Result<PartialObjectMeta<K>>> + Send {}
+
+/// What a watch sees. Its failures end here: it waits by itself, where the controller would hold all watches back for it.
+fn undisturbed<T: Send>(
+    kind: &'static str,
+    events: impl Stream<Item = watcher::Result<T>> + Send,
+    jitter: fn() -> f64,
+    interrupted: impl Fn(&watcher::Error) + Send,
+) -> impl Stream<Item = T> + Send {
+    let events = events.backoff(Patience::new(jitter));
+    events.filter_map(move |event| {
+        let event = event.inspect_err(|error| {
+            tracing::warn!(kind, %error, "a watch was interrupted");
+            interrupted(error);
+        });
+        ready(event.ok())
+    })
+}
+
+/// Where we look: one namespace, or all.
+pub(super) struct Scope {
+    pub(super) ctx: Arc<Context>,
+    pub(super) namespace: Option<String>,
+}
+
+impl Scope {
+    /// The AppStacks themselves, which are kept whole but for what nobody reads.
+    pub(super) fn stacks(
+        &self,
+        writer: Writer<AppStack>,
+    ) -> impl Stream<Item = watcher::Result<AppStack>> + Send + use<> {
+        let mut sieve = Sieve::new(self.ctx.metrics.clone(), writer.as_reader());
+        let events = watcher(self.api(self.ctx.client.clone()), short());
+        undisturbed("AppStack", events, self.ctx.jitter, |_| {})
+            .filter_map(move |event: Event<DeserializeGuard<AppStack>>| {
+                ready(sieve.pass(event).map(Ok))
+            })
+            .modify(|it: &mut AppStack| {
+                let managers = it.metadata.managed_fields.iter_mut();
+                managers.for_each(|them| them.retain(approval::wrote_approval));
+            })
+            .reflect(writer)
+            // Those that are gone too: whatever is remembered of them goes when they are looked for in vain.
+            .touched_objects()
+    }
+
+    /// What we made, of a kind.
+    pub(super) fn children<K: Kind>(&self) -> impl Touched<K> + use<K> {
+        let labels = format!("{}={MANAGER}", label::MANAGED_BY);
+        self.seen(&labels, Self::api)
+    }
+
+    /// What we wrote down.
+    pub(super) fn records(&self) -> impl Touched<ControllerRevision> + use<> {
+        self.seen(label::RECORD, Self::api)
+    }
+
+    /// Everything of a kind, whose ever it is.
+    pub(super) fn all<K: Kind>(&self) -> impl Touched<K> + use<K> {
+        self.seen("", Self::api)
+    }
+
+    pub(super) fn ingress_classes(&self) -> impl Touched<IngressClass> + use<> {
+        self.seen("", |_, client| Api::all(client))
+    }
+
+    /// What is seen through an API, of what has these labels.
+    fn seen<K>(
+        &self,
+        labels: &str,
+        api: fn(&Self, Client) -> Api<PartialObjectMeta<K>>,
+    ) -> impl Touched<K> + use<K>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + Send + 'static,
+    {
+        let lookout = self
+            .ctx
+            .sightings
+            .lookout(kind::<K>(), self.namespace.as_deref(), &KEPT);
+        let config = short();
+        let config = if labels.is_empty() {
+            config
+        } else {
+            config.labels(labels)
+        };
+        let taken_up = lookout.clone();
+        let client = telling(&self.ctx.client, move || taken_up.resumed());
+        let failed = lookout.clone();
+        let events = watcher(api(self, client), config);
+        let events = undisturbed(kind::<K>(), events, self.ctx.jitter, move |error| {
+            failed.interrupted(leaves_gap(error));
+        });
+        events.flat_map(move |event| stream::iter(lookout.note(event)).map(Ok))
+    }
+
+    fn api<K>(&self, client: Client) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match &self.namespace {
+            Some(namespace) => Api::namespaced(client, namespace),
+            None => Api::all(client),
+        }
+    }
+}

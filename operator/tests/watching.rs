@@ -1,0 +1,78 @@
+//! What the watches tell, and when the work ends: `controller::run` against an API server that speaks the watch protocol.
+//!
+//! What a reconciliation does is not tested here: the server holds its requests, and fails them when it lets them go.
+
+#[path = "watching/interrupted.rs"]
+mod interrupted;
+#[path = "watching/mute.rs"]
+mod mute;
+#[path = "watching/server.rs"]
+mod server;
+#[path = "watching/shutdown.rs"]
+mod shutdown;
+#[path = "watching/unreadable.rs"]
+mod unreadable;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use appstack_operator::cluster::cache::Ledger;
+use appstack_operator::context::Context;
+use appstack_operator::controller;
+use appstack_operator::plan::debounce::Batch;
+use appstack_operator::rollout::public_check::Memory;
+use appstack_operator::runtime::admin::Progress;
+use appstack_operator::runtime::backoff::Backoff;
+use appstack_operator::runtime::metrics::Metrics;
+use appstack_operator::runtime::versions::Sightings;
+use appstack_operator::settings::ClusterSettings;
+use k8s_controller::events::EventRecorder;
+use kube::Client;
+use kube::runtime::events::Reporter;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use server::{NAMESPACE, Server};
+
+/// How many stacks are worked on at the same time.
+const CONCURRENCY: u16 = 8;
+
+/// What the operator shares, where it reaches the API server by `client`.
+fn context(client: Client) -> Arc<Context> {
+    let reporter = Reporter {
+        controller: "test".into(),
+        instance: None,
+    };
+    Arc::new(Context {
+        recorder: EventRecorder::new(client.clone(), reporter),
+        client,
+        metrics: Arc::new(Metrics::new("test")),
+        progress: Arc::new(Progress::new(Duration::from_secs(1))),
+        backoff: Backoff::new(Duration::from_mins(1), Duration::from_mins(1)),
+        jitter: || 1.0,
+        sightings: Sightings::default(),
+        ledger: Ledger::default(),
+        tries: Memory::default(),
+        turns: appstack_operator::plan::turns::Turns::default(),
+        batch: Batch::new(Duration::ZERO, Duration::ZERO),
+        settings: ClusterSettings::default(),
+        traefik_kinds: false,
+    })
+}
+
+/// The controller of all namespaces.
+async fn run(ctx: &Arc<Context>, stop: &CancellationToken) {
+    controller::run(ctx.clone(), None, CONCURRENCY, stop.clone()).await;
+}
+
+/// An AppStack that can be read.
+fn stack(name: &str) -> Value {
+    json!({
+        "apiVersion": "appstack.dev/v1alpha1", "kind": "AppStack",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "environment": "local", "domain": "localhost", "version": "v1",
+            "backend": {"image": "acme/backend"},
+        },
+    })
+}
