@@ -76,7 +76,9 @@ async fn every_condition_is_about_this_generation(world: &World) {
             "Ready",
             "Reconciling",
             "RolledBack",
-            "Stalled"
+            "ServingKnown",
+            "Stalled",
+            "TemplatesCurrent"
         ]
     );
 }
