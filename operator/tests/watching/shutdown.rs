@@ -79,10 +79,10 @@ async fn work_that_hangs_is_given_up_and_the_lease_given_back() {
         stop.cancel();
         Instant::now()
     };
-    let (outcome, told) = tokio::join!(
-        election.run(&ctx.metrics, stop.clone(), run(&ctx, &stop)),
-        told
-    );
+    let work = election.run(&ctx.metrics, stop.clone(), run(&ctx, &stop));
+    let both = Box::pin(async { tokio::join!(work, told) });
+    let ended = timeout(KILLED * 2, both);
+    let (outcome, told) = ended.await.unwrap();
     assert_eq!(outcome, Outcome::Finished(()));
     assert!(told.elapsed() < KILLED, "{:?}", told.elapsed());
     assert_eq!(server.leader(), None);
