@@ -62,8 +62,9 @@ impl Bench {
         let progress = Progress::new();
         // What the demo runs was compiled to be there soon.
         let made = images::make(&cluster, Profile::Release, &progress).await?;
-        let operator = images::load(&cluster, &made, &progress).await?;
-        install::operator(&cluster, &operator, &progress).await?;
+        cluster.load(&made.operator).await?;
+        images::load(&cluster, &made.others, &progress).await?;
+        install::operator(&cluster, &made.operator.key, &progress).await?;
         if self.releases {
             return releases::measure(&cluster, &progress).await;
         }

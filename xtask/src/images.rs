@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use futures::future::try_join_all;
 use local_cluster::images::standin;
 use local_cluster::{Built, Cluster, Image, Progress, content, folders};
 use tokio::process::Command;
@@ -37,8 +38,10 @@ pub(crate) enum Profile {
 /// What the demo runs, built.
 #[derive(Debug)]
 pub(crate) struct Made {
-    operator: Built,
-    others: Vec<Built>,
+    /// The operator's image, whose key changes with its content.
+    pub operator: Built,
+    /// Those of a stack.
+    pub others: Vec<Built>,
 }
 
 impl Images {
@@ -50,8 +53,8 @@ impl Images {
         };
         let (cluster, progress) = (self.cluster.open()?, Progress::new());
         let made = make(&cluster, profile, &progress).await?;
-        load(&cluster, &made, &progress).await?;
-        Ok(())
+        cluster.load(&made.operator).await?;
+        load(&cluster, &made.others, &progress).await
     }
 }
 
@@ -77,14 +80,12 @@ pub(crate) async fn make(cluster: &Cluster, profile: Profile, progress: &Progres
     Ok(Made { operator, others })
 }
 
-/// Loads what was built. Gives the key of the operator's image, which changes with its content.
-pub(crate) async fn load(cluster: &Cluster, made: &Made, progress: &Progress) -> Result<String> {
+/// Loads what was built, at the same time: each load waits more than it works.
+pub(crate) async fn load(cluster: &Cluster, images: &[Built], progress: &Progress) -> Result<()> {
     let part = progress.part("load the images");
-    for image in [&made.operator].into_iter().chain(&made.others) {
-        cluster.load(image).await?;
-    }
+    try_join_all(images.iter().map(|image| cluster.load(image))).await?;
     part.done("");
-    Ok(made.operator.key.clone())
+    Ok(())
 }
 
 fn images(programs: &Path) -> Result<[Image; 3]> {
@@ -114,7 +115,7 @@ fn images(programs: &Path) -> Result<[Image; 3]> {
 async fn programs(profile: Profile, progress: &Progress) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let (profile, minutes) = match profile {
-        Profile::Local => ("local", 4),
+        Profile::Local => ("local", 5),
         Profile::Release => ("release", 16),
     };
     let folder = target_folder().await?.join(&target).join(profile);

@@ -20,6 +20,10 @@ pub(crate) async fn cluster_with_operator(cluster: &Cluster, progress: &Progress
         cluster.up(Options::default(), progress),
         tools::HELM.build(progress)
     )?;
-    let operator = images::load(cluster, &made, progress).await?;
-    install::operator(cluster, &operator, progress).await
+    cluster.load(&made.operator).await?;
+    tokio::try_join!(
+        install::operator(cluster, &made.operator.key, progress),
+        images::load(cluster, &made.others, progress)
+    )?;
+    Ok(())
 }
