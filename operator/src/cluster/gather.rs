@@ -2,17 +2,13 @@
 //!
 //! Invariant: judges nothing and writes nothing. What is absent is left out of the `Inputs`; `check` says so.
 
-use crate::api::{MANAGER, label};
-use crate::model::manifests::Manifests;
-use crate::model::names::ChildName;
-use crate::release::identity;
-use k8s_openapi::api::core::v1::Service;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
 use k8s_openapi::api::networking::v1::IngressClass;
 use kube::api::ListParams;
@@ -23,6 +19,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use crate::api::AppStack;
+use crate::api::{MANAGER, label};
 use crate::check;
 use crate::cluster::cache::{Content, KeptRecord, Page};
 use crate::cluster::call::send;
@@ -32,9 +29,12 @@ use crate::model::inputs::{
     Drawn, Inputs, MigrationRecord, Records, ReleaseRecord, external_database,
     referenced_config_maps, referenced_secrets,
 };
+use crate::model::manifests::Manifests;
+use crate::model::names::ChildName;
 use crate::model::names::Names;
 use crate::model::secret::SecretData;
 use crate::model::self_signed::{self, Certificate};
+use crate::release::identity;
 use crate::release::{history, record};
 use crate::runtime::versions::{Version, Versions, kind};
 
@@ -296,15 +296,17 @@ async fn manifests(
     let (mut texts, mut found) = (BTreeMap::new(), BTreeMap::new());
     for (release, hash) in wanted {
         let name = names.manifests(&hash);
-        let text = match page.manifests(&hash) {
+        let known = page.manifests(&hash);
+        let is_read = known.is_none();
+        let text = match known {
             Some(known) => Some(known),
             None => text(client, namespace, &name).await?,
         };
         let Some(text) = text else { continue };
         match record::parse(&text) {
-            // What somebody put in their place is believed by nobody.
+            // What somebody put in their place is believed by nobody. What is known was looked at when it was read.
             Ok(Record::Manifests { .. })
-                if record::manifests_hash(&text).as_ref() != Some(&hash) =>
+                if is_read && record::manifests_hash(&text).as_ref() != Some(&hash) =>
             {
                 continue;
             }

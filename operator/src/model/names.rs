@@ -2,10 +2,10 @@
 //!
 //! Invariant: pure. Every name is a DNS label of at most 63 characters, whatever the stack is called.
 
-use crate::model::hash::short_hash;
 use std::fmt;
 
 use crate::model::fact::{Attempt, Login};
+use crate::model::hash::short_hash;
 
 /// The length of a DNS label (RFC 1035), which Services, pods' host names and label values share.
 const MAX_LABEL: usize = 63;

@@ -1,7 +1,7 @@
 //! The kinds of objects that we own.
 
-use crate::model::kinds::Middleware;
-use crate::model::names::ChildName;
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -14,7 +14,9 @@ use kube::api::ObjectMeta;
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+
+use crate::model::kinds::Middleware;
+use crate::model::names::ChildName;
 
 /// The kinds that we own. There is no "other": a new kind must be taught to apply, observe, prune and the chart.
 #[derive(Clone, Debug, Serialize)]

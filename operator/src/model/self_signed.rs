@@ -3,8 +3,6 @@
 //! Invariant: touches no cluster and reads no clock. `issue` draws keys, so it is called by `gather`, the step
 //! that collects what is not determined by the spec.
 
-use crate::model::secret::SecretData;
-
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -12,6 +10,8 @@ use rcgen::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use crate::model::secret::SecretData;
 
 /// How long the authority is valid. It is what people import into a browser, so it must not change often.
 const AUTHORITY_LIFE: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);

@@ -3,7 +3,6 @@
 //!
 //! The order of the steps is all that is decided here: what is released is `course`'s to say, when a gate opens `gates`'.
 
-use crate::release::approval;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -20,6 +19,7 @@ use crate::model::stack::Stack;
 use crate::plan::{self, Course, Serving, debounce};
 use crate::reconcile::status::{Outcome, Progress};
 use crate::reconcile::{events, key, publish};
+use crate::release::approval;
 use crate::release::database_roles::Revocation;
 use crate::release::history;
 use crate::rollout::gates::{Gate, Trial};

@@ -2,9 +2,10 @@
 //!
 //! Invariant: pure. An approval is for one release; whoever changes the spec needs another one.
 
-use crate::api::{AppStack, annotation};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::ResourceExt as _;
+
+use crate::api::{AppStack, annotation};
 /// Who approved a release and when, as far as the API tells: the tool that wrote the annotation. `None` if nobody did.
 #[must_use]
 pub fn approval(app: &AppStack, release: &str) -> Option<String> {

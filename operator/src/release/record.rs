@@ -4,7 +4,6 @@
 //! Invariant: pure. Each fact is a `ControllerRevision` of its own, which the API server keeps from being changed;
 //! `apply` writes it and `gather` reads it.
 
-use crate::model::fact::Record;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
@@ -14,6 +13,7 @@ use kube::ResourceExt as _;
 use serde::Deserialize;
 
 use crate::api::{MANAGER, annotation, label};
+use crate::model::fact::Record;
 use crate::model::hash::{canonical, short_hash};
 use crate::model::names::{ChildName, Names};
 

@@ -2,8 +2,9 @@
 //!
 //! Invariant: pure.
 
-use crate::model::inputs::{MigrationRecord, Records};
 use std::fmt;
+
+use crate::model::inputs::{MigrationRecord, Records};
 
 /// How the schema of a kept release differs from the one that the database has; `None` if it does not, or nobody knows.
 ///

@@ -5,7 +5,6 @@
 //! itself while names, certificates and routes spread: it only takes time, of which there is an end. One good answer may be
 //! luck, so where visitors are let in for good it must stay good for a while.
 
-use crate::model::stack::CheckLimits;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::{Reason, StageName};
 use crate::model::fact::Attempt;
 use crate::model::observed::Answer;
+use crate::model::stack::CheckLimits;
 
 /// How many bad answers of the application in a row fail the check: one may come from a pod that is just ending.
 const MOST_BAD_ANSWERS: u32 = 3;

@@ -13,7 +13,6 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use k8s_openapi::{ByteString, DeepMerge as _};
-
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{EmailTls, Environment, annotation};

@@ -3,11 +3,11 @@
 //! Invariant: whether a container then runs is of no interest: its image is there as soon as the kubelet has tried to make
 //! it.
 
-use crate::model::observed::Images;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
 use crate::cluster::observe::pods;
 use crate::model::observed::Cause;
+use crate::model::observed::Images;
 
 /// How far the images of so many pods are, each with so many containers.
 pub(super) fn of(pods: &[Pod], wanted: usize, containers: usize) -> Images {

@@ -1,9 +1,9 @@
 //! What is known of a Job.
 
-use crate::model::observed::{JobRun, JobState};
 use k8s_openapi::api::batch::v1::Job;
 
 use crate::build::{HEAD, REVOKE};
+use crate::model::observed::{JobRun, JobState};
 
 /// How many characters of a last line are kept.
 const LONGEST_LINE: usize = 200;

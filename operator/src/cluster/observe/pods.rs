@@ -1,6 +1,5 @@
 //! What keeps a pod from becoming ready, in words that people can act on.
 
-use crate::model::observed::{Cause, OldPod, Trouble};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
     ContainerState, ContainerStateWaiting, ContainerStatus, Pod, PodCondition, PodStatus,
@@ -8,6 +7,8 @@ use k8s_openapi::api::core::v1::{
 use kube::ResourceExt;
 use kube::api::LogParams;
 use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::model::observed::{Cause, OldPod, Trouble};
 
 /// The label by which Kubernetes says which template of a StatefulSet a pod was made from.
 const TEMPLATE: &str = "controller-revision-hash";

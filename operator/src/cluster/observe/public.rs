@@ -11,7 +11,6 @@
 mod reply;
 mod tls;
 
-use crate::model::observed::Answer;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +28,8 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
+
+use crate::model::observed::Answer;
 
 /// How long one question may take in all. Visitors do not wait longer, and whoever asks has other stacks to look after.
 const LIMIT: Duration = Duration::from_secs(5);

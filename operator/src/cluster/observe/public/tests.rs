@@ -1,6 +1,5 @@
 //! The questions, asked of real servers on loopback.
 
-use crate::model::observed::Answer;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
@@ -14,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
+use crate::model::observed::Answer;
 use crate::model::self_signed::{Certificate, issue};
 
 const HOST: &str = "api.shop.example.com";
