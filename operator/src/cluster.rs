@@ -5,3 +5,13 @@ pub mod cache;
 pub mod call;
 pub mod gather;
 pub mod observe;
+
+use kube::api::ListParams;
+
+use crate::api::{MANAGER, label};
+
+/// Selects what we made for a stack.
+fn ours(stack: &str) -> ListParams {
+    let ours = format!("{}={stack},{}={MANAGER}", label::STACK, label::MANAGED_BY);
+    ListParams::default().labels(&ours)
+}

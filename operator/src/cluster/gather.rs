@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ControllerRevision;
-use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service};
 use k8s_openapi::api::networking::v1::IngressClass;
 use kube::api::ListParams;
 use kube::{Api, Client, Resource, ResourceExt as _};
@@ -18,8 +17,7 @@ use rand::distr::Alphanumeric;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use crate::api::AppStack;
-use crate::api::{MANAGER, label};
+use crate::api::{AppStack, label};
 use crate::check;
 use crate::cluster::cache::{Content, KeptRecord, Page};
 use crate::cluster::call::send;
@@ -30,12 +28,10 @@ use crate::model::inputs::{
     referenced_config_maps, referenced_secrets,
 };
 use crate::model::manifests::Manifests;
-use crate::model::names::ChildName;
-use crate::model::names::Names;
+use crate::model::names::{ChildName, Names};
 use crate::model::secret::SecretData;
 use crate::model::self_signed::{self, Certificate};
-use crate::release::identity;
-use crate::release::{history, record};
+use crate::release::{history, identity, record};
 use crate::runtime::versions::{Version, Versions, kind};
 
 /// Everything that a roll-out depends on beside the spec.
@@ -348,13 +344,7 @@ async fn turned(
         return Ok(BTreeMap::new());
     }
     let api: Api<Service> = Api::namespaced(client.clone(), namespace);
-    let ours = format!(
-        "{}={},{}={MANAGER}",
-        label::STACK,
-        names.stack(),
-        label::MANAGED_BY
-    );
-    let list = send(api.list(&ListParams::default().labels(&ours))).await;
+    let list = send(api.list(&super::ours(names.stack()))).await;
     let list = list.map_err(|source| Error::Read {
         what: "the Services of the stack".into(),
         source,

@@ -9,13 +9,13 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt as _;
-use kube::api::ListParams;
 
 use super::{Child, Writer};
-use crate::api::{MANAGER, label};
+use crate::api::label;
 use crate::build::Desired;
 use crate::cluster::cache::Key;
 use crate::cluster::call::send;
+use crate::cluster::ours;
 use crate::error::{Error, Result};
 use crate::model::kinds::Middleware;
 use crate::model::names::Names;
@@ -68,7 +68,7 @@ impl Writer<'_> {
         if self.page.is_pruned(kind::<Deployment>(), &deployments) {
             return Ok(false);
         }
-        let list = send(self.api::<Service>().list(&self.ours())).await;
+        let list = send(self.api::<Service>().list(&ours(&self.app.name_any()))).await;
         let list = list.map_err(|source| Error::Read {
             what: "the Services of the stack".into(),
             source,
@@ -91,19 +91,12 @@ impl Writer<'_> {
         Ok(false)
     }
 
-    /// Selects what we made for this stack.
-    fn ours(&self) -> ListParams {
-        let stack = self.app.name_any();
-        let ours = format!("{}={stack},{}={MANAGER}", label::STACK, label::MANAGED_BY);
-        ListParams::default().labels(&ours)
-    }
-
     async fn prune_kind<K: Child>(&self, keep: &Kept) -> Result<()> {
         let keep = keep.get(kind::<K>()).cloned().unwrap_or_default();
         if self.page.is_pruned(kind::<K>(), &keep) {
             return Ok(());
         }
-        let list = send(self.api::<K>().list_metadata(&self.ours())).await;
+        let list = send(self.api::<K>().list_metadata(&ours(&self.app.name_any()))).await;
         let list = list.map_err(|source| Error::Read {
             what: format!("the list of kind {}", kind::<K>()),
             source,
