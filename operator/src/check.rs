@@ -21,15 +21,16 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::{Resource as _, ResourceExt as _};
 
-use crate::api::{self, AppStack, AppStackSpec, DeletionPolicy, EmailTls, Environment};
+use crate::api::{self, AppStack, AppStackSpec, EmailTls, Environment};
 use crate::error::Invalid;
 use crate::model::image;
 use crate::model::inputs::Inputs;
 use crate::model::names::Names;
 use crate::model::stack::{
-    Assets, Backend, Command, Edge, Email, Frontend, IngressController, Migration, PublicCheck,
-    RolloutRules, Seed, Stack, Tls,
+    Assets, Backend, Command, Connection, Database, Edge, Email, Frontend, IngressController,
+    Migration, PublicCheck, RolloutRules, Seed, Stack, Tls,
 };
+use crate::release::data::{self, is_about};
 use crate::release::{assets, history};
 
 pub use edge::hosts;
@@ -85,6 +86,7 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
     let release = kept.unwrap_or_else(|| identity.name(&inputs.records));
     let frontend = frontend(spec, &release, inputs, &mut faults);
     let environment = spec.environment;
+    let data = data_of(&database, inputs);
     let stack = Stack {
         namespace: app.namespace().unwrap_or_default(),
         owner: app.controller_owner_ref(&()).unwrap_or_default(),
@@ -96,15 +98,12 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
         spec: identity::lasting(spec),
         renewal: renewal.map(str::to_owned),
         manifests: inputs.manifests.get(&release).cloned(),
-        volume: inputs.volume.clone(),
-        migration: migration(spec, &backend, &database.connection, inputs),
-        seed: seed(spec, inputs),
+        migration: migration(spec, &backend, &database.connection, data.as_ref(), inputs),
+        seed: seed(spec, data.as_ref(), inputs),
+        data,
         request: history::attempt(app).request,
         email: email(spec),
-        deletion_policy: spec.deletion_policy.unwrap_or(match environment {
-            Environment::Local => DeletionPolicy::Delete,
-            Environment::Staging | Environment::Production => DeletionPolicy::Retain,
-        }),
+        deletion_policy: spec.deletion_policy(),
         rollout: rollout(spec, &edge),
         hibernates: spec.hibernate == Some(true),
         names,
@@ -206,10 +205,19 @@ fn assets(frontend: &api::Frontend, image: &str, release: &str, inputs: &Inputs)
     })
 }
 
+/// Which data the database holds: those of its volume claim, once there is one, or those of an external one.
+fn data_of(database: &Database, inputs: &Inputs) -> Option<String> {
+    match &database.embedded {
+        Some(_) => inputs.volume.clone(),
+        None => Some(data::external(&database.connection)),
+    }
+}
+
 fn migration(
     spec: &AppStackSpec,
     backend: &Backend,
-    database: &crate::model::stack::Connection,
+    database: &Connection,
+    data: Option<&String>,
     inputs: &Inputs,
 ) -> Option<Migration> {
     let migrate = spec.backend.migrate.as_ref()?;
@@ -220,7 +228,7 @@ fn migration(
     let hash = identity::migration_hash(&backend.image, &run, database);
     let mut done = inputs.records.migrations.iter();
     Some(Migration {
-        done: done.any(|it| it.hash == hash && it.volume == inputs.volume),
+        done: done.any(|it| it.hash == hash && is_about(it.data.as_ref(), data)),
         head: migrate.head_command.clone(),
         retries: migrate.retries.unwrap_or(RETRIES),
         resources: migrate
@@ -233,14 +241,15 @@ fn migration(
     })
 }
 
-fn seed(spec: &AppStackSpec, inputs: &Inputs) -> Option<Seed> {
+fn seed(spec: &AppStackSpec, data: Option<&String>, inputs: &Inputs) -> Option<Seed> {
     let seed = spec.backend.seed.as_ref()?;
+    let mut seeds = inputs.records.seeds.iter();
     Some(Seed {
         run: Command {
             command: seed.command.clone(),
             args: seed.args.clone(),
         },
-        done: inputs.records.seeds.contains(&inputs.volume),
+        done: seeds.any(|it| is_about(it.as_ref(), data)),
     })
 }
 

@@ -180,7 +180,7 @@ fn asked(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> Result<
 #[must_use]
 pub fn schema_change(stack: &Stack, inputs: &Inputs) -> Option<SchemaChange> {
     let migration = stack.migration.as_ref().map(|it| &it.hash);
-    schema::schema_change(&inputs.records, inputs.volume.as_ref(), migration)
+    schema::schema_change(&inputs.records, stack.data.as_ref(), migration)
 }
 
 fn refuses(stack: &Stack) -> bool {

@@ -4,6 +4,7 @@
 
 pub mod approval;
 pub mod assets;
+pub mod data;
 pub mod database_roles;
 pub mod history;
 pub mod identity;

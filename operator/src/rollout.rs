@@ -175,10 +175,10 @@ fn noted(record: &Record, seen: &[Observed]) -> Record {
         Observed::Workload(_) | Observed::Nothing => None,
     });
     match record.clone() {
-        Record::Migration { hash, volume, head } => Record::Migration {
+        Record::Migration { hash, data, head } => Record::Migration {
             head: run.and_then(|it| it.told.clone()).or(head),
             hash,
-            volume,
+            data,
         },
         Record::Role(login) => Record::Role(Login {
             made_by: run.and_then(|it| it.uid.clone()).unwrap_or_default(),

@@ -5,6 +5,8 @@
 
 #[path = "mock_api/assets.rs"]
 mod assets;
+#[path = "mock_api/data.rs"]
+mod data;
 #[path = "mock_api/jobs.rs"]
 mod jobs;
 #[path = "mock_api/ledger.rs"]

@@ -163,6 +163,17 @@ pub struct AppStackSpec {
     pub deletion_policy: Option<DeletionPolicy>,
 }
 
+impl AppStackSpec {
+    /// What happens to the data when the AppStack is deleted.
+    #[must_use]
+    pub fn deletion_policy(&self) -> DeletionPolicy {
+        self.deletion_policy.unwrap_or(match self.environment {
+            Environment::Local => DeletionPolicy::Delete,
+            Environment::Staging | Environment::Production => DeletionPolicy::Retain,
+        })
+    }
+}
+
 /// The kind of environment; it chooses the defaults.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]

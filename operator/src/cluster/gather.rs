@@ -22,7 +22,7 @@ use crate::check;
 use crate::cluster::cache::{Content, KeptRecord, Page};
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
-use crate::model::fact::Record;
+use crate::model::fact::{Keeper, Record};
 use crate::model::inputs::{
     Drawn, Inputs, MigrationRecord, Records, ReleaseRecord, external_database,
     referenced_config_maps, referenced_secrets,
@@ -31,7 +31,7 @@ use crate::model::manifests::Manifests;
 use crate::model::names::{ChildName, Names};
 use crate::model::secret::SecretData;
 use crate::model::self_signed::{self, Certificate};
-use crate::release::{history, identity, record};
+use crate::release::{data, history, identity, record};
 use crate::runtime::versions::{Version, Versions, kind};
 
 /// Everything that a roll-out depends on beside the spec.
@@ -47,7 +47,7 @@ pub async fn inputs(
 ) -> Result<Inputs> {
     let namespace = app.namespace().unwrap_or_default();
     let names = Names::of(&app.name_any());
-    let mut records = records(client, page, &namespace, &names).await?;
+    let mut records = records(client, page, &namespace, &names, app).await?;
     let manifests = manifests(client, page, &namespace, app, &mut records).await?;
     let wanted = wanted_secrets(app, &names, &records);
     let secrets = secrets(client, page, &namespace, &wanted).await?;
@@ -121,7 +121,7 @@ async fn secrets(
 ) -> Result<BTreeMap<String, SecretData>> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     page.read_only(kind::<Secret>(), wanted);
-    let values = |secret| Content::Secret(data(secret));
+    let values = |secret| Content::Secret(text_of(secret));
     let mut found = BTreeMap::new();
     for name in wanted {
         if let Content::Secret(data) = content(page, &api, name, values).await? {
@@ -158,7 +158,7 @@ where
 }
 
 /// Values that are no text are left out: none of ours is binary.
-fn data(secret: Secret) -> SecretData {
+fn text_of(secret: Secret) -> SecretData {
     let text = |bytes| String::from_utf8(bytes).ok().map(SecretString::from);
     secret
         .data
@@ -248,9 +248,10 @@ async fn records(
     page: &Page<'_>,
     namespace: &str,
     names: &Names,
+    app: &AppStack,
 ) -> Result<Records> {
     if let Some(known) = page.records() {
-        return Ok(parsed(&known));
+        return Ok(parsed(&known, app));
     }
     let api: Api<ControllerRevision> = Api::namespaced(client.clone(), namespace);
     let list = send(api.list(&ListParams::default().labels(&record::selector(names)))).await;
@@ -262,7 +263,7 @@ async fn records(
         .items;
     revisions.sort_by_key(|it| it.creation_timestamp().map(|time| time.0));
     let kept: Vec<KeptRecord> = revisions.iter().map(kept).collect();
-    let records = parsed(&kept);
+    let records = parsed(&kept, app);
     page.listed_records(versions(&revisions), kept);
     Ok(records)
 }
@@ -365,7 +366,11 @@ fn versions<K: Resource<DynamicType = ()>>(objects: &[K]) -> Versions {
 
 fn kept(revision: &ControllerRevision) -> KeptRecord {
     let data = revision.data.as_ref();
+    let owners = revision.owner_references();
+    let controller = owners.iter().find(|it| it.controller == Some(true));
     KeptRecord {
+        controller: controller.map(|it| it.uid.clone()),
+        owner: owners.first().map(|it| it.uid.clone()),
         revision: revision.revision,
         since: revision.creation_timestamp().map(|time| time.0),
         assets: record::assets(revision),
@@ -375,55 +380,80 @@ fn kept(revision: &ControllerRevision) -> KeptRecord {
     }
 }
 
-fn parsed(kept: &[KeptRecord]) -> Records {
+/// What the records say. Those of an AppStack of the same name that was deleted are about to go and say nothing.
+fn parsed(kept: &[KeptRecord], app: &AppStack) -> Records {
+    let uid = app.metadata.uid.as_ref();
     let mut records = Records::default();
-    for it in kept {
+    for it in kept
+        .iter()
+        .filter(|it| it.controller.is_none() || it.controller.as_ref() == uid)
+    {
         match record::parse(&it.text) {
-            Ok(Record::Release {
-                hash,
-                spec,
-                values,
-                migration,
-                ports,
-                renewal,
-                manifests: _,
-                assets: _,
-            }) => records.releases.push(ReleaseRecord {
-                assets: it.assets.clone(),
-                revision: it.revision,
-                verified_at: it.since,
-                hash,
-                spec: *spec,
-                values,
-                migration,
-                ports,
-                renewal,
-                manifests: it.manifests.clone(),
-            }),
-            Ok(Record::Database {
-                choice,
-                stateful_set,
-            }) => {
-                records.databases.insert(choice, Arc::from(stateful_set));
+            Ok(record) => {
+                records.misplaced.extend(misplaced(it, &record, app));
+                note(&mut records, it, record);
             }
-            Ok(Record::Failure(failure)) => records.failures.push(failure),
-            Ok(Record::Migration { hash, volume, head }) => {
-                records
-                    .migrations
-                    .push(MigrationRecord { hash, volume, head });
-            }
-            Ok(Record::Role(login)) => records.roles.push(login),
-            Ok(Record::Revocation { logins }) => records.revocations.push(logins),
-            Ok(Record::Seed { volume }) => records.seeds.push(volume),
-            Ok(Record::Pulled { hash }) => {
-                records.pulled.insert(hash);
-            }
-            // They are read by name.
-            Ok(Record::Manifests { .. }) => {}
             Err(why) => records.unreadable.push(format!("{}: {why}", it.name)),
         }
     }
     records
+}
+
+/// The name of a record and what it should go with, if it does not.
+fn misplaced(kept: &KeptRecord, record: &Record, app: &AppStack) -> Option<(String, Keeper)> {
+    let keeper = data::keeper(record, app.spec.deletion_policy());
+    let goes_with = match &keeper {
+        Keeper::Stack => app.metadata.uid.as_ref(),
+        Keeper::Volume(claim) => Some(claim),
+        Keeper::Nobody => None,
+    };
+    (kept.owner.as_ref() != goes_with).then(|| (kept.name.clone(), keeper))
+}
+
+fn note(records: &mut Records, it: &KeptRecord, record: Record) {
+    match record {
+        Record::Release {
+            hash,
+            spec,
+            values,
+            migration,
+            ports,
+            renewal,
+            manifests: _,
+            assets: _,
+        } => records.releases.push(ReleaseRecord {
+            assets: it.assets.clone(),
+            revision: it.revision,
+            verified_at: it.since,
+            hash,
+            spec: *spec,
+            values,
+            migration,
+            ports,
+            renewal,
+            manifests: it.manifests.clone(),
+        }),
+        Record::Database {
+            choice,
+            stateful_set,
+        } => {
+            records.databases.insert(choice, Arc::from(stateful_set));
+        }
+        Record::Failure(failure) => records.failures.push(failure),
+        Record::Migration { hash, data, head } => {
+            records
+                .migrations
+                .push(MigrationRecord { hash, data, head });
+        }
+        Record::Role(login) => records.roles.push(login),
+        Record::Revocation { logins } => records.revocations.push(logins),
+        Record::Seed { data } => records.seeds.push(data),
+        Record::Pulled { hash } => {
+            records.pulled.insert(hash);
+        }
+        // They are read by name.
+        Record::Manifests { .. } => {}
+    }
 }
 
 /// Long enough that nobody guesses them, and of letters and digits alone, so that they need no quoting anywhere.

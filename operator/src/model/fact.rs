@@ -62,9 +62,9 @@ pub enum Record {
     Migration {
         /// Its hash; see `release::migration_hash`.
         hash: String,
-        /// The UID of the volume claim that holds the data; none for an external database.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        volume: Option<String>,
+        /// Which data it is about; see `release::data`. The key is that of the time when only volumes were told apart.
+        #[serde(default, rename = "volume", skip_serializing_if = "Option::is_none")]
+        data: Option<String>,
         /// Which schema the database had then, where `migrate.headCommand` told.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         head: Option<String>,
@@ -78,15 +78,26 @@ pub enum Record {
     },
     /// The seed succeeded.
     Seed {
-        /// The UID of the volume claim that holds the data; none for an external database.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        volume: Option<String>,
+        /// Which data it is about; see `release::data`. The key is that of the time when only volumes were told apart.
+        #[serde(default, rename = "volume", skip_serializing_if = "Option::is_none")]
+        data: Option<String>,
     },
     /// Images of a release that has not begun were pulled.
     Pulled {
         /// The hash of the pull; see `desired::Pull`.
         hash: String,
     },
+}
+
+/// With what a record goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    /// With the AppStack.
+    Stack,
+    /// With the volume claim of this UID.
+    Volume(String),
+    /// With nothing: the data are elsewhere and outlive the AppStack.
+    Nobody,
 }
 
 /// A role of the embedded database that the application logs in as.

@@ -14,7 +14,7 @@ use kube::core::object::HasSpec as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{AppStack, AppStackSpec, ExternalDatabase};
-use crate::model::fact::{Failure, Login};
+use crate::model::fact::{Failure, Keeper, Login};
 use crate::model::hash::short_hash;
 use crate::model::manifests::Manifests;
 use crate::model::names::Names;
@@ -74,10 +74,12 @@ pub struct Records {
     pub roles: Vec<Login>,
     /// Roles that are on their way out, together as they go.
     pub revocations: Vec<Vec<Login>>,
-    /// UIDs of the volume claims that were seeded.
+    /// Which data were seeded; see `release::data`.
     pub seeds: Vec<Option<String>>,
     /// Hashes of the pulls of images that came to their end; see `build::Pull`.
     pub pulled: BTreeSet<String>,
+    /// The names of records that do not go with what they should go with, and that.
+    pub misplaced: Vec<(String, Keeper)>,
     /// Names of records that cannot be read, each with the reason. What they say is not known, which is never the same as
     /// that it did not happen.
     pub unreadable: Vec<String>,
@@ -113,8 +115,8 @@ pub struct ReleaseRecord {
 pub struct MigrationRecord {
     /// Its hash; see `release::migration_hash`.
     pub hash: String,
-    /// The UID of the volume claim that it changed; none for an external database.
-    pub volume: Option<String>,
+    /// Which data it changed; see `release::data`.
+    pub data: Option<String>,
     /// Which schema the database had then, where that was told.
     pub head: Option<String>,
 }

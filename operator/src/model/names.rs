@@ -139,18 +139,18 @@ impl Names {
         self.child(&format!("migrate-{hash}"))
     }
 
-    /// The record that a migration was done on a volume.
+    /// The record that a migration was done on these data; see `release::data`.
     #[must_use]
-    pub fn migration_record(&self, hash: &str, volume: Option<&str>) -> ChildName {
-        let both = short_hash(&[hash, volume.unwrap_or_default()]);
+    pub fn migration_record(&self, hash: &str, data: Option<&str>) -> ChildName {
+        let both = short_hash(&[hash, data.unwrap_or_default()]);
         self.child(&format!("migrate-{both}"))
     }
 
-    /// The record that a volume was seeded.
+    /// The record that these data were seeded.
     #[must_use]
-    pub fn seed_record(&self, volume: Option<&str>) -> ChildName {
-        let volume = short_hash(&[volume.unwrap_or_default()]);
-        self.child(&format!("seed-{volume}"))
+    pub fn seed_record(&self, data: Option<&str>) -> ChildName {
+        let data = short_hash(&[data.unwrap_or_default()]);
+        self.child(&format!("seed-{data}"))
     }
 
     /// The Job of the seed.

@@ -51,8 +51,8 @@ pub struct Stack {
     pub renewal: Option<String>,
     /// The objects of the release as they are kept with it; `None` where it has yet to be verified.
     pub manifests: Option<Arc<Manifests>>,
-    /// The UID of the embedded database's volume claim, once there is one.
-    pub volume: Option<String>,
+    /// Which data the database holds, once there are any; see `release::data`.
+    pub data: Option<String>,
     /// Secret values and where pods find them.
     pub secrets: Secrets,
     /// The database.

@@ -19,9 +19,9 @@ use crate::model::stack::Stack;
 use crate::plan::{self, Course, Serving, debounce};
 use crate::reconcile::status::{Outcome, Progress};
 use crate::reconcile::{events, key, publish};
-use crate::release::approval;
 use crate::release::database_roles::Revocation;
 use crate::release::history;
+use crate::release::{approval, data};
 use crate::rollout::gates::{Gate, Trial};
 use crate::rollout::{self, Beside, Plan, Rollout, Visits, revocation};
 
@@ -50,6 +50,9 @@ impl Look<'_> {
             secrets: &hidden,
             edge_host: self.ctx.settings.edge_host.as_deref(),
         };
+        for (record, keeper) in &self.inputs.records.misplaced {
+            self.writer.keep_with(record, keeper).await?;
+        }
         let target = build::build(&course.target, course.direction);
         let plan = self.plan(&course, &target);
         if let Some(record) = build::database_record(&course.target) {
@@ -259,6 +262,16 @@ impl Look<'_> {
         }
         for pulled in &self.inputs.records.pulled {
             self.writer.forget(&stack.names.pull(pulled)).await?;
+        }
+        let migration = stack.migration.as_ref().map(|it| &it.hash);
+        let facts = data::forgotten(
+            &stack.names,
+            &self.inputs.records,
+            stack.data.as_ref(),
+            migration,
+        );
+        for old in facts {
+            self.writer.forget(&old).await?;
         }
         Ok(recorded)
     }

@@ -25,10 +25,10 @@ pub fn name(names: &Names, record: &Record) -> ChildName {
         Record::Manifests { manifests, .. } => names.manifests(&manifests.hash()),
         Record::Database { choice, .. } => names.database_record(choice),
         Record::Failure(failure) => names.failure(&failure.release, &failure.attempt),
-        Record::Migration { hash, volume, .. } => names.migration_record(hash, volume.as_deref()),
+        Record::Migration { hash, data, .. } => names.migration_record(hash, data.as_deref()),
         Record::Role(login) => names.role_record(login),
         Record::Revocation { logins } => names.revocation(logins),
-        Record::Seed { volume } => names.seed_record(volume.as_deref()),
+        Record::Seed { data } => names.seed_record(data.as_deref()),
         Record::Pulled { hash } => names.pull(hash),
     }
 }
@@ -48,7 +48,7 @@ pub fn selector(names: &Names) -> String {
 pub fn object(
     names: &Names,
     namespace: &str,
-    owner: &OwnerReference,
+    owner: Option<OwnerReference>,
     record: &Record,
     revision: i64,
 ) -> ControllerRevision {
@@ -84,7 +84,7 @@ pub fn object(
                     .map(|(key, value)| (key.to_owned(), value.to_owned()))
                     .into(),
             ),
-            owner_references: Some(vec![owner.clone()]),
+            owner_references: owner.map(|it| vec![it]),
             ..ObjectMeta::default()
         },
         data: Some(RawExtension(data)),
@@ -193,24 +193,18 @@ mod tests {
             }),
             Record::Migration {
                 hash: "abc".into(),
-                volume: Some("uid".into()),
+                data: Some("uid".into()),
                 head: Some("0042_prices".into()),
             },
             Record::Role(login()),
             Record::Revocation {
                 logins: vec![login()],
             },
-            Record::Seed { volume: None },
+            Record::Seed { data: None },
             Record::Pulled { hash: "abc".into() },
         ];
         for record in records {
-            let object = object(
-                &Names::of("shop"),
-                "ns",
-                &OwnerReference::default(),
-                &record,
-                1,
-            );
+            let object = object(&Names::of("shop"), "ns", None, &record, 1);
             let data = object.data.unwrap().0.to_string();
             let read = parse(&data).unwrap();
             assert_eq!(serde_json::json!(read), serde_json::json!(record));
@@ -232,7 +226,7 @@ mod tests {
                 assets: assets.iter().map(|&it| it.to_owned()).collect(),
             };
             let owner = OwnerReference::default();
-            object(&Names::of("shop"), "ns", &owner, &record, 1)
+            object(&Names::of("shop"), "ns", Some(owner.clone()), &record, 1)
         };
         let (none, two) = (written(&[]), written(&["a/c:1", "a/c:2"]));
         assert_eq!(none.data, two.data);

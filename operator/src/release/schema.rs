@@ -5,6 +5,7 @@
 use std::fmt;
 
 use crate::model::inputs::{MigrationRecord, Records};
+use crate::release::data::is_about;
 
 /// How the schema of a kept release differs from the one that the database has; `None` if it does not, or nobody knows.
 ///
@@ -12,13 +13,13 @@ use crate::model::inputs::{MigrationRecord, Records};
 #[must_use]
 pub fn schema_change(
     records: &Records,
-    volume: Option<&String>,
+    data: Option<&String>,
     kept: Option<&String>,
 ) -> Option<SchemaChange> {
     let mut done = records
         .migrations
         .iter()
-        .filter(|it| it.volume.as_ref() == volume);
+        .filter(|it| is_about(it.data.as_ref(), data));
     let then = done.clone().find(|it| Some(&it.hash) == kept)?;
     let now = done.next_back()?;
     let of = |it: &MigrationRecord| it.head.clone().unwrap_or_else(|| it.hash.clone());
@@ -59,7 +60,7 @@ mod tests {
     fn schemas_are_compared_by_their_heads_else_by_the_migrations() {
         let migration = |hash: &str, head: Option<&str>| MigrationRecord {
             hash: hash.into(),
-            volume: None,
+            data: None,
             head: head.map(str::to_owned),
         };
         let change = |migrations: Vec<MigrationRecord>| {

@@ -66,6 +66,11 @@ impl Server {
         all.cloned().collect()
     }
 
+    /// Every object, by its address.
+    pub(crate) fn everything(&self) -> BTreeMap<String, Value> {
+        self.state().objects.clone()
+    }
+
     /// Puts an object there, as somebody else would.
     pub(crate) fn put(&self, at: &str, object: Value) {
         self.state().store(at, object);

@@ -46,7 +46,7 @@ pub(in crate::build) fn stages(stack: &Stack) -> Vec<Stage> {
         };
         let record = Record::Migration {
             hash: it.hash.clone(),
-            volume: stack.volume.clone(),
+            data: stack.data.clone(),
             head: None,
         };
         stage(it.done, &name, || job(stack, &name, &task), record)
@@ -62,7 +62,7 @@ pub(in crate::build) fn stages(stack: &Stack) -> Vec<Stage> {
             resources: &stack.backend.resources,
         };
         let record = Record::Seed {
-            volume: stack.volume.clone(),
+            data: stack.data.clone(),
         };
         stage(it.done, &name, || job(stack, &name, &task), record)
     });

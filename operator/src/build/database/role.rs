@@ -44,7 +44,7 @@ pub(in crate::build) fn stage(stack: &Stack, embedded: &Embedded) -> Stage {
     }
     let login = Login {
         role: role.clone(),
-        volume: stack.volume.clone(),
+        volume: stack.data.clone(),
         made_by: String::new(),
     };
     Stage {

@@ -33,7 +33,7 @@ impl Run<'_> {
         let template = canonical(&self.template);
         let mut inputs = vec![
             template.as_str(),
-            stack.volume.as_deref().unwrap_or_default(),
+            stack.data.as_deref().unwrap_or_default(),
             stack.request.as_deref().unwrap_or_default(),
         ];
         inputs.extend(self.reads);

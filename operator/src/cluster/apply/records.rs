@@ -4,17 +4,19 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Resource as _, ResourceExt as _};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Writer;
 use crate::api::{MANAGER, annotation, label};
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
-use crate::model::fact::Record;
+use crate::model::fact::{Keeper, Record};
 use crate::model::names::{ChildName, Names};
-use crate::release::record;
+use crate::release::{data, record};
 use crate::runtime::versions::kind;
 
 impl Writer<'_> {
@@ -25,8 +27,8 @@ impl Writer<'_> {
     /// If the API server refuses it.
     pub async fn record(&self, record: &Record, revision: i64) -> Result<Option<Timestamp>> {
         let names = Names::of(&self.app.name_any());
-        let owner = self.app.controller_owner_ref(&()).unwrap_or_default();
-        let object = record::object(&names, &self.namespace, &owner, record, revision);
+        let owner = self.keeper(&data::keeper(record, self.app.spec.deletion_policy()));
+        let object = record::object(&names, &self.namespace, owner, record, revision);
         let kept = match self.put(&object).await {
             Err(error) if error.is_of_lasting_content() && is_content(record) => {
                 self.put_content(&object).await?
@@ -36,6 +38,30 @@ impl Writer<'_> {
             answer => answer?,
         };
         Ok(kept.metadata.creation_timestamp.map(|time| time.0))
+    }
+
+    /// Lets a record go with what it should go with.
+    ///
+    /// # Errors
+    /// If the API server refuses it.
+    pub async fn keep_with(&self, name: &str, keeper: &Keeper) -> Result<()> {
+        let owners: Vec<_> = self.keeper(keeper).into_iter().collect();
+        let patch = json!({"metadata": {"ownerReferences": owners}});
+        self.merge(name, &patch).await.map(drop)
+    }
+
+    fn keeper(&self, keeper: &Keeper) -> Option<OwnerReference> {
+        match keeper {
+            Keeper::Stack => self.app.controller_owner_ref(&()),
+            Keeper::Volume(uid) => Some(OwnerReference {
+                api_version: PersistentVolumeClaim::api_version(&()).into(),
+                kind: PersistentVolumeClaim::kind(&()).into(),
+                name: Names::of(&self.app.name_any()).database_volume().into(),
+                uid: uid.clone(),
+                ..OwnerReference::default()
+            }),
+            Keeper::Nobody => None,
+        }
     }
 
     /// Changes what of a record may change: its place in the order and its annotations.
@@ -49,16 +75,20 @@ impl Writer<'_> {
             "metadata": {"annotations": annotations},
             "revision": object.revision,
         });
-        self.page.strike(kind::<ControllerRevision>(), &name);
+        self.merge(&name, &patch).await
+    }
+
+    async fn merge(&self, name: &str, patch: &Value) -> Result<Box<ControllerRevision>> {
+        self.page.strike(kind::<ControllerRevision>(), name);
         let params = PatchParams {
             field_manager: Some(MANAGER.into()),
             ..PatchParams::default()
         };
         let api = self.api::<ControllerRevision>();
-        let answer = send(api.patch(&name, &params, &Patch::Merge(&patch))).await;
+        let answer = send(api.patch(name, &params, &Patch::Merge(patch))).await;
         answer.map(Box::new).map_err(|source| Error::Apply {
             kind: kind::<ControllerRevision>(),
-            name,
+            name: name.into(),
             source,
         })
     }

@@ -83,6 +83,10 @@ pub struct KeptRecord {
     pub since: Option<Timestamp>,
     /// The images whose assets a release serves beside its own.
     pub assets: Vec<String>,
+    /// The UID of what controls its object: of an AppStack.
+    pub controller: Option<String>,
+    /// The UID of what its object goes with.
+    pub owner: Option<String>,
     /// The hash of the objects of a release as they were rendered.
     pub manifests: Option<String>,
     /// The record as JSON: what it is made of takes several times as much.

@@ -1,0 +1,198 @@
+//! Which data a fact is about, and with what its record goes: what is true of a volume stays as long as the volume does.
+//!
+//! Invariant: pure. Data are told apart by the UID of the embedded database's volume claim, or by where an external database
+//! is; its host, port and name come from a Secret, so only their hash is written down.
+
+use crate::api::DeletionPolicy;
+use crate::model::fact::{Keeper, Record};
+use crate::model::hash::short_hash;
+use crate::model::inputs::Records;
+use crate::model::names::{ChildName, Names};
+use crate::model::stack::Connection;
+
+/// What the identity of an external database begins with; no UID does.
+const EXTERNAL: &str = "external-";
+
+/// The identity of an external database.
+#[must_use]
+pub fn external(connection: &Connection) -> String {
+    let Connection {
+        host, port, dbname, ..
+    } = connection;
+    format!("{EXTERNAL}{}", short_hash(&[host, port, dbname]))
+}
+
+/// Whether a fact is about these data. Earlier versions did not write down which external database a fact was about: it counts
+/// for each, since a seed of data that are in use is worse than one that is missing.
+#[must_use]
+pub fn is_about(fact: Option<&String>, data: Option<&String>) -> bool {
+    let is_external = data.is_some_and(|it| it.starts_with(EXTERNAL));
+    fact == data || (fact.is_none() && is_external)
+}
+
+/// With what a record goes under a deletion policy.
+#[must_use]
+pub fn keeper(record: &Record, policy: DeletionPolicy) -> Keeper {
+    match record {
+        Record::Migration { data, .. } | Record::Seed { data } => match data {
+            Some(it) if it.starts_with(EXTERNAL) => match policy {
+                DeletionPolicy::Retain => Keeper::Nobody,
+                DeletionPolicy::Delete => Keeper::Stack,
+            },
+            Some(volume) => Keeper::Volume(volume.clone()),
+            None => Keeper::Stack,
+        },
+        Record::Role(login) => volume(login.volume.as_ref()),
+        Record::Revocation { logins } => volume(logins.iter().find_map(|it| it.volume.as_ref())),
+        Record::Release { .. }
+        | Record::Manifests { .. }
+        | Record::Database { .. }
+        | Record::Failure(_)
+        | Record::Pulled { .. } => Keeper::Stack,
+    }
+}
+
+fn volume(uid: Option<&String>) -> Keeper {
+    uid.map_or(Keeper::Stack, |it| Keeper::Volume(it.clone()))
+}
+
+/// The names of the records of facts that nobody asks for any more: migrations of before the oldest kept release, and what is
+/// known of a volume in whose place there is another one by now. `verified` is the migration of the release that serves from
+/// now on. What is known of data that are merely not used now stays: a release that uses them may be restored.
+#[must_use]
+pub fn forgotten(
+    names: &Names,
+    records: &Records,
+    data: Option<&String>,
+    verified: Option<&String>,
+) -> Vec<ChildName> {
+    let is_needed = |hash: &String| {
+        let kept = records
+            .releases
+            .iter()
+            .filter_map(|it| it.migration.as_ref());
+        kept.chain(verified).any(|it| it == hash)
+    };
+    let is_lost = |fact: Option<&String>| is_volume(fact) && is_volume(data) && fact != data;
+    let ours: Vec<_> = records
+        .migrations
+        .iter()
+        .filter(|it| is_about(it.data.as_ref(), data))
+        .collect();
+    // The newest says which schema there is, whatever release it was for.
+    let newest = ours.len().saturating_sub(1);
+    let first = ours.iter().position(|it| is_needed(&it.hash));
+    let old = ours.into_iter().take(first.unwrap_or(newest));
+    let lost = records.migrations.iter();
+    let lost = lost.filter(|it| is_lost(it.data.as_ref()));
+    let migrations = old
+        .chain(lost)
+        .map(|it| names.migration_record(&it.hash, it.data.as_deref()));
+    let seeds = records.seeds.iter().filter(|it| is_lost(it.as_ref()));
+    let seeds = seeds.map(|it| names.seed_record(it.as_deref()));
+    let roles = records.roles.iter();
+    let roles = roles.filter(|it| is_lost(it.volume.as_ref()));
+    let roles = roles.map(|it| names.role_record(it));
+    migrations.chain(seeds).chain(roles).collect()
+}
+
+fn is_volume(data: Option<&String>) -> bool {
+    data.is_some_and(|it| !it.starts_with(EXTERNAL))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::fact::Login;
+    use crate::model::inputs::MigrationRecord;
+
+    fn connection(host: &str) -> Connection {
+        Connection {
+            host: host.into(),
+            port: "5432".into(),
+            dbname: "app".into(),
+            user: "u".into(),
+            password: "p".into(),
+            sslmode: "prefer".into(),
+        }
+    }
+
+    #[test]
+    fn an_external_database_is_told_by_its_place_and_an_old_fact_is_about_each() {
+        let (a, b) = (external(&connection("a")), external(&connection("b")));
+        assert_ne!(a, b);
+        assert!(!a.contains("5432"), "{a}");
+        assert!(is_about(Some(&a), Some(&a)));
+        assert!(!is_about(Some(&a), Some(&b)));
+        assert!(is_about(None, Some(&b)));
+        let uid = "uid".to_owned();
+        assert!(!is_about(None, Some(&uid)));
+        assert!(!is_about(Some(&uid), None));
+    }
+
+    #[test]
+    fn what_is_true_of_data_is_kept_as_long_as_the_data_are() {
+        let seed = |data: Option<&str>| Record::Seed {
+            data: data.map(str::to_owned),
+        };
+        let kept = |record: &Record| {
+            [DeletionPolicy::Retain, DeletionPolicy::Delete].map(|it| keeper(record, it))
+        };
+        let volume = || Keeper::Volume("uid".into());
+        assert_eq!(kept(&seed(Some("uid"))), [volume(), volume()]);
+        let external = external(&connection("a"));
+        let of_external = [Keeper::Nobody, Keeper::Stack];
+        assert_eq!(kept(&seed(Some(&external))), of_external);
+        assert_eq!(kept(&seed(None)), [Keeper::Stack, Keeper::Stack]);
+        let pulled = Record::Pulled { hash: "h".into() };
+        assert_eq!(kept(&pulled), [Keeper::Stack, Keeper::Stack]);
+    }
+
+    #[test]
+    fn facts_of_other_volumes_and_of_before_the_oldest_kept_release_are_forgotten() {
+        let (ours, other) = ("ours".to_owned(), "other".to_owned());
+        let migration = |hash: &str, data: &String| MigrationRecord {
+            hash: hash.into(),
+            data: Some(data.clone()),
+            head: None,
+        };
+        let login = |volume: &String| Login {
+            role: "r".into(),
+            volume: Some(volume.clone()),
+            made_by: "j".into(),
+        };
+        let records = Records {
+            migrations: vec![
+                migration("m1", &ours),
+                migration("m2", &ours),
+                migration("m3", &ours),
+                migration("m1", &other),
+            ],
+            seeds: vec![Some(ours.clone()), Some(other.clone())],
+            roles: vec![login(&ours), login(&other)],
+            ..Records::default()
+        };
+        let names = Names::of("shop");
+        let check = |data: &String, verified: &str, expected: Vec<ChildName>| {
+            let verified = verified.to_owned();
+            let found = forgotten(&names, &records, Some(data), Some(&verified));
+            assert_eq!(found, expected, "{data} {verified}");
+        };
+        let of_migration = |hash: &str, data: &str| names.migration_record(hash, Some(data));
+        let of_other = || {
+            let seed = names.seed_record(Some(&other));
+            [
+                of_migration("m1", &other),
+                seed,
+                names.role_record(&login(&other)),
+            ]
+        };
+        let old = [of_migration("m1", &ours)].into_iter();
+        check(&ours, "m2", old.chain(of_other()).collect());
+        // One that was never verified has changed the schema last.
+        let old = [of_migration("m1", &ours), of_migration("m2", &ours)].into_iter();
+        check(&ours, "none", old.chain(of_other()).collect());
+        // A volume may be used again after an external database.
+        check(&external(&connection("a")), "m2", Vec::new());
+    }
+}
