@@ -36,6 +36,9 @@ pub mod label {
     pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 }
 
+/// Keeps an AppStack that is deleted until what changes its data is over. It is there only while something does.
+pub const DATA_FINALIZER: &str = "appstack.dev/data";
+
 /// Annotation keys on children.
 pub mod annotation {
     /// On an AppStack: the name of the release that may be rolled out where `rollout.approval` is `Required`.

@@ -1,6 +1,7 @@
 //! The reconciliation: read, check, build, roll out stage by stage, report.
 
 mod attempt;
+mod deletion;
 pub mod events;
 pub mod status;
 
@@ -17,13 +18,16 @@ use crate::api::{AppStack, AppStackStatus, StageName};
 use crate::cluster::apply::Writer;
 use crate::cluster::cache::Page;
 use crate::cluster::gather;
+use crate::cluster::observe::Observer;
 use crate::context::Context;
 use crate::error::{Class, Error, Result, Unreadable};
+use crate::model::fact::{Hold, Holder};
 use crate::model::inputs::Inputs;
 use crate::model::observed::Images;
 use crate::model::stack::Stack;
 use crate::plan::{self, Serving};
 use crate::rollout::gates::Gate;
+use crate::rollout::hold;
 use crate::runtime::backoff::spread;
 use crate::{check, rollout};
 
@@ -44,8 +48,7 @@ const CONFLICT: Duration = Duration::from_secs(1);
 #[tracing::instrument(skip_all, fields(namespace = app.namespace(), stack = app.name_any()))]
 pub async fn reconcile(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<Action> {
     if app.metadata.deletion_timestamp.is_some() {
-        // What we own goes by its owner references; anything we made now would only be in the way.
-        return Ok(Action::await_change());
+        return Box::pin(deletion::step(&app, &ctx, now())).await;
     }
     let now = now();
     let page = ctx.ledger.page(&ctx.sightings, &app);
@@ -96,7 +99,18 @@ async fn roll_out(
     if app.spec.suspend == Some(true) {
         return Ok(Outcome::Suspended);
     }
-    let inputs = gather::inputs(&ctx.client, page, app, ctx.traefik_kinds, now).await?;
+    let mut inputs = gather::inputs(&ctx.client, page, app, ctx.traefik_kinds, now).await?;
+    if data_are_given_back(app, ctx, writer, &inputs).await? {
+        inputs = gather::inputs(&ctx.client, page, app, ctx.traefik_kinds, now).await?;
+    }
+    let waits = hibernate_waits(app, &inputs, now);
+    let awake;
+    let app = if waits.is_some() {
+        awake = awake_still(app);
+        &awake
+    } else {
+        app
+    };
     let serving = plan::serving(app, &inputs, &ctx.settings);
     if !inputs.records.unreadable.is_empty() {
         keep(writer, &serving).await?;
@@ -110,6 +124,7 @@ async fn roll_out(
         inputs: &inputs,
         serving: &serving,
         now,
+        waits,
     };
     match plan::plot(app, &inputs, &ctx.settings, &serving) {
         Ok(course) => {
@@ -121,6 +136,59 @@ async fn roll_out(
             Err(Error::Invalid(invalid))
         }
     }
+}
+
+/// Whether the data were somebody's, and are nobody's any more.
+async fn data_are_given_back(
+    app: &AppStack,
+    ctx: &Context,
+    writer: &Writer<'_>,
+    inputs: &Inputs,
+) -> Result<bool> {
+    match &inputs.records.hold {
+        None => Ok(false),
+        Some(hold) if hold.holder == Holder::Hibernation => {
+            let is_over = app.spec.hibernate != Some(true);
+            if is_over {
+                writer.release(hold).await?;
+            }
+            Ok(is_over)
+        }
+        Some(hold) => settle(app, ctx, writer, inputs, hold).await,
+    }
+}
+
+/// Looks whether a Job that changes the data has come to its end.
+async fn settle(
+    app: &AppStack,
+    ctx: &Context,
+    writer: &Writer<'_>,
+    inputs: &Inputs,
+    hold: &Hold,
+) -> Result<bool> {
+    let secrets: Vec<_> = inputs.secrets.values().flatten().collect();
+    let secrets: Vec<_> = secrets.into_iter().map(|(_, it)| it.clone()).collect();
+    let observer = Observer {
+        client: &ctx.client,
+        namespace: &app.namespace().unwrap_or_default(),
+        secrets: &secrets,
+        edge_host: None,
+    };
+    hold::settle(writer, &observer, hold).await
+}
+
+/// What `hibernate` waits for: a change of data is not broken off, unless it should have been over for long.
+fn hibernate_waits(app: &AppStack, inputs: &Inputs, now: Timestamp) -> Option<String> {
+    let hold = inputs.records.hold.as_ref()?;
+    let waits = app.spec.hibernate == Some(true) && hold.is_waited_for(now);
+    waits.then(|| hold::in_use(hold))
+}
+
+/// A stack that does not hibernate yet.
+fn awake_still(app: &AppStack) -> AppStack {
+    let mut app = app.clone();
+    app.spec.hibernate = None;
+    app
 }
 
 /// What serves goes on as it is, whatever is wrong with what is asked for.
@@ -169,11 +237,13 @@ async fn publish(app: &AppStack, ctx: &Context, event: &k8s_controller::events::
 fn next_look(outcome: &Outcome, now: Timestamp, jitter: f64) -> Action {
     match outcome {
         Outcome::Suspended => Action::await_change(),
+        Outcome::Deleting(_) => Action::requeue(WAITING),
         Outcome::RolledOut(progress) if progress.failed => Action::requeue(Duration::ZERO),
         Outcome::RolledOut(progress) => match progress.rollout.blocking() {
             Some((_, Gate::Waiting { until, .. })) => Action::requeue(wait(*until, now)),
             // Nothing wakes us when the way from outside is mended.
             Some((StageName::Edge, Gate::Failed { .. })) => Action::requeue(WAITING),
+            None if progress.waits.is_some() => Action::requeue(WAITING),
             None if progress.queued.is_some() => Action::requeue(WAITING),
             None if progress.rests.is_some() => Action::requeue(wait(progress.rests, now)),
             None if progress.rollout.images != Images::Pulled => Action::requeue(WAITING),

@@ -5,6 +5,7 @@
 //! the way back is short.
 
 pub mod gates;
+pub mod hold;
 pub mod prepull;
 pub mod public_check;
 mod replicas;
@@ -19,7 +20,7 @@ use crate::build::{Asked, Check, Desired, Pull, Stage};
 use crate::cluster::apply::Writer;
 use crate::cluster::observe::Observer;
 use crate::error::Result;
-use crate::model::fact::{Attempt, Login, Record};
+use crate::model::fact::{Attempt, Hold, Login, Record};
 use crate::model::object::Object;
 use crate::model::observed::{Images, Observed};
 use crate::rollout::gates::{Gate, Trial, judge, of_check, stuck};
@@ -84,11 +85,16 @@ pub struct Report {
     pub gate: Option<Gate>,
 }
 
-/// Rolls the target of a plan out, stage by stage.
+/// Rolls the target of a plan out, stage by stage. `current` says who has the data, and who has them afterwards.
 ///
 /// # Errors
 /// At the first request that fails.
-pub async fn run(writer: &Writer<'_>, observer: &Observer<'_>, plan: &Plan<'_>) -> Result<Rollout> {
+pub async fn run(
+    writer: &Writer<'_>,
+    observer: &Observer<'_>,
+    plan: &Plan<'_>,
+    current: &mut Option<Hold>,
+) -> Result<Rollout> {
     let mut rollout = Rollout::default();
     let mut result = Ok(());
     for stage in &plan.target.stages {
@@ -96,7 +102,7 @@ pub async fn run(writer: &Writer<'_>, observer: &Observer<'_>, plan: &Plan<'_>) 
             rollout.hold(stage.name);
             continue;
         }
-        match step(writer, observer, plan, stage).await {
+        match step(writer, observer, plan, stage, current).await {
             Ok(gate) => rollout.record(stage.name, gate),
             // What serves is kept before the error is told.
             Err(error) => result = Err(error),
@@ -147,7 +153,14 @@ async fn step(
     observer: &Observer<'_>,
     plan: &Plan<'_>,
     stage: &Stage,
+    current: &mut Option<Hold>,
 ) -> Result<Gate> {
+    let hold = hold::of_stage(stage, &plan.target.release, plan.visits.now);
+    if let Some(hold) = &hold
+        && let Some(gate) = hold::take(writer, current, hold.clone()).await?
+    {
+        return Ok(gate);
+    }
     replicas::let_go(writer, stage).await?;
     let applied = writer.apply(&stage.objects).await?;
     let applied = replicas::keep_up(writer, observer, stage, applied).await?;
@@ -163,6 +176,9 @@ async fn step(
         writer.apply(&stage.opens).await?;
         if let Some(record) = &stage.record {
             writer.record(&noted(record, &seen), 1).await?;
+        }
+        if let Some(hold) = &hold {
+            hold::release(writer, current, hold).await?;
         }
     }
     Ok(gate)

@@ -28,6 +28,7 @@ const KINDS: [(&str, &[&str]); 2] = [
         &[
             "database",
             "failure",
+            "hold",
             "manifests",
             "migration",
             "pulled",

@@ -3,9 +3,11 @@ Every right of the operator, in one place: what it may do in the namespaces of A
 cluster, and in its own namespace. Plain YAML without templating, so that a test can read it.
 */}}
 {{- define "appstack-operator.rules.namespaced" -}}
+# Of an AppStack itself only a finalizer is written, for as long as something changes its data: a migration is not broken
+# off by a deletion.
 - apiGroups: [appstack.dev]
   resources: [appstacks]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, patch]
 - apiGroups: [appstack.dev]
   resources: [appstacks/status]
   verbs: [get, patch]

@@ -33,6 +33,7 @@ mod jobs;
 mod migration;
 mod name_taken;
 mod neighbours;
+mod one_change;
 mod privileges;
 mod quiet;
 mod redirect;

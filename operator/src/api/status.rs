@@ -245,6 +245,8 @@ pub enum Reason {
     PodsRefused,
     /// The pods did not become ready within `rollout.progressDeadline`.
     ProgressDeadlineExceeded,
+    /// Something else changes the data just now.
+    DataInUse,
     /// The Job runs.
     JobRunning,
     /// An attempt of the Job failed, the next one follows.
@@ -298,6 +300,7 @@ impl Reason {
             Self::Unschedulable => "Unschedulable",
             Self::PodsRefused => "PodsRefused",
             Self::ProgressDeadlineExceeded => "ProgressDeadlineExceeded",
+            Self::DataInUse => "DataInUse",
             Self::JobRunning => "JobRunning",
             Self::JobRetrying => "JobRetrying",
             Self::JobFailed => "JobFailed",

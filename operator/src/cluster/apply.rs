@@ -8,7 +8,9 @@ mod prune;
 mod records;
 mod scale;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
@@ -47,6 +49,8 @@ pub struct Writer<'a> {
     app: &'a AppStack,
     namespace: String,
     traefik_kinds: bool,
+    /// Those that were read in this reconciliation: several steps look at a Job that changes data.
+    jobs: Mutex<BTreeMap<String, Job>>,
 }
 
 impl<'a> Writer<'a> {
@@ -64,6 +68,7 @@ impl<'a> Writer<'a> {
             page,
             app,
             traefik_kinds,
+            jobs: Mutex::default(),
         }
     }
 
@@ -198,11 +203,9 @@ impl<'a> Writer<'a> {
     /// that it reads has changed; its deletion wakes us, and the next one is made.
     async fn job(&self, wanted: &Job) -> Result<Box<Job>> {
         let name = wanted.name_any();
-        let found = send(self.api::<Job>().get_opt(&name)).await;
-        let Some(found) = found.map_err(|source| unread::<Job>(&name, source))? else {
+        let Some(found) = self.existing_job(&name).await? else {
             return self.patch(wanted, None).await;
         };
-        self.claim::<Job>(&name, &found.metadata)?;
         let inputs = |job: &Job| job.annotations().get(annotation::INPUTS_HASH).cloned();
         if crate::cluster::observe::job_ended(&found) && inputs(&found) != inputs(wanted) {
             self.delete::<Job>(&name, found.metadata.uid.clone())
@@ -210,6 +213,37 @@ impl<'a> Writer<'a> {
             return Ok(Box::new(wanted.clone()));
         }
         Ok(Box::new(found))
+    }
+
+    /// The Job of this name.
+    ///
+    /// # Errors
+    /// If the API server refuses the read, or it is not ours.
+    pub async fn existing_job(&self, name: &str) -> Result<Option<Job>> {
+        if let Some(job) = self.jobs().get(name) {
+            return Ok(Some(job.clone()));
+        }
+        let found = send(self.api::<Job>().get_opt(name)).await;
+        let Some(found) = found.map_err(|source| unread::<Job>(name, source))? else {
+            return Ok(None);
+        };
+        self.claim::<Job>(name, &found.metadata)?;
+        self.jobs().insert(name.to_owned(), found.clone());
+        Ok(Some(found))
+    }
+
+    /// The Jobs that were read in this reconciliation.
+    fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Job>> {
+        // A panic elsewhere leaves it whole: each change is one insertion or removal.
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends a Job that can be begun again at any time.
+    ///
+    /// # Errors
+    /// If the API server refuses the deletion.
+    pub async fn end_job(&self, name: &str) -> Result<()> {
+        self.delete::<Job>(name, None).await
     }
 
     /// Makes sure that what was found under a name is ours: nobody else's object is ever taken over.
@@ -255,6 +289,9 @@ impl<'a> Writer<'a> {
             resource_version: None,
         });
         self.page.strike(kind::<K>(), name);
+        if kind::<K>() == kind::<Job>() {
+            self.jobs().remove(name);
+        }
         match send(self.api::<K>().delete(name, &params)).await {
             Err(source) if !source.is_not_found() => Err(Error::Delete {
                 kind: kind::<K>(),

@@ -448,6 +448,7 @@ fn note(records: &mut Records, it: &KeptRecord, record: Record) {
         Record::Role(login) => records.roles.push(login),
         Record::Revocation { logins } => records.revocations.push(logins),
         Record::Seed { data } => records.seeds.push(data),
+        Record::Hold(hold) => records.hold = Some(hold),
         Record::Pulled { hash } => {
             records.pulled.insert(hash);
         }

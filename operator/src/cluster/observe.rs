@@ -31,7 +31,10 @@ use crate::model::object::Object;
 use crate::model::observed::Answer;
 use crate::model::scaling;
 
-pub use job::job_ended;
+pub use job::{job_ended, job_is_failing};
+
+/// On the pods of a Job: its name.
+const JOB_NAME: &str = "batch.kubernetes.io/job-name";
 
 /// Observes one stack.
 pub struct Observer<'a> {
@@ -288,7 +291,11 @@ impl Observer<'_> {
         Ok(pods)
     }
 
-    async fn job(&self, it: &Job) -> Result<JobRun> {
+    /// How far a Job is.
+    ///
+    /// # Errors
+    /// If the API server refuses a read.
+    pub async fn job(&self, it: &Job) -> Result<JobRun> {
         let mut run = job::run(it);
         let telling = job::telling(it);
         if run.state == JobState::Done && telling.is_none() {
@@ -317,6 +324,16 @@ impl Observer<'_> {
             run.log = self.log(&pod, &container).await;
         }
         Ok(run)
+    }
+
+    /// Whether pods of a Job of this name have yet to end.
+    ///
+    /// # Errors
+    /// If the API server refuses the list.
+    pub async fn runs_pods_of(&self, job: &str) -> Result<bool> {
+        let labels = [(JOB_NAME.to_owned(), job.to_owned())].into();
+        let pods = self.pods(&labels).await?;
+        Ok(pods.iter().any(|it| !pods::has_ended(it)))
     }
 
     async fn pods(&self, labels: &BTreeMap<String, String>) -> Result<Vec<Pod>> {

@@ -3,6 +3,7 @@
 //!
 //! Invariant: data only. `release::record` says in which object each of them is kept.
 
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use serde::{Deserialize, Serialize};
 
@@ -82,11 +83,57 @@ pub enum Record {
         #[serde(default, rename = "volume", skip_serializing_if = "Option::is_none")]
         data: Option<String>,
     },
+    /// Somebody changes the data, and nobody else may until that is over.
+    Hold(Hold),
     /// Images of a release that has not begun were pulled.
     Pulled {
         /// The hash of the pull; see `desired::Pull`.
         hash: String,
     },
+}
+
+/// Who has the data of a stack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Hold {
+    /// What is done with them.
+    pub holder: Holder,
+    /// The Job that does it, where one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// The hash of the release for which it is done.
+    pub release: String,
+    /// When it began.
+    pub since: Timestamp,
+    /// When it is over at the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// What is written down when it ends well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fact: Option<Box<Record>>,
+}
+
+impl Hold {
+    /// Whether a deletion or `hibernate` waits for it: for what must not be broken off, and not for ever.
+    #[must_use]
+    pub fn is_waited_for(&self, now: Timestamp) -> bool {
+        self.fact.is_some() && self.until.is_none_or(|it| now < it)
+    }
+}
+
+/// What is done with the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Holder {
+    /// Their schema changes.
+    Migration,
+    /// The first of them are made.
+    Seed,
+    /// The role that the application logs in as is made.
+    Role,
+    /// Roles that nothing needs are dropped.
+    Revocation,
+    /// Nothing: their database sleeps.
+    Hibernation,
 }
 
 /// With what a record goes.

@@ -14,7 +14,7 @@ use kube::core::object::HasSpec as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{AppStack, AppStackSpec, ExternalDatabase};
-use crate::model::fact::{Failure, Keeper, Login};
+use crate::model::fact::{Failure, Hold, Keeper, Login};
 use crate::model::hash::short_hash;
 use crate::model::manifests::Manifests;
 use crate::model::names::Names;
@@ -76,6 +76,8 @@ pub struct Records {
     pub revocations: Vec<Vec<Login>>,
     /// Which data were seeded; see `release::data`.
     pub seeds: Vec<Option<String>>,
+    /// Who has the data just now.
+    pub hold: Option<Hold>,
     /// Hashes of the pulls of images that came to their end; see `build::Pull`.
     pub pulled: BTreeSet<String>,
     /// The names of records that do not go with what they should go with, and that.

@@ -153,6 +153,12 @@ impl Names {
         self.child(&format!("seed-{data}"))
     }
 
+    /// The record of who has the data.
+    #[must_use]
+    pub fn data_hold(&self) -> ChildName {
+        self.child("data-hold")
+    }
+
     /// The Job of the seed.
     #[must_use]
     pub fn seed(&self) -> ChildName {

@@ -13,7 +13,7 @@ use crate::cluster::apply::Writer;
 use crate::cluster::observe::Observer;
 use crate::context::Context;
 use crate::error::Result;
-use crate::model::fact::{Failure, Record};
+use crate::model::fact::{Failure, Hold, Holder, Record};
 use crate::model::inputs::{Inputs, Records};
 use crate::model::stack::Stack;
 use crate::plan::{self, Course, Serving, debounce};
@@ -33,6 +33,8 @@ pub(super) struct Look<'a> {
     pub(super) inputs: &'a Inputs,
     pub(super) serving: &'a Serving,
     pub(super) now: Timestamp,
+    /// What `hibernate` waits for, where it does.
+    pub(super) waits: Option<String>,
 }
 
 impl Look<'_> {
@@ -55,10 +57,14 @@ impl Look<'_> {
         }
         let target = build::build(&course.target, course.direction);
         let plan = self.plan(&course, &target);
+        let mut current = self.inputs.records.hold.clone();
+        if course.target.hibernates && current.is_none() {
+            self.hibernate(&course.target).await?;
+        }
         if let Some(record) = build::database_record(&course.target) {
             self.writer.record(&record, 1).await?;
         }
-        let rollout = rollout::run(self.writer, &observer, &plan).await?;
+        let rollout = rollout::run(self.writer, &observer, &plan, &mut current).await?;
         let failed = self.give_up(&course, &rollout).await?;
         let verified = if rollout.is_shut() {
             None
@@ -71,7 +77,9 @@ impl Look<'_> {
         if !matches!(rollout.blocking(), Some((_, Gate::Waiting { .. }))) {
             self.ctx.turns.give_back(&key(self.app));
         }
-        let revocation = self.revoke(&observer, &course, &rollout).await?;
+        let revocation = self
+            .revoke(&observer, &course, &rollout, &mut current)
+            .await?;
         let progress = self.progress(course, rollout, failed, verified, revocation);
         Ok(Outcome::RolledOut(Box::new(progress)))
     }
@@ -155,16 +163,21 @@ impl Look<'_> {
         let Records {
             releases,
             revocations,
+            hold,
             ..
         } = &self.inputs.records;
         let values = releases.iter().map(|it| names.values(&it.values));
         // While there is no database it would only fail; it is made again.
         let jobs = revocations.iter().filter(|_| !course.target.hibernates);
         let jobs = jobs.map(|it| names.revocation(it));
+        // What changes the data is never deleted while it runs.
+        let running = hold.iter().filter_map(|it| it.job.clone());
+        let running = running.filter(|_| !course.target.hibernates);
         let pulls = course.pulls().iter().map(|it| &it.object);
         values
             .map(|it| ("Secret", it.into()))
             .chain(jobs.map(|it| ("Job", it.into())))
+            .chain(running.map(|it| ("Job", it)))
             .chain(pulls.map(|it| (it.kind(), it.name())))
             .collect()
     }
@@ -175,15 +188,30 @@ impl Look<'_> {
         observer: &Observer<'_>,
         course: &Course,
         rollout: &Rollout,
+        current: &mut Option<Hold>,
     ) -> Result<Option<Revocation>> {
         let at_rest = !rollout.is_shut() && !course.is_unproven(self.serving);
         let both = (&course.target, &course.asked);
+        let (writer, inputs) = (self.writer, self.inputs);
         let revocation =
-            revocation::step(self.writer, observer, self.inputs, both, at_rest).await?;
+            revocation::step(writer, observer, inputs, both, at_rest, current, self.now).await?;
         if let Some(Revocation::Done { roles, ended }) = &revocation {
             publish(self.app, self.ctx, &events::revoked(roles, *ended)).await;
         }
         Ok(revocation)
+    }
+
+    /// Nothing changes data that sleep.
+    async fn hibernate(&self, stack: &Stack) -> Result<()> {
+        let hold = Hold {
+            holder: Holder::Hibernation,
+            job: None,
+            release: stack.release.clone(),
+            since: self.now,
+            until: None,
+            fact: None,
+        };
+        self.writer.hold(&hold).await
     }
 
     /// Writes down that a release failed, if it is one that is to be given up for the one that serves. The next look goes back.
@@ -349,6 +377,7 @@ impl Look<'_> {
                 course.asked.names.release(&course.asked.release).as_str(),
             ),
             pending: course.pending.map(|it| it.changes),
+            waits: self.waits.clone(),
             rests: course.rests,
             queued: course.queued,
             hibernates: course.target.hibernates,

@@ -10,12 +10,13 @@ use kube::runtime::events::EventType;
 use crate::api::{AppStackStatus, ConditionType, Reason, StageName};
 
 /// Reasons for which a condition is False while all goes well.
-const PROGRESS: [Reason; 9] = [
+const PROGRESS: [Reason; 10] = [
     Reason::Soaking,
     Reason::WaitingForEarlierStage,
     Reason::SpecNotSeenYet,
     Reason::ReplicasOutdated,
     Reason::ReplicasPending,
+    Reason::DataInUse,
     Reason::JobRunning,
     Reason::RollingOut,
     Reason::ImagesPending,

@@ -23,6 +23,8 @@ use crate::rollout::{Report, Rollout};
 pub enum Outcome {
     /// Nothing was done, because `suspend` is true.
     Suspended,
+    /// It is being deleted, and waits for this.
+    Deleting(String),
     /// The roll-out went as far as its gates.
     RolledOut(Box<Progress>),
 }
@@ -50,6 +52,8 @@ pub struct Progress {
     pub queued: Option<String>,
     /// Who approved it, where somebody did.
     pub approved: Option<String>,
+    /// What `hibernate` waits for: who has the data, where somebody does.
+    pub waits: Option<String>,
     /// Whether nothing is to run.
     pub hibernates: bool,
     /// What bars the way back to the release that serves.
@@ -77,6 +81,7 @@ pub fn compute(app: &AppStack, outcome: &Result<Outcome, Error>, now: Timestamp)
     };
     match outcome {
         Ok(Outcome::Suspended) => suspended(&mut conditions),
+        Ok(Outcome::Deleting(why)) => whole::deletes(&mut conditions, why),
         Ok(Outcome::RolledOut(progress)) => {
             rolled_out(&mut conditions, progress);
             let stage = progress
@@ -277,6 +282,7 @@ mod tests {
             failure: None,
             pending: None,
             rests: None,
+            waits: None,
             queued: None,
             approved: None,
             hibernates: false,

@@ -48,6 +48,7 @@ pub fn keeper(record: &Record, policy: DeletionPolicy) -> Keeper {
         | Record::Manifests { .. }
         | Record::Database { .. }
         | Record::Failure(_)
+        | Record::Hold(_)
         | Record::Pulled { .. } => Keeper::Stack,
     }
 }

@@ -29,6 +29,7 @@ pub fn name(names: &Names, record: &Record) -> ChildName {
         Record::Role(login) => names.role_record(login),
         Record::Revocation { logins } => names.revocation(logins),
         Record::Seed { data } => names.seed_record(data.as_deref()),
+        Record::Hold(_) => names.data_hold(),
         Record::Pulled { hash } => names.pull(hash),
     }
 }
@@ -61,6 +62,7 @@ pub fn object(
         Record::Role(_) => "role",
         Record::Revocation { .. } => "revocation",
         Record::Seed { .. } => "seed",
+        Record::Hold(_) => "hold",
         Record::Pulled { .. } => "pulled",
     };
     let mut data = serde_json::json!(record);

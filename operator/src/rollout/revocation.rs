@@ -1,18 +1,22 @@
 //! Takes away the roles of the database that no release needs any more. It begins when a release is verified, and goes on
 //! beside whatever comes then; nothing waits for it.
 
+use jiff::Timestamp;
+
 use crate::api::Reason;
 use crate::build;
 use crate::cluster::apply::Writer;
 use crate::cluster::observe::Observer;
 use crate::error::Result;
-use crate::model::fact::{Login, Record};
+use crate::model::fact::{Hold, Holder, Login, Record};
 use crate::model::inputs::Inputs;
 use crate::model::names::Names;
+use crate::model::object::Object;
 use crate::model::observed::Observed;
 use crate::model::stack::Stack;
 use crate::release::database_roles::{self, Revocation};
 use crate::rollout::gates::{Gate, judge};
+use crate::rollout::hold;
 
 /// One step of a revocation, where there is one. `target` is the release that runs, `asked` the one that is asked for; only
 /// `at_rest` is it known that no other one does.
@@ -25,6 +29,8 @@ pub async fn step(
     inputs: &Inputs,
     (target, asked): (&Stack, &Stack),
     at_rest: bool,
+    current: &mut Option<Hold>,
+    now: Timestamp,
 ) -> Result<Option<Revocation>> {
     let volume = inputs.volume.as_ref();
     if let Some(logins) = inputs.records.revocations.first() {
@@ -33,7 +39,7 @@ pub async fn step(
             forget(writer, &target.names, logins).await?;
             Ok(None)
         } else {
-            go_on(writer, observer, target, logins).await
+            go_on(writer, observer, target, logins, current, now).await
         };
     }
     let logins = database_roles::unneeded(&inputs.records, volume, &[target, asked]);
@@ -55,6 +61,8 @@ async fn go_on(
     observer: &Observer<'_>,
     stack: &Stack,
     logins: &[Login],
+    current: &mut Option<Hold>,
+    now: Timestamp,
 ) -> Result<Option<Revocation>> {
     let embedded = stack.database.embedded.as_ref();
     let Some(embedded) = embedded.filter(|_| !stack.hibernates) else {
@@ -62,12 +70,23 @@ async fn go_on(
     };
     let roles = database_roles::names(logins);
     let job = build::revocation(stack, embedded, logins);
+    let hold = hold::of_job(&job, Holder::Revocation, &stack.release, now);
+    // A release goes first.
+    if current.as_ref().is_some_and(|it| it.job != hold.job) {
+        return Ok(Some(Revocation::Pending {
+            roles,
+            trouble: None,
+        }));
+    }
+    hold::take(writer, current, hold.clone()).await?;
+    let job = Object::Job(Box::new(job));
     let seen = observer
         .stage(&writer.apply([&job]).await?, |_| false)
         .await?;
     Ok(Some(match judge(&seen, None) {
         Gate::Open => {
             forget(writer, &stack.names, logins).await?;
+            hold::release(writer, current, &hold).await?;
             let ended = seen.iter().find_map(ended).unwrap_or(0);
             Revocation::Done { roles, ended }
         }

@@ -173,3 +173,216 @@ async fn another_external_database_is_migrated_and_seeded_and_the_same_is_not_ag
     assert!(world.server.get(SEED).is_some());
     Ok(())
 }
+
+/// The Jobs that run just now.
+fn running(world: &World) -> Vec<String> {
+    let all = world.server.everything().into_iter();
+    let jobs = all.filter(|(at, _)| at.starts_with("jobs/"));
+    jobs.filter(|(_, it)| it["status"]["conditions"].is_null())
+        .map(|(at, _)| at)
+        .collect()
+}
+
+/// Who has the data.
+fn holder(world: &World) -> Value {
+    let hold = world.server.get("controllerrevisions/shop-data-hold");
+    hold.map_or(Value::Null, |mut it| it["data"]["holder"].take())
+}
+
+/// What an AppStack that is deleted waits for.
+fn finalizers(world: &World) -> Value {
+    let app = world.server.get(STACK);
+    app.map_or(Value::Null, |mut it| it["metadata"]["finalizers"].take())
+}
+
+impl World {
+    /// A stack that serves, with a release of this version on its way whose migration runs.
+    async fn migrating(version: &str) -> Result<(Self, String)> {
+        let world = Self::new();
+        world.settle().await?;
+        world.patch(&json!({"spec": {"version": version}}))?;
+        world.reconcile().await??;
+        let jobs = running(&world);
+        ensure!(jobs.len() == 1 && jobs[0].contains("migrate"), "{jobs:?}");
+        ensure!(holder(&world) == "migration");
+        Ok((world, jobs[0].clone()))
+    }
+
+    fn migrations(&self) -> Vec<Value> {
+        let records = self.server.all("ControllerRevision").into_iter();
+        let mut data = records.map(|mut it| it["data"].take());
+        let mut found: Vec<_> = data
+            .by_ref()
+            .filter(|it| it["record"] == "migration")
+            .collect();
+        found.sort_by_key(|it| it["hash"].to_string());
+        found
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_runs_is_never_deleted_and_only_the_newest_release_follows_it()
+-> Result<()> {
+    let (world, second) = World::migrating("v2").await?;
+    for version in ["v3", "v4"] {
+        world.patch(&json!({"spec": {"version": version}}))?;
+        for _ in 0..3 {
+            world.reconcile().await??;
+        }
+        assert_eq!(running(&world), std::slice::from_ref(&second));
+        assert_eq!(world.condition("MigrationReady"), "False DataInUse");
+        assert_eq!(world.condition("ServingKnown"), "True Available");
+    }
+    let before = world.migrations().len();
+    world.server.complete(&second)?;
+    world.reconcile().await??;
+    assert_eq!(world.migrations().len(), before + 1, "that of v2 was done");
+    let jobs = running(&world);
+    assert_eq!(jobs.len(), 1, "{jobs:?}");
+    let fourth = world.server.get(&jobs[0]).context("no Job")?;
+    let image = "/spec/template/spec/containers/0/image";
+    assert_eq!(fourth.pointer(image), Some(&json!("acme/backend:v4")));
+    world.settle().await?;
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    assert_eq!(world.backend_image()?, "acme/backend:v4");
+    assert_eq!(
+        (holder(&world), finalizers(&world)),
+        (Value::Null, json!([]))
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_way_back_leaves_the_migration_that_runs() -> Result<()> {
+    let (world, second) = World::migrating("v2").await?;
+    world.patch(&json!({"spec": {"version": "v1"}}))?;
+    for _ in 0..3 {
+        world.reconcile().await??;
+    }
+    assert_eq!(running(&world), std::slice::from_ref(&second));
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    world.server.complete(&second)?;
+    world.settle().await?;
+    assert_eq!(holder(&world), Value::Null);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_failed_migration_gives_the_data_back_and_costs_no_write_after_that() -> Result<()> {
+    let (world, second) = World::migrating("v2").await?;
+    world.server.fail(&second)?;
+    for _ in 0..3 {
+        world.reconcile().await??;
+    }
+    assert_eq!(holder(&world), Value::Null);
+    assert_eq!(world.condition("MigrationReady"), "False JobFailed");
+    world.server.forget();
+    world.reconcile().await??;
+    assert_eq!(world.server.changed(), [""; 0]);
+    world.patch(&json!({"spec": {"version": "v3"}}))?;
+    world.settle().await?;
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_migration_that_somebody_deleted_gives_the_data_back_when_its_pods_have_ended()
+-> Result<()> {
+    let (world, second) = World::migrating("v2").await?;
+    let name = second.trim_start_matches("jobs/");
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "late", "namespace": super::NAMESPACE,
+            "labels": {"batch.kubernetes.io/job-name": name}},
+        "status": {"phase": "Running"},
+    });
+    world.server.put("pods/late", pod);
+    world.server.remove(&second);
+    world.reconcile().await??;
+    assert_eq!(holder(&world), "migration");
+    world.patch(&json!({"spec": {"version": "v3"}}))?;
+    world.reconcile().await??;
+    assert_eq!(world.condition("MigrationReady"), "False DataInUse");
+    world.server.remove("pods/late");
+    world.settle().await?;
+    assert_eq!(world.backend_image()?, "acme/backend:v3");
+    Ok(())
+}
+
+#[tokio::test]
+async fn hibernate_waits_for_a_migration_and_has_the_data_then() -> Result<()> {
+    let (world, second) = World::migrating("v2").await?;
+    let serving = world.serving_backend()?;
+    world.patch(&json!({"spec": {"hibernate": true}}))?;
+    for _ in 0..3 {
+        world.reconcile().await??;
+    }
+    assert_eq!(running(&world), std::slice::from_ref(&second));
+    assert_eq!(world.condition("Ready"), "False DataInUse");
+    let replicas = |world: &World| {
+        let backend = world.server.get(&serving);
+        backend.map_or(Value::Null, |mut it| it["spec"]["replicas"].take())
+    };
+    assert_eq!(replicas(&world), 1);
+    world.server.complete(&second)?;
+    world.settle().await?;
+    assert_eq!(world.condition("Ready"), "False Hibernated");
+    assert_eq!(
+        (replicas(&world), holder(&world)),
+        (json!(0), json!("hibernation"))
+    );
+    world.server.forget();
+    world.reconcile().await??;
+    assert_eq!(world.server.changed(), [""; 0]);
+
+    world.patch(&json!({"spec": {"hibernate": false}}))?;
+    world.settle().await?;
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    assert_eq!(
+        (world.backend_image()?, holder(&world)),
+        (json!("acme/backend:v2"), Value::Null)
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn hibernate_does_not_wait_for_what_should_have_been_over_for_long() -> Result<()> {
+    let (world, second) = World::migrating("v2").await?;
+    let at = "controllerrevisions/shop-data-hold";
+    let mut hold = world.server.get(at).context("no hold")?;
+    hold["data"]["until"] = json!("2026-01-01T00:00:00Z");
+    world.server.put(at, hold);
+    world.patch(&json!({"spec": {"hibernate": true}}))?;
+    world.settle().await?;
+    assert_eq!(world.condition("Ready"), "False Hibernated");
+    assert!(world.server.get(&second).is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stack_that_is_deleted_waits_for_a_migration_and_writes_down_that_it_was_done()
+-> Result<()> {
+    let (world, second) = World::migrating("v2").await?;
+    assert_eq!(finalizers(&world), json!(["appstack.dev/data"]));
+    let before = world.migrations().len();
+    let mut app = world.server.get(STACK).context("no AppStack")?;
+    app["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    world.server.put(STACK, app);
+    world.server.forget();
+    world.reconcile().await??;
+    assert_eq!(world.condition("Ready"), "False DataInUse");
+    assert_eq!(running(&world), std::slice::from_ref(&second));
+    assert_eq!(finalizers(&world), json!(["appstack.dev/data"]));
+    world.server.complete(&second)?;
+    world.reconcile().await??;
+    assert_eq!(finalizers(&world), json!([]));
+    assert_eq!(world.migrations().len(), before + 1);
+    world.server.forget();
+    world.reconcile().await??;
+    assert_eq!(
+        world.server.requests(),
+        [""; 0],
+        "there is nothing more to do"
+    );
+    Ok(())
+}

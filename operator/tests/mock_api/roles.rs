@@ -109,9 +109,11 @@ async fn a_release_that_comes_back_gets_a_role_that_an_older_revocation_does_not
     for _ in ["it is verified", "it is written down", "it is under way"] {
         world.reconcile().await??;
     }
-    let revocation = world.newest(REVOCATION)?;
+    let outgoing = world.variable(&world.newest(REVOCATION)?, "ROLES")?;
 
     world.server.set(STACK, "rollout", json!({"pin": first}))?;
+    // The removal of the old role gives way.
+    world.reconcile().await??;
     world.roll_out_with_role().await?;
     assert_eq!(release(&world)?, first);
     assert_eq!(world.user()?, old);
@@ -120,7 +122,6 @@ async fn a_release_that_comes_back_gets_a_role_that_an_older_revocation_does_not
         .iter()
         .find(|it| it["data"]["role"] == made[0]["data"]["role"] && **it != made[0])
         .context("it was not made again")?;
-    let outgoing = world.variable(&revocation, "ROLES")?;
     let by = |record: &Value| record["data"]["made_by"].as_str().unwrap_or("-").to_owned();
     assert!(outgoing.contains(&by(&made[0])), "{outgoing}");
     assert!(!outgoing.contains(&by(again)), "{outgoing}");

@@ -115,19 +115,30 @@ impl Server {
             }),
         };
         if let Some(name) = at.strip_prefix("deployments/") {
-            self.put(&format!("pods/{name}"), pod(name, &object));
+            let at = format!("pods/{name}");
+            if wanted == 0 {
+                self.remove(&at);
+            } else {
+                self.put(&at, pod(name, &object));
+            }
         }
         self.put(at, object);
         Ok(())
     }
 
-    /// Lets the deadline of a Deployment pass.
+    /// Lets the deadline of a Deployment pass, or the last attempt of a Job fail.
     pub(crate) fn fail(&self, at: &str) -> Result<()> {
         let mut object = self.get(at).with_context(|| format!("there is no {at}"))?;
+        let condition = match at.split('/').next() {
+            Some("jobs") => {
+                json!({"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"})
+            }
+            _ => {
+                json!({"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"})
+            }
+        };
         object["status"] = json!({
-            "observedGeneration": object["metadata"]["generation"], "conditions": [
-                {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"},
-            ],
+            "observedGeneration": object["metadata"]["generation"], "conditions": [condition],
         });
         self.put(at, object);
         Ok(())
@@ -235,6 +246,19 @@ impl State {
             let status = applied["status"].take();
             applied = self.objects.get(at)?.clone();
             applied["status"] = status;
+            at
+        } else if at.starts_with("appstacks/") {
+            let finalizers = applied["metadata"]["finalizers"].take();
+            let mut rest = applied["metadata"].clone();
+            if let Some(rest) = rest.as_object_mut() {
+                rest.retain(|key, value| key != "uid" && !value.is_null());
+            }
+            if !applied["spec"].is_null() || rest != json!({}) {
+                self.breaches
+                    .push(format!("more than finalizers of {at}: {applied}"));
+            }
+            applied = self.objects.get(at)?.clone();
+            applied["metadata"]["finalizers"] = finalizers;
             at
         } else {
             let before = self.objects.get(at).cloned().unwrap_or_default();

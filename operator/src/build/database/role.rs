@@ -77,7 +77,7 @@ fn make(stack: &Stack, embedded: &Embedded, name: &ChildName) -> Job {
 
 /// The Job that drops roles. One that failed runs again for the next release.
 #[must_use]
-pub fn revocation(stack: &Stack, embedded: &Embedded, logins: &[Login]) -> Object {
+pub fn revocation(stack: &Stack, embedded: &Embedded, logins: &[Login]) -> Job {
     let roles: Vec<String> = logins
         .iter()
         .map(|it| format!("{}={}", it.role, it.made_by))
@@ -95,7 +95,7 @@ pub fn revocation(stack: &Stack, embedded: &Embedded, logins: &[Login]) -> Objec
         retries: RETRIES,
         reads: &[&stack.release],
     };
-    Object::Job(Box::new(run.job(stack, &stack.names.revocation(logins))))
+    run.job(stack, &stack.names.revocation(logins))
 }
 
 /// A pod that does something with the database as its superuser.

@@ -11,13 +11,16 @@ use kube::{Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
 
 use super::Writer;
-use crate::api::{MANAGER, annotation, label};
+use crate::api::{AppStack, DATA_FINALIZER, MANAGER, annotation, label};
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
-use crate::model::fact::{Keeper, Record};
+use crate::model::fact::{Hold, Keeper, Record};
 use crate::model::names::{ChildName, Names};
 use crate::release::{data, record};
 use crate::runtime::versions::kind;
+
+/// The field manager of the finalizer of an AppStack, which we apply apart from all else.
+const DATA_MANAGER: &str = "appstack-operator/data";
 
 impl Writer<'_> {
     /// Writes a fact down, and gives the time at which it was first written down. Writing it again changes nothing but
@@ -38,6 +41,62 @@ impl Writer<'_> {
             answer => answer?,
         };
         Ok(kept.metadata.creation_timestamp.map(|time| time.0))
+    }
+
+    /// Writes down who has the data. An AppStack that is deleted meanwhile waits for a Job that changes them.
+    ///
+    /// # Errors
+    /// If somebody has them already, or the API server refuses it.
+    pub async fn hold(&self, hold: &Hold) -> Result<()> {
+        if hold.fact.is_some() {
+            self.keep_from_deletion(true).await?;
+        }
+        let names = Names::of(&self.app.name_any());
+        let owner = self.app.controller_owner_ref(&());
+        let record = Record::Hold(hold.clone());
+        let object = record::object(&names, &self.namespace, owner, &record, 1);
+        self.put(&object).await.map(drop)
+    }
+
+    /// Writes down that nobody has the data any more.
+    ///
+    /// # Errors
+    /// If the API server refuses it.
+    pub async fn release(&self, hold: &Hold) -> Result<()> {
+        let names = Names::of(&self.app.name_any());
+        self.forget(&names.data_hold()).await?;
+        if hold.fact.is_some() {
+            self.keep_from_deletion(false).await?;
+        }
+        Ok(())
+    }
+
+    /// Says whether an AppStack that is deleted stays for now.
+    ///
+    /// # Errors
+    /// If the API server refuses it.
+    pub async fn keep_from_deletion(&self, stays: bool) -> Result<()> {
+        let wanted: Vec<&str> = stays.then_some(DATA_FINALIZER).into_iter().collect();
+        let patch = json!({
+            "apiVersion": AppStack::api_version(&()),
+            "kind": AppStack::kind(&()),
+            "metadata": {"uid": self.app.metadata.uid, "finalizers": wanted},
+        });
+        let params = PatchParams::apply(DATA_MANAGER).force();
+        let name = self.app.name_any();
+        match send(
+            self.api::<AppStack>()
+                .patch(&name, &params, &Patch::Apply(&patch)),
+        )
+        .await
+        {
+            Err(source) if !source.is_not_found() => Err(Error::Apply {
+                kind: kind::<AppStack>(),
+                name,
+                source,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Lets a record go with what it should go with.

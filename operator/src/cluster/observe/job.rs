@@ -46,6 +46,18 @@ pub fn job_ended(job: &Job) -> bool {
     state(job) != JobState::Running
 }
 
+/// Whether a Job is bound to fail, and pods of it have yet to end.
+#[must_use]
+pub fn job_is_failing(job: &Job) -> bool {
+    let status = job.status.iter();
+    let conditions = status.flat_map(|it| it.conditions.iter().flatten());
+    let is = |type_: &str| {
+        let mut conditions = conditions.clone();
+        conditions.any(|it| it.type_ == type_ && it.status == "True")
+    };
+    is("FailureTarget") && !is("Failed")
+}
+
 fn state(job: &Job) -> JobState {
     let conditions = job
         .status

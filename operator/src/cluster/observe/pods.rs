@@ -101,6 +101,11 @@ pub(super) fn succeeded(pods: &[Pod]) -> Option<String> {
     Some(pod.name_any())
 }
 
+/// Whether a pod does nothing more.
+pub(super) fn has_ended(pod: &Pod) -> bool {
+    matches!(phase(pod), Some("Succeeded" | "Failed"))
+}
+
 /// The newest pod that failed, and the container of it that did.
 pub(super) fn newest_failed(pods: &[Pod]) -> Option<(String, String)> {
     let failed = pods.iter().filter(|it| phase(it) == Some("Failed"));

@@ -16,6 +16,9 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
     approval(conditions, progress);
     known(conditions, progress);
     templates(conditions, progress);
+    if let Some(why) = &progress.waits {
+        return data_in_use(conditions, "hibernate", why);
+    }
     match (progress.rollout.blocking(), &progress.failure) {
         (Some((stage, gate)), _) => under_way(conditions, progress, stage, gate),
         (None, _) if progress.hibernates => asleep(conditions),
@@ -28,6 +31,24 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
             (None, _) => done(conditions, progress),
         },
     }
+}
+
+/// What is said of a stack that is being deleted, while something changes its data.
+pub(super) fn deletes(conditions: &mut Conditions, why: &str) {
+    data_in_use(conditions, "the deletion", why);
+}
+
+fn data_in_use(conditions: &mut Conditions, what: &str, why: &str) {
+    let message = format!("{what} waits, since a change of data is never broken off: {why}");
+    conditions.set(ConditionType::Ready, false, Reason::DataInUse, &message);
+    conditions.set(
+        ConditionType::Reconciling,
+        true,
+        Reason::DataInUse,
+        &message,
+    );
+    let going = "it goes on by itself";
+    conditions.set(ConditionType::Stalled, false, Reason::DataInUse, going);
 }
 
 fn approval(conditions: &mut Conditions, progress: &Progress) {
