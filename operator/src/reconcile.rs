@@ -20,6 +20,7 @@ use crate::cluster::gather;
 use crate::context::Context;
 use crate::error::{Class, Error, Result, Unreadable};
 use crate::model::inputs::Inputs;
+use crate::model::kinds::Middleware;
 use crate::model::observed::Images;
 use crate::model::stack::Stack;
 use crate::plan::{self, Serving};
@@ -49,7 +50,12 @@ pub async fn reconcile(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<Action> 
     }
     let now = now();
     let page = ctx.ledger.page(&ctx.sightings, &app);
-    let writer = Writer::new(&ctx.client, &page, &app, ctx.traefik_kinds);
+    let writer = Writer::new(
+        &ctx.client,
+        &page,
+        &app,
+        ctx.optional.serves::<Middleware>(),
+    );
     // On the heap, here and below: the state of all its requests is large, and every waiting reconciliation would carry it.
     let outcome = Box::pin(roll_out(&app, &ctx, &page, &writer, now)).await;
     let status = status::compute(&app, &outcome, now);
@@ -96,7 +102,14 @@ async fn roll_out(
     if app.spec.suspend == Some(true) {
         return Ok(Outcome::Suspended);
     }
-    let inputs = gather::inputs(&ctx.client, page, app, ctx.traefik_kinds, now).await?;
+    let inputs = gather::inputs(
+        &ctx.client,
+        page,
+        app,
+        ctx.optional.serves::<Middleware>(),
+        now,
+    )
+    .await?;
     let serving = plan::serving(app, &inputs, &ctx.settings);
     if !inputs.records.unreadable.is_empty() {
         keep(writer, &serving).await?;

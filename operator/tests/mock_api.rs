@@ -28,8 +28,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use appstack_operator::api::{AppStack, Reason};
 use appstack_operator::cluster::cache::Ledger;
+use appstack_operator::cluster::kinds;
 use appstack_operator::context::Context;
 use appstack_operator::error::Error;
+use appstack_operator::model::kinds::Middleware;
 use appstack_operator::plan::debounce::Batch;
 use appstack_operator::plan::turns::Turns;
 use appstack_operator::reconcile::{error_policy, key, reconcile};
@@ -37,6 +39,7 @@ use appstack_operator::rollout::public_check::Memory;
 use appstack_operator::runtime::admin::Progress;
 use appstack_operator::runtime::backoff::Backoff;
 use appstack_operator::runtime::metrics::Metrics;
+use appstack_operator::runtime::optional_apis::Definition;
 use appstack_operator::runtime::versions::Sightings;
 use appstack_operator::settings::ClusterSettings;
 use k8s_controller::events::EventRecorder;
@@ -103,6 +106,8 @@ impl World {
             instance: None,
         };
         let metrics = Arc::new(Metrics::new("test"));
+        let optional = kinds::optional();
+        optional.note(&Definition::of::<Middleware>(), true);
         let context = Context {
             recorder: EventRecorder::new(client.clone(), reporter),
             client,
@@ -116,7 +121,7 @@ impl World {
             turns: Turns::default(),
             batch,
             settings: ClusterSettings::default(),
-            traefik_kinds: true,
+            optional,
         };
         Self {
             server,
