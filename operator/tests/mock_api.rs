@@ -9,6 +9,8 @@ mod assets;
 mod jobs;
 #[path = "mock_api/ledger.rs"]
 mod ledger;
+#[path = "mock_api/optional.rs"]
+mod optional;
 #[path = "mock_api/prepare.rs"]
 mod prepare;
 #[path = "mock_api/remembered.rs"]

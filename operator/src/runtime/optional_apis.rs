@@ -61,6 +61,12 @@ impl OptionalApis {
         Self(watch::Sender::new(known))
     }
 
+    /// The definitions of all of them.
+    #[must_use]
+    pub fn definitions(&self) -> Vec<Definition> {
+        self.0.borrow().keys().cloned().collect()
+    }
+
     /// Whether a kind is served; not while that is not known.
     #[must_use]
     pub fn serves<K: Resource<DynamicType = ()>>(&self) -> bool {
@@ -113,7 +119,7 @@ impl OptionalApis {
 
     /// Watches for as long as it is polled.
     pub async fn follow(&self, client: &Client, jitter: fn() -> f64) {
-        let definitions: Vec<_> = self.0.borrow().keys().cloned().collect();
+        let definitions = self.definitions();
         join_all(definitions.iter().map(|it| self.watch(it, client, jitter))).await;
     }
 

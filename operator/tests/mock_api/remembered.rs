@@ -21,7 +21,7 @@ const OTHERS: &str = "example.com/made-by-another-version";
 
 impl World {
     /// Merges a patch into the AppStack, as `kubectl patch --type merge` does.
-    fn patch(&self, patch: &Value) -> Result<()> {
+    pub(super) fn patch(&self, patch: &Value) -> Result<()> {
         let mut app = self.server.get(STACK).context("no AppStack")?;
         json_patch::merge(&mut app, patch);
         self.server.put(STACK, app);
@@ -29,7 +29,7 @@ impl World {
     }
 
     /// Reconciles until nothing changes any more, while Kubernetes does what it is told to.
-    async fn settle(&self) -> Result<()> {
+    pub(super) async fn settle(&self) -> Result<()> {
         let mut quiet = 0;
         for _ in 0..40 {
             self.server.forget();

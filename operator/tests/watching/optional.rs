@@ -75,6 +75,7 @@ async fn a_kind_that_is_served_no_more_is_left_alone_and_nobody_else_is_disturbe
         worked(&server, 1).await;
         assert!(serves(&ctx));
         seen(&ctx, "Middleware", is_there).await;
+        server.watched("middlewares", 1).await;
         let watches = server.watches_of("configmaps");
 
         server.refuse("middlewares", 404);
