@@ -67,6 +67,8 @@ pub async fn run(ctx: Arc<Context>, how: Controllers, stop: CancellationToken) {
             ctx.progress.leads();
         };
         tokio::join!(leads, ctx.optional.follow(&ctx.client, ctx.jitter));
+        // There may be nothing to follow.
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         _ = join_all(each) => {}

@@ -193,12 +193,12 @@ fn lasts(definition: &PartialObjectMeta<CustomResourceDefinition>) -> bool {
 
 /// Whether nobody may watch here, or there is nothing to watch: trying again alone would not help.
 fn is_refused(error: &watcher::Error) -> bool {
-    let status = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(it))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(it))
-        | watcher::Error::WatchFailed(kube::Error::Api(it))
-        | watcher::Error::WatchError(it) => it,
-        _ => return false,
+    let (watcher::Error::InitialListFailed(kube::Error::Api(status))
+    | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+    | watcher::Error::WatchFailed(kube::Error::Api(status))
+    | watcher::Error::WatchError(status)) = error
+    else {
+        return false;
     };
     matches!(status.code, 401 | 403 | 404)
 }
@@ -242,10 +242,10 @@ mod tests {
     #[test]
     fn a_stream_begins_anew_each_time_that_its_kind_is_served() {
         let (apis, definition) = apis();
-        let mut begun = 0;
+        let mut times = 0;
         let begin = || {
-            begun += 1;
-            stream::once(ready(begun)).chain(stream::pending())
+            times += 1;
+            stream::once(ready(times)).chain(stream::pending())
         };
         let mut all = Box::pin(apis.while_served::<Ingress, _, _>(begin));
         for time in 1..=2 {

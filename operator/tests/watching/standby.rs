@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Result;
 use appstack_operator::context::Context;
 use appstack_operator::runtime::admin::Readiness;
 use appstack_operator::runtime::leader::{Election, Outcome, Term, Timings};
@@ -26,16 +27,16 @@ struct Replica {
 }
 
 impl Replica {
-    fn new(server: &Server, who: &'static str, timings: Timings) -> Self {
+    fn new(server: &Server, who: &'static str, timings: Timings) -> Result<Self> {
         let client = server.of(who).client();
         let ctx = context(client.clone());
         ctx.progress.standby();
-        Self {
+        Ok(Self {
             ctx,
-            election: Election::new(client, NAMESPACE, "operator", who, timings).unwrap(),
+            election: Election::new(client, NAMESPACE, "operator", who, timings)?,
             term: Term::default(),
             stop: CancellationToken::new(),
-        }
+        })
     }
 
     async fn run(self) -> Outcome<()> {
@@ -54,13 +55,14 @@ impl Replica {
     }
 }
 
-/// A server whose stack the first replica works on, and the second one of which has all of its watches.
-async fn both(timings: Timings) -> (Server, [Replica; 2]) {
+/// A server with a stack, and two replicas that may work on it.
+fn both(timings: Timings) -> Result<(Server, Replica, Replica)> {
     let server = Server::new();
     server.put("appstacks", stack("shop"));
     server.release();
-    let replicas = ["first", "second"].map(|who| Replica::new(&server, who, timings));
-    (server, replicas)
+    let first = Replica::new(&server, "first", timings)?;
+    let second = Replica::new(&server, "second", timings)?;
+    Ok((server, first, second))
 }
 
 /// Waits until the first replica works and the second one watches, which then is nothing but a standby.
@@ -84,7 +86,7 @@ async fn takes_over(server: &Server, second: &Replica) {
 
 #[tokio::test]
 async fn a_standby_works_within_two_seconds_after_its_leader_was_told_to_stop() {
-    let (server, [first, second]) = both(Timings::default()).await;
+    let (server, first, second) = both(Timings::default()).unwrap();
     let story = async {
         server.is_led_by("first").await;
         let other = tokio::spawn(second.clone().run());
@@ -110,7 +112,7 @@ async fn a_standby_works_within_two_seconds_after_the_lease_of_a_killed_leader_r
         retry: Duration::from_millis(200),
         ..Timings::default()
     };
-    let (server, [first, second]) = both(timings).await;
+    let (server, first, second) = both(timings).unwrap();
     let leader = tokio::spawn(first.run());
     server.is_led_by("first").await;
     let other = tokio::spawn(second.clone().run());
