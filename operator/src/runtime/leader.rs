@@ -417,8 +417,12 @@ mod tests {
     }
 
     #[test]
-    fn the_default_timings_are_valid() {
-        assert_eq!(Timings::default().check(), Ok(()));
+    fn the_default_timings_are_valid_and_a_standby_sees_in_time_that_it_may_lead() {
+        let timings = Timings::default();
+        assert_eq!(timings.check(), Ok(()));
+        let look = timings.look.mul_f64(1.5);
+        assert!(look < Duration::from_secs(1), "given back");
+        assert!(timings.lease + look * 2 < Duration::from_secs(17), "killed");
     }
 
     #[test]

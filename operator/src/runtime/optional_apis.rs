@@ -4,6 +4,9 @@
 //! read this one is enough, and those of others cost nothing. Where even that is refused, discovery is asked, as often as
 //! the watch is tried again.
 //!
+//! A definition is there some milliseconds before its objects can be. Whoever asks for them that soon is told that there is
+//! nothing, and tries again after the first wait of its back-off; so nobody here waits for it.
+//!
 //! Invariant: what is not known yet is told from what is not served, and what was known stays so while a watch is
 //! interrupted. Which kinds there may be is said by whoever makes it.
 
