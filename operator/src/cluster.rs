@@ -4,6 +4,7 @@ pub mod apply;
 pub mod cache;
 pub mod call;
 pub mod gather;
+pub mod kinds;
 pub mod observe;
 
 use kube::api::ListParams;

@@ -14,6 +14,7 @@ use crate::rollout::public_check::Memory;
 use crate::runtime::admin::Progress;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::metrics::Metrics;
+use crate::runtime::optional_apis::OptionalApis;
 use crate::runtime::versions::Sightings;
 use crate::settings::ClusterSettings;
 
@@ -43,6 +44,6 @@ pub struct Context {
     pub batch: Batch,
     /// What the operator is told about the cluster.
     pub settings: ClusterSettings,
-    /// Whether Traefik's own kinds are served here.
-    pub traefik_kinds: bool,
+    /// Which kinds of other projects are served.
+    pub optional: OptionalApis,
 }

@@ -2,13 +2,15 @@
 //!
 //! Invariant: no domain words beyond labels and references.
 
+mod gate;
 mod unreadable;
 mod watches;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::future::join_all;
+use futures::{FutureExt as _, Stream, StreamExt as _};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -26,60 +28,125 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{AppStack, AppStackSpec, MANAGER, label};
 use crate::context::Context;
+use crate::controller::gate::Gate;
 use crate::controller::watches::Scope;
 use crate::error::{Class, Error};
 use crate::model::inputs::{referenced_config_maps, referenced_secrets};
 use crate::model::kinds::Middleware;
 use crate::reconcile::{error_policy, reconcile};
+use crate::runtime::leader::Term;
 
 /// How long reconciliations that are under way may go on once we are told to stop: longer than a request may take, and
 /// short enough that the Lease is given back before the 30 s are over after which Kubernetes kills a pod.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// Reconciles the AppStacks of one namespace, or of all, until `stop` is cancelled. At most `concurrency` of them at the
-/// same time: the others wait in kube's queue, so that each is worked on as it is when its turn comes, and those that wait
-/// when we are told to stop never begin. What is under way then may end, for [`GRACE`].
-pub async fn run(
-    ctx: Arc<Context>,
+/// How the controllers are run.
+#[derive(Clone, Debug)]
+pub struct Controllers {
+    /// The namespaces that are watched, each by a controller of its own; all of them if there are none.
+    pub namespaces: Vec<String>,
+    /// How many AppStacks of a controller are worked on at the same time.
+    pub concurrency: u16,
+    /// Since when work may be done.
+    pub term: Term,
+}
+
+/// Watches from now on, and reconciles the AppStacks once the term has begun, until `stop` is cancelled. A standby so has
+/// all that it needs when its turn comes, and sends nothing but reads before.
+pub async fn run(ctx: Arc<Context>, how: Controllers, stop: CancellationToken) {
+    let places = match how.namespaces.as_slice() {
+        [] => vec![None],
+        namespaces => namespaces.iter().cloned().map(Some).collect(),
+    };
+    let each = places
+        .into_iter()
+        .map(|namespace| control(&ctx, namespace, &how, &stop));
+    let beside = async {
+        let leads = async {
+            how.term.begun().await;
+            ctx.progress.leads();
+        };
+        tokio::join!(leads, ctx.optional.follow(&ctx.client, ctx.jitter));
+        // There may be nothing to follow.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        _ = join_all(each) => {}
+        () = beside => {}
+    }
+}
+
+/// Reconciles the AppStacks of one namespace, or of all. At most `concurrency` of them at the same time: the others wait
+/// in kube's queue, so that each is worked on as it is when its turn comes, and those that wait when we are told to stop
+/// never begin. What is under way then may end, for [`GRACE`].
+async fn control(
+    ctx: &Arc<Context>,
     namespace: Option<String>,
-    concurrency: u16,
-    stop: CancellationToken,
+    how: &Controllers,
+    stop: &CancellationToken,
 ) {
+    let gate = Gate::default();
     let scope = Scope {
         ctx: ctx.clone(),
         namespace,
+        gate: gate.clone(),
     };
     let (store, writer) = reflector::store();
+    let listed = CancellationToken::new();
     let controller = Controller::for_stream(scope.stacks(writer), store.clone());
     let controller = watch_children(controller, &scope);
     let controller = watch_references(controller, &scope, &store)
-        .with_config(controller::Config::default().concurrency(concurrency))
+        .reconcile_all_on(beginnings(&scope, listed.clone(), how.term.clone()))
+        .with_config(controller::Config::default().concurrency(how.concurrency))
         .graceful_shutdown_on(stop.clone().cancelled_owned());
-    let progress = ctx.progress.clone();
-    let synced = async move {
+    let synced = async {
+        // Here alone: kube wakes only the last of those who wait for a store, and its own wait is part of the same task.
         if store.wait_until_ready().await.is_ok() {
-            progress.synced();
+            listed.cancel();
+            ctx.optional.known().await;
+            ctx.progress.synced();
         }
     };
     let work = controller
         .run(watched, error_policy, ctx.clone())
         .for_each(|result| {
-            tell(&ctx, result);
+            tell(ctx, result);
             std::future::ready(())
         });
     tokio::select! {
         ((), ()) = futures::future::join(synced, work) => {}
-        () = overdue(stop) => tracing::warn!("gave up what was still under way"),
+        () = overdue(stop, &gate) => tracing::debug!("whatever was still under way is given up"),
     }
 }
 
-/// Ends when the time is over that work has to end after `stop`. kube alone would wait for ever for work that hangs, and
-/// for the first list if that is not in.
-async fn overdue(stop: CancellationToken) {
+/// Tells when all stacks are to be looked at: when the work begins, which opens the gate, and then whenever another kind is
+/// served or one is no more. Work begins once this replica leads, and knows the stacks (`listed`) and the kinds that are served:
+/// otherwise it would take what it has not seen for what is not there.
+fn beginnings(
+    scope: &Scope,
+    listed: CancellationToken,
+    term: Term,
+) -> impl Stream<Item = ()> + Send + use<> {
+    let gate = scope.gate.clone();
+    let changes = scope.ctx.optional.changes();
+    let ready = async move {
+        term.begun().await;
+        listed.cancelled().await;
+        changes
+    };
+    ready.flatten_stream().inspect(move |()| gate.open())
+}
+
+/// Ends when the time is over that work has to end after `stop`; at once if none has begun. kube alone would wait for ever
+/// for work that hangs, and for the first list if that is not in.
+async fn overdue(stop: &CancellationToken, gate: &Gate) {
     stop.cancelled().await;
-    // Pending until its limit, as a sleep would be.
-    let rest = std::future::pending::<()>();
-    let _ = tokio::time::timeout(GRACE, rest).await;
+    if gate.is_open() {
+        // Pending until its limit, as a sleep would be.
+        let rest = std::future::pending::<()>();
+        let _ = tokio::time::timeout(GRACE, rest).await;
+        tracing::warn!("work that was under way did not end in time");
+    }
 }
 
 /// `reconcile`, counted.
@@ -95,7 +162,7 @@ async fn watched(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<controller::Ac
 }
 
 fn watch_children(controller: Controller<AppStack>, scope: &Scope) -> Controller<AppStack> {
-    let controller = controller
+    controller
         .watches_stream(scope.children::<Deployment>(), |it| stack_of(&it))
         .watches_stream(scope.children::<StatefulSet>(), |it| stack_of(&it))
         .watches_stream(scope.children::<PersistentVolumeClaim>(), |it| {
@@ -113,12 +180,8 @@ fn watch_children(controller: Controller<AppStack>, scope: &Scope) -> Controller
         .watches_stream(scope.children::<Ingress>(), |it| stack_of(&it))
         .watches_stream(scope.records(), |it| stack_of(&it))
         // Why a pod does not start is told by the pod alone; its Deployment's status does not change for it.
-        .watches_stream(scope.children::<Pod>(), |it| stack_of(&it));
-    if scope.ctx.traefik_kinds {
-        controller.watches_stream(scope.children::<Middleware>(), |it| stack_of(&it))
-    } else {
-        controller
-    }
+        .watches_stream(scope.children::<Pod>(), |it| stack_of(&it))
+        .watches_stream(scope.optional_children::<Middleware>(), |it| stack_of(&it))
 }
 
 fn watch_references(

@@ -23,6 +23,7 @@ use crate::context::Context;
 use crate::error::{Class, Error, Result, Unreadable};
 use crate::model::fact::{Hold, Holder};
 use crate::model::inputs::Inputs;
+use crate::model::kinds::Middleware;
 use crate::model::observed::Images;
 use crate::model::stack::Stack;
 use crate::plan::{self, Serving};
@@ -52,7 +53,12 @@ pub async fn reconcile(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<Action> 
     }
     let now = now();
     let page = ctx.ledger.page(&ctx.sightings, &app);
-    let writer = Writer::new(&ctx.client, &page, &app, ctx.traefik_kinds);
+    let writer = Writer::new(
+        &ctx.client,
+        &page,
+        &app,
+        ctx.optional.serves::<Middleware>(),
+    );
     // On the heap, here and below: the state of all its requests is large, and every waiting reconciliation would carry it.
     let outcome = Box::pin(roll_out(&app, &ctx, &page, &writer, now)).await;
     let status = status::compute(&app, &outcome, now);
@@ -99,9 +105,9 @@ async fn roll_out(
     if app.spec.suspend == Some(true) {
         return Ok(Outcome::Suspended);
     }
-    let mut inputs = gather::inputs(&ctx.client, page, app, ctx.traefik_kinds, now).await?;
+    let mut inputs = gather(app, ctx, page, now).await?;
     if data_are_given_back(app, ctx, writer, &inputs).await? {
-        inputs = gather::inputs(&ctx.client, page, app, ctx.traefik_kinds, now).await?;
+        inputs = gather(app, ctx, page, now).await?;
     }
     let waits = hibernate_waits(app, &inputs, now);
     let awake;
@@ -136,6 +142,12 @@ async fn roll_out(
             Err(Error::Invalid(invalid))
         }
     }
+}
+
+/// Everything that a roll-out depends on beside the spec.
+async fn gather(app: &AppStack, ctx: &Context, page: &Page<'_>, now: Timestamp) -> Result<Inputs> {
+    let traefik = ctx.optional.serves::<Middleware>();
+    gather::inputs(&ctx.client, page, app, traefik, now).await
 }
 
 /// Whether the data were somebody's, and are nobody's any more.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use futures::future::join_all;
 use k8s_controller::events::EventRecorder;
 use kube::runtime::events::Reporter;
 use kube::{Client, Config};
@@ -13,16 +12,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::cache::Ledger;
+use crate::cluster::kinds;
 use crate::context::Context;
-use crate::controller;
-use crate::model::kinds::Middleware;
+use crate::controller::{self, Controllers};
 use crate::plan::debounce::Batch;
 use crate::plan::turns::Turns;
 use crate::rollout::public_check::Memory;
 use crate::runtime::admin::{self, Progress};
 use crate::runtime::backoff::Backoff;
 use crate::runtime::deadline::{self, Limits};
-use crate::runtime::leader::{self, Election, Outcome, Timings};
+use crate::runtime::leader::{self, Election, Outcome, Term, Timings};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::telemetry;
 use crate::runtime::versions::Sightings;
@@ -84,32 +83,29 @@ async fn work(settings: RunSettings) -> Result<()> {
         .context("there is no Kubernetes API to be found")?;
     let client = deadline::client(config.clone(), Limits::default())
         .context("cannot make a client of the Kubernetes API")?;
-    let context = Arc::new(context(&settings, client, metrics.clone(), progress.clone()).await?);
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        traefik = context.traefik_kinds,
-        "starting"
-    );
-
-    let controllers = controllers(&context, &settings, &stop);
+    let context = Arc::new(context(
+        &settings,
+        client,
+        metrics.clone(),
+        progress.clone(),
+    ));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
+    let term = Term::default();
+    let how = Controllers {
+        namespaces: settings.watch_namespaces.clone(),
+        concurrency: settings.concurrency,
+        term: term.clone(),
+    };
+    let controllers = controller::run(context, how, stop.clone());
     if settings.leader_election {
         progress.standby();
-        let client = leader::client(config).context("cannot make a client for the Lease")?;
-        let election = Election::new(
-            client,
-            &settings.lease_namespace,
-            NAME,
-            &settings.identity,
-            Timings::default(),
-        )
-        .context("the leader election is set wrongly")?;
-        if matches!(
-            election.run(&metrics, stop.clone(), controllers).await,
-            Outcome::Lost
-        ) {
+        let election = election(&settings, config)?;
+        let outcome = election.run(&metrics, &term, controllers).await;
+        if matches!(outcome, Outcome::Lost) {
             bail!("the Lease was lost; another replica leads");
         }
     } else {
+        term.begin();
         controllers.await;
     }
     tracing::info!("stopped");
@@ -120,19 +116,19 @@ async fn work(settings: RunSettings) -> Result<()> {
         .context("the admin server failed")
 }
 
-async fn context(
+fn context(
     settings: &RunSettings,
     client: Client,
     metrics: Arc<Metrics>,
     progress: Arc<Progress>,
-) -> Result<Context> {
+) -> Context {
     let reporter = Reporter {
         controller: NAME.into(),
         instance: Some(settings.identity.clone()),
     };
-    Ok(Context {
+    Context {
         recorder: EventRecorder::new(client.clone(), reporter),
-        traefik_kinds: serves_traefik_kinds(&client).await?,
+        optional: kinds::optional(),
         backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
         jitter: rand::random,
         sightings: Sightings::default(),
@@ -144,30 +140,19 @@ async fn context(
         client,
         metrics,
         progress,
-    })
+    }
 }
 
-/// Whether Traefik's kinds are served. Asked once: a kind that appears later is used after the next start.
-async fn serves_traefik_kinds(client: &Client) -> Result<bool> {
-    use kube::Resource as _;
-    let group = Middleware::group(&());
-    let groups = client
-        .list_api_groups()
-        .await
-        .context("cannot ask which kinds the API serves")?;
-    Ok(groups.groups.iter().any(|it| it.name == group))
-}
-
-async fn controllers(context: &Arc<Context>, settings: &RunSettings, stop: &CancellationToken) {
-    let namespaces: Vec<Option<String>> = match settings.watch_namespaces.as_slice() {
-        [] => vec![None],
-        namespaces => namespaces.iter().cloned().map(Some).collect(),
-    };
-    let each = namespaces.into_iter().map(|namespace| {
-        let concurrency = settings.concurrency;
-        controller::run(context.clone(), namespace, concurrency, stop.clone())
-    });
-    join_all(each).await;
+fn election(settings: &RunSettings, config: Config) -> Result<Election> {
+    let client = leader::client(config).context("cannot make a client for the Lease")?;
+    Election::new(
+        client,
+        &settings.lease_namespace,
+        NAME,
+        &settings.identity,
+        Timings::default(),
+    )
+    .context("the leader election is set wrongly")
 }
 
 fn stop_on_signal() -> Result<CancellationToken> {

@@ -9,6 +9,7 @@ pub mod backoff;
 pub mod deadline;
 pub mod leader;
 pub mod metrics;
+pub mod optional_apis;
 pub mod telemetry;
 pub mod versions;
 pub mod watch;

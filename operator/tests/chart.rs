@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use appstack_operator::cluster::kinds;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -184,6 +185,8 @@ fn the_chart_has_the_version_of_the_operator() -> Result<()> {
 struct Rule {
     api_groups: Vec<String>,
     resources: Vec<String>,
+    #[serde(default)]
+    resource_names: BTreeSet<String>,
     verbs: Vec<String>,
 }
 
@@ -221,7 +224,6 @@ fn no_right_leads_to_more_rights() -> Result<()> {
     let dangerous = [
         "clusterrolebindings",
         "clusterroles",
-        "customresourcedefinitions",
         "nodes",
         "pods/attach",
         "pods/exec",
@@ -234,6 +236,28 @@ fn no_right_leads_to_more_rights() -> Result<()> {
         let harmless = |r: &String| !dangerous.contains(&&**r);
         assert!(rule.resources.iter().all(harmless), "{rule:?}");
     }
+    Ok(())
+}
+
+/// Whoever may write a definition may take all objects of its kind away.
+#[test]
+fn the_definitions_of_optional_kinds_may_be_read_and_no_others() -> Result<()> {
+    let is_one = |it: &Rule| {
+        it.resources
+            .contains(&"customresourcedefinitions".to_owned())
+    };
+    let all = all_rules()?;
+    let found: Vec<_> = all.iter().filter(|it| is_one(it)).collect();
+    let [rule] = found.as_slice() else {
+        bail!("not one rule: {found:?}");
+    };
+    assert_eq!(rule.resources.len(), 1, "{rule:?}");
+    assert_eq!(rule.verbs, ["get", "list", "watch"]);
+    let optional = kinds::optional().definitions();
+    let names: BTreeSet<_> = optional.iter().map(ToString::to_string).collect();
+    assert_eq!(rule.resource_names, names);
+    // They have no namespace.
+    assert!(rules("cluster")?.iter().any(is_one));
     Ok(())
 }
 

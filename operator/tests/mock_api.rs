@@ -11,6 +11,8 @@ mod data;
 mod jobs;
 #[path = "mock_api/ledger.rs"]
 mod ledger;
+#[path = "mock_api/optional.rs"]
+mod optional;
 #[path = "mock_api/prepare.rs"]
 mod prepare;
 #[path = "mock_api/remembered.rs"]
@@ -30,8 +32,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use appstack_operator::api::{AppStack, Reason};
 use appstack_operator::cluster::cache::Ledger;
+use appstack_operator::cluster::kinds;
 use appstack_operator::context::Context;
 use appstack_operator::error::Error;
+use appstack_operator::model::kinds::Middleware;
 use appstack_operator::plan::debounce::Batch;
 use appstack_operator::plan::turns::Turns;
 use appstack_operator::reconcile::{error_policy, key, reconcile};
@@ -39,6 +43,7 @@ use appstack_operator::rollout::public_check::Memory;
 use appstack_operator::runtime::admin::Progress;
 use appstack_operator::runtime::backoff::Backoff;
 use appstack_operator::runtime::metrics::Metrics;
+use appstack_operator::runtime::optional_apis::Definition;
 use appstack_operator::runtime::versions::Sightings;
 use appstack_operator::settings::ClusterSettings;
 use k8s_controller::events::EventRecorder;
@@ -105,6 +110,8 @@ impl World {
             instance: None,
         };
         let metrics = Arc::new(Metrics::new("test"));
+        let optional = kinds::optional();
+        optional.note(&Definition::of::<Middleware>(), true);
         let context = Context {
             recorder: EventRecorder::new(client.clone(), reporter),
             client,
@@ -118,7 +125,7 @@ impl World {
             turns: Turns::default(),
             batch,
             settings: ClusterSettings::default(),
-            traefik_kinds: true,
+            optional,
         };
         Self {
             server,

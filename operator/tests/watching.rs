@@ -6,10 +6,14 @@
 mod interrupted;
 #[path = "watching/mute.rs"]
 mod mute;
+#[path = "watching/optional.rs"]
+mod optional;
 #[path = "watching/server.rs"]
 mod server;
 #[path = "watching/shutdown.rs"]
 mod shutdown;
+#[path = "watching/standby.rs"]
+mod standby;
 #[path = "watching/unreadable.rs"]
 mod unreadable;
 
@@ -17,12 +21,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use appstack_operator::cluster::cache::Ledger;
+use appstack_operator::cluster::kinds;
 use appstack_operator::context::Context;
-use appstack_operator::controller;
+use appstack_operator::controller::{self, Controllers};
 use appstack_operator::plan::debounce::Batch;
 use appstack_operator::rollout::public_check::Memory;
 use appstack_operator::runtime::admin::Progress;
 use appstack_operator::runtime::backoff::Backoff;
+use appstack_operator::runtime::leader::Term;
 use appstack_operator::runtime::metrics::Metrics;
 use appstack_operator::runtime::versions::Sightings;
 use appstack_operator::settings::ClusterSettings;
@@ -56,13 +62,25 @@ fn context(client: Client) -> Arc<Context> {
         turns: appstack_operator::plan::turns::Turns::default(),
         batch: Batch::new(Duration::ZERO, Duration::ZERO),
         settings: ClusterSettings::default(),
-        traefik_kinds: false,
+        optional: kinds::optional(),
     })
 }
 
 /// The controller of all namespaces.
 async fn run(ctx: &Arc<Context>, stop: &CancellationToken) {
-    controller::run(ctx.clone(), None, CONCURRENCY, stop.clone()).await;
+    let term = Term::default();
+    term.begin();
+    run_in(ctx, &term, stop).await;
+}
+
+/// The same, which works once the term has begun.
+async fn run_in(ctx: &Arc<Context>, term: &Term, stop: &CancellationToken) {
+    let how = Controllers {
+        namespaces: Vec::new(),
+        concurrency: CONCURRENCY,
+        term: term.clone(),
+    };
+    controller::run(ctx.clone(), how, stop.clone()).await;
 }
 
 /// An AppStack that can be read.

@@ -58,6 +58,12 @@ cluster, and in its own namespace. Plain YAML without templating, so that a test
 - apiGroups: [networking.k8s.io]
   resources: [ingressclasses]
   verbs: [get, list, watch]
+# Whether a kind of another project is served. No other definition is read, and none is written. Without this right discovery
+# is asked instead.
+- apiGroups: [apiextensions.k8s.io]
+  resources: [customresourcedefinitions]
+  resourceNames: [middlewares.traefik.io]
+  verbs: [get, list, watch]
 {{- end }}
 
 {{- define "appstack-operator.rules.own" -}}

@@ -89,9 +89,18 @@ impl<'a> Writer<'a> {
         if let Some(known) = self.page.unmoved(object) {
             return Ok(known);
         }
+        if !self.is_served(object) {
+            // A kept release may hold it. All else of the release goes on, and it comes back with its kind.
+            return Ok(object.clone());
+        }
         let answer = self.send(object).await?;
         self.page.applied(object, &answer);
         Ok(answer)
+    }
+
+    /// Whether the API server has the kind of an object.
+    const fn is_served(&self, object: &Object) -> bool {
+        self.traefik_kinds || !matches!(object, Object::Middleware(_))
     }
 
     async fn send(&self, object: &Object) -> Result<Object> {

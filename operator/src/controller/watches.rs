@@ -1,7 +1,7 @@
 //! The watches: of the AppStacks, of what we made for them, and of what they refer to.
 //!
 //! Invariant: each backs off by itself, and what it sees goes to the sightings before anybody is woken by it. All but the
-//! AppStacks is watched by its metadata alone.
+//! AppStacks is watched by its metadata alone. What wakes goes through the gate, what is seen does not.
 
 use std::fmt::Debug;
 use std::future::ready;
@@ -19,6 +19,7 @@ use kube::{Api, Client, Resource};
 
 use crate::api::{AppStack, MANAGER, label};
 use crate::context::Context;
+use crate::controller::gate::Gate;
 use crate::controller::unreadable::Sieve;
 use crate::release::approval;
 use crate::runtime::versions::kind;
@@ -63,10 +64,25 @@ fn undisturbed<T: Send>(
     })
 }
 
+/// What the watch of an optional kind saw, which is known no more once it ends: the kind may come back without its objects.
+struct Seen {
+    scope: Scope,
+    kind: &'static str,
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        let namespace = self.scope.namespace.as_deref();
+        self.scope.ctx.sightings.close(self.kind, namespace);
+    }
+}
+
 /// Where we look: one namespace, or all.
+#[derive(Clone)]
 pub(super) struct Scope {
     pub(super) ctx: Arc<Context>,
     pub(super) namespace: Option<String>,
+    pub(super) gate: Gate,
 }
 
 impl Scope {
@@ -77,7 +93,7 @@ impl Scope {
     ) -> impl Stream<Item = watcher::Result<AppStack>> + Send + use<> {
         let mut sieve = Sieve::new(self.ctx.metrics.clone(), writer.as_reader());
         let events = watcher(self.api(self.ctx.client.clone()), short());
-        undisturbed("AppStack", events, self.ctx.jitter, |_| {})
+        let stacks = undisturbed("AppStack", events, self.ctx.jitter, |_| {})
             .filter_map(move |event: Event<DeserializeGuard<AppStack>>| {
                 ready(sieve.pass(event).map(Ok))
             })
@@ -87,13 +103,29 @@ impl Scope {
             })
             .reflect(writer)
             // Those that are gone too: whatever is remembered of them goes when they are looked for in vain.
-            .touched_objects()
+            .touched_objects();
+        self.gate.passed(stacks)
     }
 
     /// What we made, of a kind.
     pub(super) fn children<K: Kind>(&self) -> impl Touched<K> + use<K> {
         let labels = format!("{}={MANAGER}", label::MANAGED_BY);
         self.seen(&labels, Self::api)
+    }
+
+    /// The same of a kind that is not served everywhere: while it is.
+    pub(super) fn optional_children<K: Kind>(&self) -> impl Touched<K> + use<K> {
+        let scope = self.clone();
+        self.ctx.optional.while_served::<K, _, _>(move || {
+            let seen = Seen {
+                scope: scope.clone(),
+                kind: kind::<K>(),
+            };
+            // It goes when the stream does.
+            scope.children::<K>().inspect(move |_| {
+                let _ = &seen;
+            })
+        })
     }
 
     /// What we wrote down.
@@ -136,7 +168,8 @@ impl Scope {
         let events = undisturbed(kind::<K>(), events, self.ctx.jitter, move |error| {
             failed.interrupted(leaves_gap(error));
         });
-        events.flat_map(move |event| stream::iter(lookout.note(event)).map(Ok))
+        let touched = events.flat_map(move |event| stream::iter(lookout.note(event)).map(Ok));
+        self.gate.passed(touched)
     }
 
     fn api<K>(&self, client: Client) -> Api<K>

@@ -9,11 +9,11 @@ use kube::runtime::controller::Action;
 
 use crate::api::{AppStack, DATA_FINALIZER};
 use crate::cluster::apply::Writer;
-use crate::cluster::gather;
 use crate::context::Context;
 use crate::error::{Class, Result};
+use crate::model::kinds::Middleware;
 use crate::reconcile::status::{self, Outcome};
-use crate::reconcile::{next_look, settle};
+use crate::reconcile::{gather, next_look, settle};
 use crate::rollout::hold;
 
 /// One step of a deletion.
@@ -25,8 +25,13 @@ pub(super) async fn step(app: &AppStack, ctx: &Context, now: Timestamp) -> Resul
         return Ok(Action::await_change());
     }
     let cache = ctx.ledger.page(&ctx.sightings, app);
-    let writer = Writer::new(&ctx.client, &cache, app, ctx.traefik_kinds);
-    let inputs = gather::inputs(&ctx.client, &cache, app, ctx.traefik_kinds, now).await?;
+    let writer = Writer::new(
+        &ctx.client,
+        &cache,
+        app,
+        ctx.optional.serves::<Middleware>(),
+    );
+    let inputs = gather(app, ctx, &cache, now).await?;
     let hold = inputs.records.hold.as_ref();
     let Some(hold) = hold.filter(|it| it.is_waited_for(now)) else {
         writer.keep_from_deletion(false).await?;

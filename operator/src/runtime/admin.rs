@@ -34,6 +34,8 @@ pub struct Progress {
 #[derive(Debug)]
 struct Seen {
     phase: Phase,
+    /// Whether another replica leads.
+    standby: bool,
     under_way: usize,
     /// When work last began from rest, or last came to an end.
     moved: Instant,
@@ -51,6 +53,8 @@ enum Phase {
 pub enum Readiness {
     /// Work gets done, or there is none.
     Ready,
+    /// Another replica leads.
+    Standby,
     /// The first lists of the watches are not in yet.
     Starting,
     /// Work is under way, and none of it ended for longer than the limit.
@@ -64,6 +68,7 @@ impl Progress {
     pub fn new(limit: Duration) -> Self {
         let seen = Seen {
             phase: Phase::Starting,
+            standby: false,
             under_way: 0,
             moved: Instant::now(),
         };
@@ -80,7 +85,14 @@ impl Progress {
 
     /// This replica waits for the lease. Waiting is all that it has to do, so it is ready.
     pub fn standby(&self) {
-        self.lock().phase = Phase::Standby;
+        let mut seen = self.lock();
+        seen.phase = Phase::Standby;
+        seen.standby = true;
+    }
+
+    /// This replica waits no longer.
+    pub fn leads(&self) {
+        self.lock().standby = false;
     }
 
     /// A piece of work begins. It ends, well or not, when what this gives is dropped.
@@ -108,7 +120,7 @@ impl Progress {
     /// Whether the operator is ready at this time.
     #[must_use]
     pub fn is_ready(&self, now: Instant) -> bool {
-        self.judge(now) == Readiness::Ready
+        matches!(self.judge(now), Readiness::Ready | Readiness::Standby)
     }
 
     /// The same with its cause.
@@ -120,6 +132,9 @@ impl Progress {
         }
         if seen.stands_still(now, self.limit) {
             return Readiness::Stuck;
+        }
+        if seen.standby {
+            return Readiness::Standby;
         }
         Readiness::Ready
     }
@@ -156,6 +171,7 @@ impl IntoResponse for Readiness {
     fn into_response(self) -> Response {
         match self {
             Self::Ready => (StatusCode::OK, "ready\n"),
+            Self::Standby => (StatusCode::OK, "standby: another replica leads\n"),
             Self::Starting => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "starting: the first lists of the watches are not in\n",
@@ -260,6 +276,10 @@ mod tests {
         let progress = Progress::new(LIMIT);
         progress.standby();
         assert!(progress.is_ready(later(LIMIT * 1000)));
+        progress.synced();
+        assert_eq!(progress.judge(Instant::now()), Readiness::Standby);
+        progress.leads();
+        assert_eq!(progress.judge(Instant::now()), Readiness::Ready);
     }
 
     #[test]

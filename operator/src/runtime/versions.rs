@@ -57,6 +57,12 @@ impl Sightings {
         lookout
     }
 
+    /// Forgets what a watch saw that has ended: nobody looks there any more.
+    pub fn close(&self, kind: &'static str, namespace: Option<&str>) {
+        let place = (kind, namespace.map(str::to_owned));
+        self.lookouts().remove(&place);
+    }
+
     /// What was seen of an object.
     #[must_use]
     pub fn of(&self, kind: &'static str, namespace: &str, name: &str) -> Sight {

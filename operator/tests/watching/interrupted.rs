@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{NAMESPACE, Server, context, run};
 
-fn put(server: &Server, plural: &str, kind: &str) {
+pub(crate) fn put(server: &Server, plural: &str, kind: &str) {
     let object = json!({
         "apiVersion": "v1", "kind": kind, "metadata": {"name": "one", "namespace": NAMESPACE},
     });
@@ -19,7 +19,7 @@ fn put(server: &Server, plural: &str, kind: &str) {
 }
 
 /// Waits until what is seen of the object of a kind is as wanted.
-async fn seen(ctx: &Context, kind: &'static str, wanted: impl Fn(&Sight) -> bool) {
+pub(crate) async fn seen(ctx: &Context, kind: &'static str, wanted: impl Fn(&Sight) -> bool) {
     // No time passes while somebody can run: the number of looks is the deadline.
     let sight = || ctx.sightings.of(kind, NAMESPACE, "one");
     for _ in 0..100_000 {
@@ -31,7 +31,7 @@ async fn seen(ctx: &Context, kind: &'static str, wanted: impl Fn(&Sight) -> bool
     assert!(wanted(&sight()), "{:?}", sight());
 }
 
-fn is_there(sight: &Sight) -> bool {
+pub(crate) fn is_there(sight: &Sight) -> bool {
     matches!(sight, Sight::There(_))
 }
 

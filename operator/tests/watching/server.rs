@@ -21,6 +21,8 @@ pub(crate) const NAMESPACE: &str = "demo";
 /// An API server. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Server {
+    /// Whose requests come through this one.
+    who: &'static str,
     state: Arc<Mutex<State>>,
     /// Says that something happened: to the watches, and to tests that wait for it.
     bell: watch::Sender<()>,
@@ -47,6 +49,12 @@ struct State {
     /// How many watches of each plural began.
     watches: BTreeMap<String, usize>,
     lease: Option<Value>,
+    /// The groups that discovery tells of; it fails if there are none.
+    groups: Option<Vec<&'static str>>,
+    /// The lists and the watches that each client asked for, by plural.
+    looks: Vec<(&'static str, bool, String)>,
+    /// Who sent what that is no read.
+    writes: Vec<(&'static str, String)>,
 }
 
 /// Something that a watch tells.
@@ -60,9 +68,61 @@ struct Change {
 impl Server {
     pub(crate) fn new() -> Self {
         Self {
+            who: "operator",
             state: Arc::default(),
             bell: watch::Sender::new(()),
         }
+    }
+
+    /// The same server, to which somebody of that name sends requests.
+    pub(crate) fn of(&self, who: &'static str) -> Self {
+        Self {
+            who,
+            ..self.clone()
+        }
+    }
+
+    /// Tells of these groups in discovery, and of no others.
+    pub(crate) fn tells_of(&self, groups: &[&'static str]) {
+        self.change(|state| state.groups = Some(groups.to_vec()));
+    }
+
+    /// How many lists and watches somebody asked for.
+    pub(crate) fn looks(&self, who: &str) -> usize {
+        let state = self.state();
+        state.looks.iter().filter(|it| it.0 == who).count()
+    }
+
+    /// Waits until somebody watches so many plurals.
+    pub(crate) async fn watches(&self, who: &str, plurals: usize) {
+        self.wait("all is watched", |state| {
+            let watched = state.looks.iter().filter(|it| it.0 == who && it.1);
+            watched.map(|it| &it.2).collect::<BTreeSet<_>>().len() >= plurals
+        })
+        .await;
+    }
+
+    /// What somebody sent that is no read.
+    pub(crate) fn writes(&self, who: &str) -> Vec<String> {
+        let state = self.state();
+        let own = state.writes.iter().filter(|it| it.0 == who);
+        own.map(|it| it.1.clone()).collect()
+    }
+
+    /// Waits until somebody has written the status of a stack.
+    pub(crate) async fn reports_of(&self, who: &str, name: &str) {
+        let end = format!("/{name}/status");
+        self.wait("somebody writes a status", |state| {
+            let mut writes = state.writes.iter();
+            writes.any(|it| it.0 == who && it.1.ends_with(&end))
+        })
+        .await;
+    }
+
+    /// Waits until somebody holds the Lease.
+    pub(crate) async fn is_led_by(&self, who: &str) {
+        self.wait("somebody leads", |state| state.holder() == Some(who))
+            .await;
     }
 
     /// A client of this server.
@@ -148,6 +208,12 @@ impl Server {
         .await;
     }
 
+    /// How many watches of a plural have begun.
+    pub(crate) fn watches_of(&self, plural: &str) -> usize {
+        let state = self.state();
+        state.watches.get(plural).copied().unwrap_or_default()
+    }
+
     /// Refuses lists and watches of a plural.
     pub(crate) fn refuse(&self, plural: &str, code: u16) {
         self.change(|state| {
@@ -213,14 +279,19 @@ impl Server {
 
     /// Who holds the Lease.
     pub(crate) fn leader(&self) -> Option<String> {
-        let state = self.state();
-        let holder = state.lease.as_ref()?["spec"]["holderIdentity"].as_str()?;
-        Some(holder.to_owned())
+        self.state().holder().map(str::to_owned)
     }
 
     pub(crate) async fn answer(&self, head: &Parts, body: &[u8]) -> Response<Body> {
         self.until(|state| !state.silent).await;
         let path = head.uri.path();
+        if head.method != Method::GET {
+            let write = format!("{} {path}", head.method);
+            self.change(|state| state.writes.push((self.who, write)));
+        }
+        if path == "/apis" {
+            return self.discovery();
+        }
         if path.contains("/leases") {
             return self.lease(head, body);
         }
@@ -230,6 +301,7 @@ impl Server {
         if !is_watch && !query.contains("limit=500") {
             return self.hold(head, body).await;
         }
+        self.change(|state| state.looks.push((self.who, is_watch, plural.to_owned())));
         let refused = self.state().refused.get(plural).copied();
         if let Some(code) = refused {
             self.change(|state| state.refusals += 1);
@@ -300,6 +372,18 @@ impl Server {
         }
     }
 
+    fn discovery(&self) -> Response<Body> {
+        let Some(groups) = self.state().groups.clone() else {
+            return refusal(500);
+        };
+        let groups: Vec<_> = groups
+            .iter()
+            .map(|name| json!({"name": name, "versions": []}))
+            .collect();
+        let list = json!({"apiVersion": "v1", "kind": "APIGroupList", "groups": groups});
+        answer(200, &list)
+    }
+
     fn lease(&self, head: &Parts, body: &[u8]) -> Response<Body> {
         if head.method != Method::GET {
             self.change(|state| state.lease = serde_json::from_slice(body).ok());
@@ -328,6 +412,10 @@ impl Server {
 }
 
 impl State {
+    fn holder(&self) -> Option<&str> {
+        self.lease.as_ref()?["spec"]["holderIdentity"].as_str()
+    }
+
     fn note(&mut self, plural: &str, kind: &str, object: Value) {
         self.changes.push(Change {
             version: self.version,

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use appstack_operator::runtime::leader::{Election, Outcome, Timings};
+use appstack_operator::runtime::leader::{Election, Outcome, Term, Timings};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::unreadable::{broken, counted};
-use crate::{CONCURRENCY, NAMESPACE, Server, context, run, stack};
+use crate::{CONCURRENCY, NAMESPACE, Server, context, run, run_in, stack};
 
 /// Kubernetes kills a pod that has not ended after 30 seconds.
 const KILLED: Duration = Duration::from_secs(30);
@@ -79,7 +79,8 @@ async fn work_that_hangs_is_given_up_and_the_lease_given_back() {
         stop.cancel();
         Instant::now()
     };
-    let work = election.run(&ctx.metrics, stop.clone(), run(&ctx, &stop));
+    let term = Term::default();
+    let work = election.run(&ctx.metrics, &term, run_in(&ctx, &term, &stop));
     let both = Box::pin(async { tokio::join!(work, told) });
     let ended = timeout(KILLED * 2, both);
     let (outcome, told) = ended.await.unwrap();
