@@ -4,6 +4,7 @@
 //! apply that changes nothing leaves the object as it is. What is known to be as it was applied is not applied again.
 //! What is deleted is deleted by UID.
 
+mod confirm;
 mod prune;
 mod records;
 mod scale;
@@ -82,6 +83,9 @@ impl<'a> Writer<'a> {
     /// The live object; nothing is sent where it is known already.
     async fn object(&self, object: &Object) -> Result<Object> {
         if let Some(known) = self.page.unmoved(object) {
+            return Ok(known);
+        }
+        if let Some(known) = self.confirmed(object).await? {
             return Ok(known);
         }
         let answer = self.send(object).await?;

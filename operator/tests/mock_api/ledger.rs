@@ -13,7 +13,7 @@ use super::{BACKEND, BACKEND_SERVICE, DATABASE, FRONTEND, STACK, STATUS, World, 
 
 const GENERATED: &str = "secrets/shop-generated";
 const VOLUME: &str = "persistentvolumeclaims/shop-db-data";
-const MONITORED: [&str; 16] = [
+pub(super) const MONITORED: [&str; 16] = [
     "ConfigMap",
     "ControllerRevision",
     "CronJob",

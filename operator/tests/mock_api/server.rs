@@ -1,5 +1,5 @@
-//! An API server in memory, as much of it as a reconciliation needs: one namespace, no watches, and other managers of the
-//! numbers of pods alone.
+//! An API server in memory, as much of it as a reconciliation needs: one namespace, and other managers of the numbers of pods
+//! alone. It answers no watch, but keeps a log from which tests make the events of one.
 //!
 //! An object's address is its plural and its name, such as `services/shop-backend`.
 
@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
+use appstack_operator::api::MANAGER;
 use http::{Method, Request, Response, StatusCode};
 use kube::Client;
 use kube::client::Body;
@@ -18,7 +19,37 @@ pub(crate) const NAMESPACE: &str = "demo";
 
 /// An API server in memory. Clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct Server(Arc<Mutex<State>>);
+pub(crate) struct Server {
+    state: Arc<Mutex<State>>,
+    hook: Arc<Mutex<Option<Hook>>>,
+}
+
+/// What happens when a request comes, such as `PATCH services/shop-backend`, and what becomes of the request.
+type Hook = Box<dyn FnMut(&str) -> Fate + Send>;
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is done and answered.
+    Answered,
+    /// It is not done, and fails.
+    Lost,
+    /// It is done, and fails all the same: whoever sent it cannot know.
+    Unanswered,
+}
+
+/// An object was made, changed or deleted: its metadata before and after.
+#[derive(Clone, Debug)]
+pub(crate) struct Moved {
+    pub(crate) kind: String,
+    pub(crate) before: Option<Value>,
+    pub(crate) after: Option<Value>,
+}
+
+/// Kinds whose state the operator tells by who wrote them and when; see `runtime::versions`.
+const RESTLESS: [&str; 2] = ["CronJob", "HorizontalPodAutoscaler"];
+/// Who changes what a test puts.
+const OTHERS: &str = "kubectl";
 
 #[derive(Default)]
 struct State {
@@ -35,6 +66,8 @@ struct State {
     breaches: Vec<String>,
     /// Counts changes; gives resource versions and UIDs.
     version: u64,
+    /// All that ever moved.
+    log: Vec<Moved>,
 }
 
 impl Server {
@@ -46,12 +79,77 @@ impl Server {
             while let Some((request, answer)) = handle.next_request().await {
                 let (head, body) = request.into_parts();
                 match body.collect_bytes().await {
-                    Ok(body) => answer.send_response(server.state().answer(&head, &body)),
+                    Ok(body) => answer.send_response(server.answer(&head, &body)),
                     Err(error) => answer.send_error(error),
                 }
             }
         });
         Client::new(service, NAMESPACE)
+    }
+
+    /// Another server with the same objects.
+    pub(crate) fn copy(&self) -> Self {
+        let (objects, version) = {
+            let state = self.state();
+            (state.objects.clone(), state.version)
+        };
+        let state = State {
+            objects,
+            version,
+            ..State::default()
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            hook: Arc::default(),
+        }
+    }
+
+    /// Does something whenever a request comes, from now on.
+    pub(crate) fn on_request(&self, hook: Option<Hook>) {
+        *self.hook.lock().unwrap_or_else(PoisonError::into_inner) = hook;
+    }
+
+    /// The next entry of the log about a kind from a place on, and its place.
+    pub(crate) fn next_move(&self, kind: &str, from: usize) -> Option<(usize, Moved)> {
+        let state = self.state();
+        let mut entries = state.log.iter().enumerate().skip(from);
+        let (at, found) = entries.find(|(_, it)| it.kind == kind)?;
+        Some((at, found.clone()))
+    }
+
+    /// How many entries the log has.
+    pub(crate) fn moves(&self) -> usize {
+        self.state().log.len()
+    }
+
+    /// The address and the kind of every object.
+    pub(crate) fn addresses(&self) -> Vec<(String, String)> {
+        let state = self.state();
+        let all = state.objects.iter();
+        all.map(|(at, it)| {
+            (
+                at.clone(),
+                it["kind"].as_str().unwrap_or_default().to_owned(),
+            )
+        })
+        .collect()
+    }
+
+    fn answer(&self, head: &http::request::Parts, body: &[u8]) -> Response<Body> {
+        let request = format!("{} {}", head.method, address(head.uri.path()));
+        let fate = {
+            let mut hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
+            hook.as_mut().map_or(Fate::Answered, |it| it(&request))
+        };
+        if fate == Fate::Lost {
+            self.state().requests.push(request);
+            return refusal(500);
+        }
+        let answer = self.state().answer(head, body);
+        if fate == Fate::Unanswered {
+            return refusal(500);
+        }
+        answer
     }
 
     /// The object at an address.
@@ -68,12 +166,12 @@ impl Server {
 
     /// Puts an object there, as somebody else would.
     pub(crate) fn put(&self, at: &str, object: Value) {
-        self.state().store(at, object);
+        self.state().store(at, object, OTHERS);
     }
 
     /// Takes an object away, as somebody else would.
     pub(crate) fn remove(&self, at: &str) {
-        self.state().objects.remove(at);
+        self.state().take(at);
     }
 
     /// Changes a field of an object's spec, as somebody else would.
@@ -113,6 +211,16 @@ impl Server {
             self.put(&format!("pods/{name}"), pod(name, &object));
         }
         self.put(at, object);
+        Ok(())
+    }
+
+    /// The same of all that is to run.
+    pub(crate) fn complete_all(&self) -> Result<()> {
+        let all = self.addresses().into_iter();
+        let run = ["Job", "Deployment", "StatefulSet"];
+        for (at, _) in all.filter(|(_, kind)| run.contains(&kind.as_str())) {
+            self.complete(&at)?;
+        }
         Ok(())
     }
 
@@ -169,7 +277,7 @@ impl Server {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -242,7 +350,7 @@ impl State {
         if at.starts_with("services/") {
             self.look_before_turning(at, &applied);
         }
-        if self.store(at, applied) {
+        if self.store(at, applied, manager) {
             self.changed.push(at.to_owned());
         }
         self.objects.get(at).cloned()
@@ -321,7 +429,7 @@ impl State {
     fn merge(&mut self, at: &str, patch: &Value) -> Option<Value> {
         let mut object = self.objects.get(at).cloned()?;
         json_patch::merge(&mut object, patch);
-        if self.store(at, object) {
+        if self.store(at, object, MANAGER) {
             self.changed.push(at.to_owned());
         }
         self.objects.get(at).cloned()
@@ -349,13 +457,29 @@ impl State {
         if at.starts_with("deployments/") {
             self.look_before_deleting(at);
         }
-        self.objects.remove(at)?;
+        self.take(at)?;
         self.changed.push(at.to_owned());
         Some(json!({"apiVersion": "v1", "kind": "Status", "status": "Success"}))
     }
 
+    fn take(&mut self, at: &str) -> Option<()> {
+        let before = self.objects.remove(at)?;
+        self.version += 1;
+        self.note_move(Some(&before), None);
+        Some(())
+    }
+
+    fn note_move(&mut self, before: Option<&Value>, after: Option<&Value>) {
+        let kind = after.or(before).and_then(|it| it["kind"].as_str());
+        self.log.push(Moved {
+            kind: kind.unwrap_or_default().to_owned(),
+            before: before.map(|it| it["metadata"].clone()),
+            after: after.map(|it| it["metadata"].clone()),
+        });
+    }
+
     /// Stores an object with what the server adds to it. Says whether that changed anything.
-    fn store(&mut self, at: &str, mut object: Value) -> bool {
+    fn store(&mut self, at: &str, mut object: Value, manager: &str) -> bool {
         let before = self.objects.get(at).cloned().unwrap_or_default();
         let version = self.version + 1;
         let metadata = &before["metadata"];
@@ -368,8 +492,15 @@ impl State {
         object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
         object["metadata"]["generation"] = json!(generation);
         object["metadata"]["resourceVersion"] = kept("resourceVersion", json!("0"));
+        let is_restless = RESTLESS.iter().any(|it| object["kind"] == **it);
+        if is_restless {
+            object["metadata"]["managedFields"] = metadata["managedFields"].clone();
+        }
         if object == before {
             return false;
+        }
+        if is_restless {
+            note_writer(&before, &mut object, manager, version);
         }
         self.version = version;
         object["metadata"]["resourceVersion"] = json!(version.to_string());
@@ -378,9 +509,33 @@ impl State {
         if numbers.last() != Some(count) {
             numbers.push(count.clone());
         }
-        self.objects.insert(at.to_owned(), object);
+        let before = self.objects.insert(at.to_owned(), object.clone());
+        self.note_move(before.as_ref(), Some(&object));
         true
     }
+}
+
+/// Notes who wrote what of an object, and when. Who applies takes all but the status from the others.
+fn note_writer(before: &Value, object: &mut Value, manager: &str, version: u64) {
+    let of_status = before["spec"] == object["spec"]
+        && before["metadata"]["labels"] == object["metadata"]["labels"];
+    let managers = before["metadata"]["managedFields"].as_array();
+    let mut managers = managers.cloned().unwrap_or_default();
+    let is_of_status = |it: &Value| it["subresource"] == "status";
+    if of_status {
+        managers.retain(|it| !is_of_status(it));
+    } else if manager == MANAGER {
+        managers.retain(is_of_status);
+    } else {
+        managers.retain(|it| it["manager"] != manager || is_of_status(it));
+    }
+    // Several things happen in a second.
+    let time = jiff::Timestamp::UNIX_EPOCH + std::time::Duration::from_secs(version / 8);
+    managers.push(json!({
+        "manager": manager, "operation": "Update", "time": time.to_string(),
+        "subresource": if of_status { json!("status") } else { Value::Null },
+    }));
+    object["metadata"]["managedFields"] = managers.into();
 }
 
 /// Whether a Service with this selector turns requests to the pods of a Deployment.
