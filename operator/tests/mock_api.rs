@@ -11,6 +11,8 @@ mod jobs;
 mod ledger;
 #[path = "mock_api/model.rs"]
 mod model;
+#[path = "mock_api/outage.rs"]
+mod outage;
 #[path = "mock_api/prepare.rs"]
 mod prepare;
 #[path = "mock_api/remembered.rs"]

@@ -1,18 +1,25 @@
 //! An API server in memory, as much of it as a reconciliation needs: one namespace, and other managers of the numbers of pods
-//! alone. It answers no watch, but keeps a log from which tests make the events of one.
+//! alone. It keeps a log of all that moves; watches tell of it, or tests make events from it.
 //!
 //! An object's address is its plural and its name, such as `services/shop-backend`.
+
+#[path = "server/watch.rs"]
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 use appstack_operator::api::MANAGER;
+use axum::body::Body as Answer;
+
 use http::{Method, Request, Response, StatusCode};
 use kube::Client;
 use kube::client::Body;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
+
+pub(crate) use watch::Reach;
 
 /// The namespace of everything.
 pub(crate) const NAMESPACE: &str = "demo";
@@ -22,6 +29,8 @@ pub(crate) const NAMESPACE: &str = "demo";
 pub(crate) struct Server {
     state: Arc<Mutex<State>>,
     hook: Arc<Mutex<Option<Hook>>>,
+    /// Tells the watches that something happened.
+    bell: tokio::sync::watch::Sender<()>,
 }
 
 /// What happens when a request comes, such as `PATCH services/shop-backend`, and what becomes of the request.
@@ -41,6 +50,8 @@ pub(crate) enum Fate {
 /// An object was made, changed or deleted: its metadata before and after.
 #[derive(Clone, Debug)]
 pub(crate) struct Moved {
+    at: String,
+    version: u64,
     pub(crate) kind: String,
     pub(crate) before: Option<Value>,
     pub(crate) after: Option<Value>,
@@ -68,18 +79,30 @@ struct State {
     version: u64,
     /// All that ever moved.
     log: Vec<Moved>,
+    reach: Reach,
+    /// What happened before this version is told to no watch any more.
+    forgotten: u64,
 }
 
 impl Server {
     /// A client of this server.
     pub(crate) fn client(&self) -> Client {
-        let (service, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
+        let (service, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Answer>>();
         let server = self.clone();
         tokio::spawn(async move {
             while let Some((request, answer)) = handle.next_request().await {
                 let (head, body) = request.into_parts();
                 match body.collect_bytes().await {
-                    Ok(body) => answer.send_response(server.answer(&head, &body)),
+                    Ok(_) if !server.state().reach.is_for(&head) => {
+                        answer.send_error(watch::Unreached)
+                    }
+                    Ok(_) if watch::is_of_watch(&head) => {
+                        answer.send_response(server.watch(&head));
+                    }
+                    Ok(body) => {
+                        answer.send_response(server.answer(&head, &body));
+                        server.bell.send_replace(());
+                    }
                     Err(error) => answer.send_error(error),
                 }
             }
@@ -100,7 +123,7 @@ impl Server {
         };
         Self {
             state: Arc::new(Mutex::new(state)),
-            hook: Arc::default(),
+            ..Self::default()
         }
     }
 
@@ -135,7 +158,7 @@ impl Server {
         .collect()
     }
 
-    fn answer(&self, head: &http::request::Parts, body: &[u8]) -> Response<Body> {
+    fn answer(&self, head: &http::request::Parts, body: &[u8]) -> Response<Answer> {
         let request = format!("{} {}", head.method, address(head.uri.path()));
         let fate = {
             let mut hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
@@ -167,11 +190,13 @@ impl Server {
     /// Puts an object there, as somebody else would.
     pub(crate) fn put(&self, at: &str, object: Value) {
         self.state().store(at, object, OTHERS);
+        self.bell.send_replace(());
     }
 
     /// Takes an object away, as somebody else would.
     pub(crate) fn remove(&self, at: &str) {
         self.state().take(at);
+        self.bell.send_replace(());
     }
 
     /// Changes a field of an object's spec, as somebody else would.
@@ -282,7 +307,7 @@ impl Server {
 }
 
 impl State {
-    fn answer(&mut self, head: &http::request::Parts, body: &[u8]) -> Response<Body> {
+    fn answer(&mut self, head: &http::request::Parts, body: &[u8]) -> Response<Answer> {
         let at = address(head.uri.path());
         self.requests.push(format!("{} {at}", head.method));
         if let Some(code) = self.refused.get(&at).filter(|_| head.method != Method::GET) {
@@ -311,14 +336,6 @@ impl State {
     }
 
     fn list(&self, plural: &str, selector: Option<&str>) -> Value {
-        let selected = |object: &Value| {
-            let mut parts = selector.into_iter().flat_map(|it| it.split(','));
-            parts.all(|part| {
-                let (key, value) = part.split_once('=').unwrap_or((part, ""));
-                let label = &object["metadata"]["labels"][key];
-                label == value || (!part.contains('=') && label.is_string())
-            })
-        };
         let prefix = format!("{plural}/");
         let all = self
             .objects
@@ -326,9 +343,10 @@ impl State {
             .filter(|(at, _)| at.starts_with(&prefix));
         let items: Vec<_> = all
             .map(|(_, object)| object)
-            .filter(|it| selected(it))
+            .filter(|it| is_selected(&it["metadata"], selector))
             .collect();
-        json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items})
+        let metadata = json!({"resourceVersion": self.version.to_string()});
+        json!({"apiVersion": "v1", "kind": "List", "metadata": metadata, "items": items})
     }
 
     /// Server-side apply: what is said is what there will be, and a number of pods that is not said is left to others. An
@@ -465,13 +483,15 @@ impl State {
     fn take(&mut self, at: &str) -> Option<()> {
         let before = self.objects.remove(at)?;
         self.version += 1;
-        self.note_move(Some(&before), None);
+        self.note_move(at, Some(&before), None);
         Some(())
     }
 
-    fn note_move(&mut self, before: Option<&Value>, after: Option<&Value>) {
+    fn note_move(&mut self, at: &str, before: Option<&Value>, after: Option<&Value>) {
         let kind = after.or(before).and_then(|it| it["kind"].as_str());
         self.log.push(Moved {
+            at: at.to_owned(),
+            version: self.version,
             kind: kind.unwrap_or_default().to_owned(),
             before: before.map(|it| it["metadata"].clone()),
             after: after.map(|it| it["metadata"].clone()),
@@ -510,7 +530,7 @@ impl State {
             numbers.push(count.clone());
         }
         let before = self.objects.insert(at.to_owned(), object.clone());
-        self.note_move(before.as_ref(), Some(&object));
+        self.note_move(at, before.as_ref(), Some(&object));
         true
     }
 }
@@ -592,6 +612,16 @@ fn address(path: &str) -> String {
     namespaced.or(whole).unwrap_or(path).to_owned()
 }
 
+/// Whether an object with this metadata has the labels of a selector.
+fn is_selected(metadata: &Value, selector: Option<&str>) -> bool {
+    let mut parts = selector.into_iter().flat_map(|it| it.split(','));
+    parts.all(|part| {
+        let (key, value) = part.split_once('=').unwrap_or((part, ""));
+        let label = &metadata["labels"][key];
+        label == value || (!part.contains('=') && label.is_string())
+    })
+}
+
 /// Whether a request is a merge patch.
 fn is_merge(head: &http::request::Parts) -> bool {
     let kind = head.headers.get(http::header::CONTENT_TYPE);
@@ -605,7 +635,7 @@ fn parameter(head: &http::request::Parts, name: &str) -> Option<String> {
     Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
 }
 
-fn refusal(code: u16) -> Response<Body> {
+fn refusal(code: u16) -> Response<Answer> {
     let reason = match code {
         404 => "NotFound",
         409 => "Conflict",
@@ -622,7 +652,7 @@ fn refusal(code: u16) -> Response<Body> {
 }
 
 /// The refusal of an object for one of its fields.
-fn invalid(field: &str) -> Response<Body> {
+fn invalid(field: &str) -> Response<Answer> {
     let status = json!({
         "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
         "code": 422, "reason": "Invalid", "message": "field is immutable",
@@ -631,8 +661,8 @@ fn invalid(field: &str) -> Response<Body> {
     response(StatusCode::UNPROCESSABLE_ENTITY, &status)
 }
 
-fn response(code: StatusCode, body: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(body.to_string().into_bytes()));
+fn response(code: StatusCode, body: &Value) -> Response<Answer> {
+    let mut response = Response::new(Answer::from(body.to_string().into_bytes()));
     *response.status_mut() = code;
     response
 }
