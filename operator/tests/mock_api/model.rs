@@ -24,6 +24,7 @@ use kube::runtime::controller::Action;
 use serde_json::{Value, json};
 
 use self::cluster::{Cluster, Happening};
+use self::small::Seen;
 use self::steps::{Meanwhile, Mix, Step};
 use crate::server::{Fate, Server};
 use crate::{STACK, World, operator};
@@ -31,7 +32,7 @@ use crate::{STACK, World, operator};
 /// The variable that says which case to run.
 const SEED: &str = "APPSTACK_MODEL_SEED";
 /// How long the steps of a failing case are made fewer.
-const SHRINKING: Duration = Duration::from_mins(1);
+const SHRINKING: Duration = Duration::from_secs(20);
 /// How many looks it may take until everything is as it should be: a roll-out has five stages.
 const LOOKS: usize = 30;
 
@@ -95,7 +96,11 @@ impl Model {
     async fn step(&mut self, step: &Step) -> Result<(), String> {
         match step {
             Step::Happens(it) => self.cluster().happen(it),
-            Step::Look(meanwhile) => drop(self.look(meanwhile).await),
+            Step::Look(meanwhile) => {
+                if let Ok(seen) = self.look(meanwhile).await {
+                    self.compare_own(&seen)?;
+                }
+            }
             Step::Restart => {
                 self.ctx = fresh(&self.server);
                 self.again = true;
@@ -204,7 +209,7 @@ impl Model {
     }
 
     /// One look, while other things happen at its requests.
-    async fn look(&mut self, meanwhile: &[(usize, Meanwhile)]) -> Result<Value, Error> {
+    async fn look(&mut self, meanwhile: &[(usize, Meanwhile)]) -> Result<Seen, Error> {
         self.cluster().woken = false;
         let (cluster, meanwhile) = (self.cluster.clone(), meanwhile.to_vec());
         let mut count = 0;
@@ -234,11 +239,11 @@ impl Model {
             Err(error) => is_passing(error),
         };
         self.cluster().claimed |= answer.is_ok();
-        answer.map(|(_, status)| status)
+        answer.map(|(_, seen)| seen)
     }
 
     /// What is taken for the live status must be that.
-    fn compare_status(&self, known: Option<Value>) -> Result<(), String> {
+    fn compare_status(&self, known: Option<Seen>) -> Result<(), String> {
         if !matches!(self.subject, Subject::Small) {
             return Ok(());
         }
@@ -250,11 +255,33 @@ impl Model {
         let live = self.server.get(&at).unwrap_or_default()["status"].clone();
         let of = |it: &Value| it["readyReplicas"].clone();
         match known {
-            Some(known) if of(&known) != of(&live) => {
-                Err(format!("the status is {live} and taken for {known}"))
+            Some(Seen { status, .. }) if of(&status) != of(&live) => {
+                Err(format!("the status is {live} and taken for {status}"))
             }
             _ => Ok(()),
         }
+    }
+
+    /// However far the watches lag behind, a look that went well has done what it wanted wherever nobody else has written since
+    /// the operator did: it knows what it did itself.
+    fn compare_own(&self, seen: &Seen) -> Result<(), String> {
+        let written = seen.wanted.iter();
+        for (at, wanted) in written.filter(|(at, _)| self.server.is_as_operator_left(at)) {
+            let Some(live) = self.server.get(at) else {
+                return Err(format!(
+                    "the operator deleted {at}, wants it, and knows of neither"
+                ));
+            };
+            let differs =
+                |field: &&str| !wanted[*field].is_null() && wanted[*field] != live[*field];
+            if let Some(field) = ["data", "spec"].into_iter().find(differs) {
+                return Err(format!(
+                    "the operator wrote {field} {} to {at}, wants {}, and takes the one for the other",
+                    live[field], wanted[field]
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn tell(&self, what: String) {
@@ -271,19 +298,19 @@ async fn look(
     subject: &Subject,
     server: &Server,
     ctx: &Arc<Context>,
-) -> Result<(Action, Value), Error> {
+) -> Result<(Action, Seen), Error> {
     let app = server.get(STACK).unwrap_or_default();
     let Ok(app) = serde_json::from_value::<AppStack>(app) else {
         unreachable!("nothing is put there that cannot be read");
     };
     match subject {
         Subject::Small => {
-            let status = small::look(&app, ctx).await?;
-            Ok((Action::await_change(), status))
+            let seen = small::look(&app, ctx).await?;
+            Ok((Action::await_change(), seen))
         }
         Subject::Whole(_) => {
             let action = Box::pin(reconcile(Arc::new(app), ctx.clone())).await?;
-            Ok((action, Value::Null))
+            Ok((action, Seen::default()))
         }
     }
 }

@@ -51,6 +51,8 @@ pub(crate) enum Fate {
 #[derive(Clone, Debug)]
 pub(crate) struct Moved {
     at: String,
+    /// Who did it.
+    by: String,
     version: u64,
     pub(crate) kind: String,
     pub(crate) before: Option<Value>,
@@ -140,6 +142,13 @@ impl Server {
         Some((at, found.clone()))
     }
 
+    /// Whether the operator was the last to make, change or delete an object, as far as the log goes.
+    pub(crate) fn is_as_operator_left(&self, at: &str) -> bool {
+        let state = self.state();
+        let last = state.log.iter().rfind(|it| it.at == at);
+        last.is_some_and(|it| it.by == MANAGER)
+    }
+
     /// How many entries the log has.
     pub(crate) fn moves(&self) -> usize {
         self.state().log.len()
@@ -195,7 +204,7 @@ impl Server {
 
     /// Takes an object away, as somebody else would.
     pub(crate) fn remove(&self, at: &str) {
-        self.state().take(at);
+        self.state().take(at, OTHERS);
         self.bell.send_replace(());
     }
 
@@ -475,22 +484,23 @@ impl State {
         if at.starts_with("deployments/") {
             self.look_before_deleting(at);
         }
-        self.take(at)?;
+        self.take(at, MANAGER)?;
         self.changed.push(at.to_owned());
         Some(json!({"apiVersion": "v1", "kind": "Status", "status": "Success"}))
     }
 
-    fn take(&mut self, at: &str) -> Option<()> {
+    fn take(&mut self, at: &str, by: &str) -> Option<()> {
         let before = self.objects.remove(at)?;
         self.version += 1;
-        self.note_move(at, Some(&before), None);
+        self.note_move(at, by, Some(&before), None);
         Some(())
     }
 
-    fn note_move(&mut self, at: &str, before: Option<&Value>, after: Option<&Value>) {
+    fn note_move(&mut self, at: &str, by: &str, before: Option<&Value>, after: Option<&Value>) {
         let kind = after.or(before).and_then(|it| it["kind"].as_str());
         self.log.push(Moved {
             at: at.to_owned(),
+            by: by.to_owned(),
             version: self.version,
             kind: kind.unwrap_or_default().to_owned(),
             before: before.map(|it| it["metadata"].clone()),
@@ -530,7 +540,7 @@ impl State {
             numbers.push(count.clone());
         }
         let before = self.objects.insert(at.to_owned(), object.clone());
-        self.note_move(at, before.as_ref(), Some(&object));
+        self.note_move(at, manager, before.as_ref(), Some(&object));
         true
     }
 }

@@ -39,14 +39,24 @@ pub(super) fn server() -> Server {
     server
 }
 
-/// One look, and what it was answered of the status of the one workload.
-pub(super) async fn look(app: &AppStack, ctx: &Context) -> Result<Value, Error> {
+/// What a look came to.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// What it was answered of the status of the one workload.
+    pub(super) status: Value,
+    /// What it wanted to be there, by its address.
+    pub(super) wanted: Vec<(String, Value)>,
+}
+
+/// One look.
+pub(super) async fn look(app: &AppStack, ctx: &Context) -> Result<Seen, Error> {
     let page = ctx.ledger.page(&ctx.sightings, app);
     let writer = Writer::new(&ctx.client, &page, app, false);
     let inputs = gather::inputs(&ctx.client, &page, app, false, Timestamp::UNIX_EPOCH).await?;
     let Ok(objects) = wanted(app, &inputs) else {
         unreachable!("each object is of its kind");
     };
+    let mut wanted: Vec<_> = objects.iter().map(addressed).collect();
     let applied = writer.apply(&objects).await?;
     let hash = app.spec.version.clone().unwrap_or_default();
     if !inputs.records.pulled.contains(&hash) {
@@ -54,6 +64,8 @@ pub(super) async fn look(app: &AppStack, ctx: &Context) -> Result<Value, Error> 
             .record(&Record::Pulled { hash: hash.clone() }, 1)
             .await?;
     }
+    let record = Names::of("shop").pull(&hash);
+    wanted.push((format!("controllerrevisions/{record}"), Value::Null));
     for old in inputs.records.pulled.iter().filter(|it| **it != hash) {
         writer.forget(&Names::of("shop").pull(old)).await?;
     }
@@ -72,7 +84,15 @@ pub(super) async fn look(app: &AppStack, ctx: &Context) -> Result<Value, Error> 
         Object::Deployment(it) => Some(json!(it.status)),
         _ => None,
     });
-    Ok(status.unwrap_or_default())
+    Ok(Seen {
+        status: status.unwrap_or_default(),
+        wanted,
+    })
+}
+
+fn addressed(object: &Object) -> (String, Value) {
+    let plural = format!("{}s", object.kind().to_lowercase());
+    (format!("{plural}/{}", object.name()), json!(object))
 }
 
 fn wanted(app: &AppStack, inputs: &Inputs) -> serde_json::Result<Vec<Object>> {
