@@ -96,7 +96,7 @@ impl Server {
                 let (head, body) = request.into_parts();
                 match body.collect_bytes().await {
                     Ok(_) if !server.state().reach.is_for(&head) => {
-                        answer.send_error(watch::Unreached)
+                        answer.send_error(watch::Unreached);
                     }
                     Ok(_) if watch::is_of_watch(&head) => {
                         answer.send_response(server.watch(&head));
