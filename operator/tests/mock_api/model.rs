@@ -98,7 +98,7 @@ impl Model {
             Step::Happens(it) => self.cluster().happen(it),
             Step::Look(meanwhile) => {
                 if let Ok(seen) = self.look(meanwhile).await {
-                    self.compare_own(&seen)?;
+                    self.compare_own(&seen, meanwhile.is_empty())?;
                 }
             }
             Step::Restart => {
@@ -264,9 +264,13 @@ impl Model {
 
     /// However far the watches lag behind, a look that went well has done what it wanted wherever nobody else has written since
     /// the operator did: it knows what it did itself.
-    fn compare_own(&self, seen: &Seen) -> Result<(), String> {
-        let written = seen.wanted.iter();
-        for (at, wanted) in written.filter(|(at, _)| self.server.is_as_operator_left(at)) {
+    /// Where a watch is down that is so whoever wrote, unless somebody did while it looked.
+    fn compare_own(&self, seen: &Seen, undisturbed: bool) -> Result<(), String> {
+        let written = seen.wanted.iter().filter(|(at, wanted)| {
+            let kind = wanted["kind"].as_str().unwrap_or_default();
+            (undisturbed && self.cluster().is_down(kind)) || self.server.is_as_operator_left(at)
+        });
+        for (at, wanted) in written {
             let Some(live) = self.server.get(at) else {
                 return Err(format!(
                     "the operator deleted {at}, wants it, and knows of neither"

@@ -356,6 +356,12 @@ impl Cluster {
         while self.next(watch).is_some() {}
     }
 
+    /// Whether the watch of a kind is down.
+    pub(super) fn is_down(&self, kind: &str) -> bool {
+        let mut watches = self.watches.iter();
+        watches.any(|it| it.kind == kind && !matches!(it.state, State::Following))
+    }
+
     /// How many watches there are.
     pub(super) const fn watches(&self) -> usize {
         self.watches.len()
