@@ -272,15 +272,13 @@ impl Model {
         });
         for (at, wanted) in written {
             let Some(live) = self.server.get(at) else {
-                return Err(format!(
-                    "the operator deleted {at}, wants it, and knows of neither"
-                ));
+                return Err(format!("{at} is wanted and gone, and taken for there"));
             };
             let differs =
                 |field: &&str| !wanted[*field].is_null() && wanted[*field] != live[*field];
             if let Some(field) = ["data", "spec"].into_iter().find(differs) {
                 return Err(format!(
-                    "the operator wrote {field} {} to {at}, wants {}, and takes the one for the other",
+                    "{field} of {at} is {}, wanted is {}, and the one is taken for the other",
                     live[field], wanted[field]
                 ));
             }
