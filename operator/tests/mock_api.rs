@@ -11,8 +11,12 @@ mod data;
 mod jobs;
 #[path = "mock_api/ledger.rs"]
 mod ledger;
+#[path = "mock_api/model.rs"]
+mod model;
 #[path = "mock_api/optional.rs"]
 mod optional;
+#[path = "mock_api/outage.rs"]
+mod outage;
 #[path = "mock_api/prepare.rs"]
 mod prepare;
 #[path = "mock_api/remembered.rs"]
@@ -70,6 +74,32 @@ struct World {
     context: Arc<Context>,
 }
 
+/// The operator as it is after a start.
+fn operator(server: &Server, batch: Batch) -> Context {
+    let client = server.client();
+    let reporter = Reporter {
+        controller: "test".into(),
+        instance: None,
+    };
+    let optional = kinds::optional();
+    optional.note(&Definition::of::<Middleware>(), true);
+    Context {
+        recorder: EventRecorder::new(client.clone(), reporter),
+        client,
+        metrics: Arc::new(Metrics::new("test")),
+        progress: Arc::new(Progress::new(Duration::from_secs(1))),
+        backoff: Backoff::new(BACKOFF, Duration::from_mins(1)),
+        jitter: || 1.0,
+        sightings: Sightings::default(),
+        ledger: Ledger::default(),
+        tries: Memory::default(),
+        turns: Turns::default(),
+        batch,
+        settings: ClusterSettings::default(),
+        optional,
+    }
+}
+
 impl Drop for World {
     /// Whatever a test is about, nothing that serves may come to harm in it.
     fn drop(&mut self) {
@@ -104,32 +134,9 @@ impl World {
                 },
             }),
         );
-        let client = server.client();
-        let reporter = Reporter {
-            controller: "test".into(),
-            instance: None,
-        };
-        let metrics = Arc::new(Metrics::new("test"));
-        let optional = kinds::optional();
-        optional.note(&Definition::of::<Middleware>(), true);
-        let context = Context {
-            recorder: EventRecorder::new(client.clone(), reporter),
-            client,
-            metrics,
-            progress: Arc::new(Progress::new(Duration::from_secs(1))),
-            backoff: Backoff::new(BACKOFF, Duration::from_mins(1)),
-            jitter: || 1.0,
-            sightings: Sightings::default(),
-            ledger: Ledger::default(),
-            tries: Memory::default(),
-            turns: Turns::default(),
-            batch,
-            settings: ClusterSettings::default(),
-            optional,
-        };
         Self {
+            context: Arc::new(operator(&server, batch)),
             server,
-            context: Arc::new(context),
         }
     }
 

@@ -4,6 +4,7 @@
 //! apply that changes nothing leaves the object as it is. What is known to be as it was applied is not applied again.
 //! What is deleted is deleted by UID.
 
+mod confirm;
 mod prune;
 mod records;
 mod scale;
@@ -92,6 +93,9 @@ impl<'a> Writer<'a> {
         if !self.is_served(object) {
             // A kept release may hold it. All else of the release goes on, and it comes back with its kind.
             return Ok(object.clone());
+        }
+        if let Some(known) = self.confirmed(object).await? {
+            return Ok(known);
         }
         let answer = self.send(object).await?;
         self.page.applied(object, &answer);

@@ -1,7 +1,8 @@
 //! What this process knows it has done and read, so that it does not do or read it again.
 //!
 //! Invariant: forgetting it costs requests, never correctness; it is empty after each start. What is remembered counts
-//! only while the watches still see the very state that the API server answered. A watch may lag, so what we write is
+//! only while the watches still see the very state that the API server answered; while a watch is down, the API server is asked
+//! for that state alone (`apply::confirm`). A watch may lag, so what we write is
 //! struck out before the request goes out: the next look then reads or applies it again, whatever the watch says. Nothing
 //! is deleted and no name taken on its word. Values of Secrets are kept as such, and only those that are referred to.
 
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::networking::v1::IngressClass;
 use kube::ResourceExt as _;
+use kube::api::ObjectMeta;
 
 use self::memory::Memory;
 use crate::api::{AppStack, MANAGER, label};
@@ -143,6 +145,20 @@ impl Page<'_> {
     #[must_use]
     pub fn unmoved(&self, wanted: &Object) -> Option<Object> {
         let seen = self.sight(wanted.kind(), &wanted.name());
+        self.memory(|it| it.unmoved(wanted, &seen))
+    }
+
+    /// Whether this very object was applied, and no watch can tell whether it has moved since.
+    #[must_use]
+    pub fn is_out_of_sight(&self, wanted: &Object) -> bool {
+        let is_blind = self.sight(wanted.kind(), &wanted.name()) == Sight::Blind;
+        is_blind && self.memory(|it| it.was_applied(wanted))
+    }
+
+    /// The same as [`Page::unmoved`] by what the API server said of the object just now.
+    #[must_use]
+    pub fn unmoved_from(&self, wanted: &Object, found: &ObjectMeta) -> Option<Object> {
+        let seen = Sight::There(Version::of(wanted.kind(), found)?);
         self.memory(|it| it.unmoved(wanted, &seen))
     }
 

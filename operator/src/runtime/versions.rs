@@ -13,8 +13,6 @@ use kube::api::{ObjectMeta, PartialObjectMeta};
 use kube::core::PartialObjectMetaExt as _;
 use kube::runtime::watcher::Event;
 
-use self::version::RESTLESS;
-
 pub use self::version::{Version, kind};
 
 /// What the watches of all kinds saw.
@@ -141,8 +139,8 @@ struct Seen {
 
 impl Lookout {
     /// Notes an event of the watch, and gives the objects that it touches. Those that vanished while nobody watched
-    /// are among them once a new list is complete, with the labels that are kept; those of which only a status moved that
-    /// nobody asks for are not.
+    /// are among them once a new list is complete, with the labels that are kept. Those that are in the state in which they
+    /// were seen last are not: after an outage every watch lists everything again, and nobody needs to be woken by that.
     pub fn note<K>(&self, event: Event<PartialObjectMeta<K>>) -> Vec<PartialObjectMeta<K>> {
         let mut content = self.content();
         match event {
@@ -194,43 +192,42 @@ impl Content {
         self.complete && !self.interrupted
     }
 
-    /// Keeps what is seen of an object, and gives it if somebody is to be told.
+    /// Keeps what is seen of an object, and gives it if it is in another state than before. Whom it has told by a label that it
+    /// has lost since is told as well.
     fn told<K>(
         &mut self,
         lookout: &Lookout,
         it: PartialObjectMeta<K>,
     ) -> Vec<PartialObjectMeta<K>> {
-        let moved = self.keep(lookout.kind, &it.metadata, lookout.labels);
-        let is_told = moved || !RESTLESS.contains(&lookout.kind);
-        is_told.then_some(it).into_iter().collect()
+        let Some(now) = self.seen(lookout, &it.metadata) else {
+            // Nobody knows what state it is in.
+            return vec![it];
+        };
+        let namespace = it.metadata.namespace.as_deref().unwrap_or_default();
+        let name = it.metadata.name.as_deref().unwrap_or_default();
+        let objects = self.objects.entry(namespace.into()).or_default();
+        let (version, labels) = (now.version.clone(), now.labels.clone());
+        let before = objects.insert(name.into(), now);
+        let has_moved = |before: &Seen| before.version != version;
+        if !before.as_ref().is_none_or(has_moved) {
+            return Vec::new();
+        }
+        let has_lost = |before: &Seen| before.labels.iter().any(|it| !labels.contains(it));
+        let lost = before.filter(has_lost);
+        let lost = lost.map(|it| it.metadata(namespace, name).into_response_partial());
+        [it].into_iter().chain(lost).collect()
     }
 
-    /// Keeps what is seen of an object, and says whether it is in another state than before.
-    fn keep(&mut self, kind: &str, metadata: &ObjectMeta, labels: &'static [&'static str]) -> bool {
-        let version = Version::of(kind, metadata);
-        let (Some(name), Some(version)) = (metadata.name.as_deref(), version) else {
-            return false;
-        };
+    /// What is kept of an object; `None` of what no API server answered.
+    fn seen(&self, lookout: &Lookout, metadata: &ObjectMeta) -> Option<Seen> {
         let all = metadata.labels.as_ref();
         let value = |key: &str| Some(all?.get(key)?.as_str().into());
-        let seen = Seen {
-            version,
-            labels: labels
-                .iter()
-                .filter_map(|key| Some((*key, value(key)?)))
-                .collect(),
+        let labels = lookout.labels.iter();
+        Some(Seen {
+            version: Version::of(lookout.kind, metadata)?,
+            labels: labels.filter_map(|key| Some((*key, value(key)?))).collect(),
             list: self.list,
-        };
-        let now = seen.version.clone();
-        let namespace = metadata.namespace.as_deref().unwrap_or_default();
-        let before = if let Some(objects) = self.objects.get_mut(namespace) {
-            objects.insert(name.into(), seen)
-        } else {
-            let objects = HashMap::from([(name.into(), seen)]);
-            self.objects.insert(namespace.into(), objects);
-            None
-        };
-        before.is_none_or(|it| it.version != now)
+        })
     }
 
     fn remove(&mut self, metadata: &ObjectMeta) {
@@ -407,6 +404,33 @@ mod tests {
             ("b".into(), Some("ns".into()))
         );
         assert_eq!(gone.labels().get(OWNER).map(String::as_str), Some("shop"));
+    }
+
+    #[test]
+    fn what_a_list_after_an_outage_finds_unmoved_wakes_nobody() {
+        let (sightings, lookout) = sightings(None);
+        listed(&lookout, &[("a", "1"), ("b", "1")]);
+        lookout.interrupted(true);
+        lookout.note::<Service>(Event::Init);
+        let told = |name, version| {
+            let event = Event::InitApply(service(name, version));
+            lookout.note(event).len()
+        };
+        assert_eq!((told("a", "1"), told("b", "2"), told("c", "2")), (0, 1, 1));
+        assert!(lookout.note::<Service>(Event::InitDone).is_empty());
+        assert_eq!(seen(&sightings, "a").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn what_loses_a_label_is_told_as_it_was_too() {
+        let (_sightings, lookout) = sightings(None);
+        listed(&lookout, &[("a", "1")]);
+        let mut without = service("a", "2");
+        without.metadata.labels = None;
+        let told = lookout.note(Event::Apply(without));
+        let owners: Vec<_> = told.iter().map(|it| it.labels().get(OWNER)).collect();
+        assert_eq!(owners, [None, Some(&"shop".to_owned())]);
+        assert_eq!(lookout.note(Event::Apply(service("a", "3"))).len(), 1);
     }
 
     #[test]

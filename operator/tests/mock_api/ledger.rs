@@ -13,7 +13,7 @@ use super::{BACKEND, BACKEND_SERVICE, DATABASE, FRONTEND, STACK, STATUS, World, 
 
 const GENERATED: &str = "secrets/shop-generated";
 const VOLUME: &str = "persistentvolumeclaims/shop-db-data";
-const MONITORED: [&str; 16] = [
+pub(super) const MONITORED: [&str; 16] = [
     "ConfigMap",
     "ControllerRevision",
     "CronJob",
@@ -302,5 +302,33 @@ async fn a_record_that_somebody_deletes_is_missed_at_once() -> Result<()> {
         world.server.get(&at).is_some(),
         "it was not written down again"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_no_watch_sees_is_asked_for_and_applied_only_if_it_has_moved() -> Result<()> {
+    let world = World::at_rest().await?;
+    // A watch that has not come to its first list.
+    let blind = |kind| drop(world.context.sightings.lookout(kind, None, &[]));
+    for kind in ["Service", "CronJob", "Deployment", "StatefulSet", "Ingress"] {
+        blind(kind);
+    }
+    world.server.forget();
+    world.reconcile().await??;
+    let requests = world.server.requests();
+    assert!(
+        requests.contains(&format!("GET {BACKEND_SERVICE}")),
+        "{requests:?}"
+    );
+    assert!(
+        requests.iter().all(|it| it.starts_with("GET ")),
+        "{requests:?}"
+    );
+
+    world.server.set(BACKEND_SERVICE, "theirs", json!(true))?;
+    world.server.remove(super::EDGE);
+    world.server.forget();
+    world.reconcile().await??;
+    assert_eq!(world.server.applied(), [BACKEND_SERVICE, super::EDGE]);
     Ok(())
 }

@@ -79,6 +79,7 @@ async fn a_stack_goes_on_without_a_kind_that_is_served_no_more_and_has_it_back_w
 
     world.serves(false);
     world.server.remove(REDIRECT);
+    world.server.remove("ingresses/shop-edge");
     world.server.forget();
     world.reconcile().await??;
     assert!(!world.asks_for_middlewares());

@@ -35,7 +35,7 @@ impl World {
             self.server.forget();
             // A spec that is refused is one way to come to rest.
             drop(self.reconcile().await?);
-            self.complete_all()?;
+            self.server.complete_all()?;
             let changed = self.server.changed();
             quiet = if changed.iter().all(|it| it.starts_with("events")) {
                 quiet + 1
@@ -48,20 +48,6 @@ impl World {
             }
         }
         anyhow::bail!("it does not come to rest: {:?}", self.server.changed())
-    }
-
-    fn complete_all(&self) -> Result<()> {
-        for (kind, plural) in [
-            ("Job", "jobs"),
-            ("Deployment", "deployments"),
-            ("StatefulSet", "statefulsets"),
-        ] {
-            for it in self.server.all(kind) {
-                let name = it["metadata"]["name"].as_str().context("no name")?;
-                self.server.complete(&format!("{plural}/{name}"))?;
-            }
-        }
-        Ok(())
     }
 
     /// The templates of all Deployments, and what the Services select.
@@ -481,7 +467,7 @@ async fn a_record_of_a_later_version_stops_everything_and_takes_nothing_away() -
         for _ in 0..3 {
             let error = world.reconcile().await?.err().context("it went on")?;
             ensure!(error.chain().contains("version 99"), "{}", error.chain());
-            world.complete_all()?;
+            world.server.complete_all()?;
         }
         assert_eq!(world.running(), running, "{kind}");
         assert_eq!(world.condition("ServingKnown"), "False RecordUnreadable");
@@ -551,12 +537,12 @@ async fn what_serves_is_written_down_before_what_served_goes() -> Result<()> {
     let world = World::serving().await?;
     world.server.set(STACK, "version", json!("v2"))?;
     world.reconcile().await??;
-    world.complete_all()?;
+    world.server.complete_all()?;
     let mut requests = Vec::new();
     for _ in 0..6 {
         world.server.forget();
         world.reconcile().await??;
-        world.complete_all()?;
+        world.server.complete_all()?;
         requests.extend(world.server.requests());
     }
     let first = |start: &str| requests.iter().position(|it| it.starts_with(start));

@@ -1,24 +1,68 @@
-//! An API server in memory, as much of it as a reconciliation needs: one namespace, no watches, and other managers of the
-//! numbers of pods alone.
+//! An API server in memory, as much of it as a reconciliation needs: one namespace, and other managers of the numbers of pods
+//! alone. It keeps a log of all that moves; watches tell of it, or tests make events from it.
 //!
 //! An object's address is its plural and its name, such as `services/shop-backend`.
+
+#[path = "server/watch.rs"]
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
+use appstack_operator::api::MANAGER;
+use axum::body::Body as Answer;
+
 use http::{Method, Request, Response, StatusCode};
 use kube::Client;
 use kube::client::Body;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+pub(crate) use watch::Reach;
+
 /// The namespace of everything.
 pub(crate) const NAMESPACE: &str = "demo";
 
 /// An API server in memory. Clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct Server(Arc<Mutex<State>>);
+pub(crate) struct Server {
+    state: Arc<Mutex<State>>,
+    hook: Arc<Mutex<Option<Hook>>>,
+    /// Tells the watches that something happened.
+    bell: tokio::sync::watch::Sender<()>,
+}
+
+/// What happens when a request comes, such as `PATCH services/shop-backend`, and what becomes of the request.
+type Hook = Box<dyn FnMut(&str) -> Fate + Send>;
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is done and answered.
+    Answered,
+    /// It is not done, and fails.
+    Lost,
+    /// It is done, and fails all the same: whoever sent it cannot know.
+    Unanswered,
+}
+
+/// An object was made, changed or deleted: its metadata before and after.
+#[derive(Clone, Debug)]
+pub(crate) struct Moved {
+    at: String,
+    /// Who did it.
+    by: String,
+    version: u64,
+    pub(crate) kind: String,
+    pub(crate) before: Option<Value>,
+    pub(crate) after: Option<Value>,
+}
+
+/// Kinds whose state the operator tells by who wrote them and when; see `runtime::versions`.
+const RESTLESS: [&str; 2] = ["CronJob", "HorizontalPodAutoscaler"];
+/// Who changes what a test puts.
+const OTHERS: &str = "kubectl";
 
 #[derive(Default)]
 struct State {
@@ -35,23 +79,109 @@ struct State {
     breaches: Vec<String>,
     /// Counts changes; gives resource versions and UIDs.
     version: u64,
+    /// All that ever moved.
+    log: Vec<Moved>,
+    reach: Reach,
+    /// What happened before this version is told to no watch any more.
+    forgotten: u64,
 }
 
 impl Server {
     /// A client of this server.
     pub(crate) fn client(&self) -> Client {
-        let (service, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
+        let (service, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Answer>>();
         let server = self.clone();
         tokio::spawn(async move {
             while let Some((request, answer)) = handle.next_request().await {
                 let (head, body) = request.into_parts();
                 match body.collect_bytes().await {
-                    Ok(body) => answer.send_response(server.state().answer(&head, &body)),
+                    Ok(_) if !server.state().reach.is_for(&head) => {
+                        answer.send_error(watch::Unreached);
+                    }
+                    Ok(_) if watch::is_of_watch(&head) => {
+                        answer.send_response(server.watch(&head));
+                    }
+                    Ok(body) => {
+                        answer.send_response(server.answer(&head, &body));
+                        server.bell.send_replace(());
+                    }
                     Err(error) => answer.send_error(error),
                 }
             }
         });
         Client::new(service, NAMESPACE)
+    }
+
+    /// Another server with the same objects.
+    pub(crate) fn copy(&self) -> Self {
+        let (objects, version) = {
+            let state = self.state();
+            (state.objects.clone(), state.version)
+        };
+        let state = State {
+            objects,
+            version,
+            ..State::default()
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            ..Self::default()
+        }
+    }
+
+    /// Does something whenever a request comes, from now on.
+    pub(crate) fn on_request(&self, hook: Option<Hook>) {
+        *self.hook.lock().unwrap_or_else(PoisonError::into_inner) = hook;
+    }
+
+    /// The next entry of the log about a kind from a place on, and its place.
+    pub(crate) fn next_move(&self, kind: &str, from: usize) -> Option<(usize, Moved)> {
+        let state = self.state();
+        let mut entries = state.log.iter().enumerate().skip(from);
+        let (at, found) = entries.find(|(_, it)| it.kind == kind)?;
+        Some((at, found.clone()))
+    }
+
+    /// Whether the operator was the last to make, change or delete an object, as far as the log goes.
+    pub(crate) fn is_as_operator_left(&self, at: &str) -> bool {
+        let state = self.state();
+        let last = state.log.iter().rfind(|it| it.at == at);
+        last.is_some_and(|it| it.by == MANAGER)
+    }
+
+    /// How many entries the log has.
+    pub(crate) fn moves(&self) -> usize {
+        self.state().log.len()
+    }
+
+    /// The address and the kind of every object.
+    pub(crate) fn addresses(&self) -> Vec<(String, String)> {
+        let state = self.state();
+        let all = state.objects.iter();
+        all.map(|(at, it)| {
+            (
+                at.clone(),
+                it["kind"].as_str().unwrap_or_default().to_owned(),
+            )
+        })
+        .collect()
+    }
+
+    fn answer(&self, head: &http::request::Parts, body: &[u8]) -> Response<Answer> {
+        let request = format!("{} {}", head.method, address(head.uri.path()));
+        let fate = {
+            let mut hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
+            hook.as_mut().map_or(Fate::Answered, |it| it(&request))
+        };
+        if fate == Fate::Lost {
+            self.state().requests.push(request);
+            return refusal(500);
+        }
+        let answer = self.state().answer(head, body);
+        if fate == Fate::Unanswered {
+            return refusal(500);
+        }
+        answer
     }
 
     /// The object at an address.
@@ -73,12 +203,14 @@ impl Server {
 
     /// Puts an object there, as somebody else would.
     pub(crate) fn put(&self, at: &str, object: Value) {
-        self.state().store(at, object);
+        self.state().store(at, object, OTHERS);
+        self.bell.send_replace(());
     }
 
     /// Takes an object away, as somebody else would.
     pub(crate) fn remove(&self, at: &str) {
-        self.state().objects.remove(at);
+        self.state().take(at, OTHERS);
+        self.bell.send_replace(());
     }
 
     /// Changes a field of an object's spec, as somebody else would.
@@ -123,6 +255,16 @@ impl Server {
             }
         }
         self.put(at, object);
+        Ok(())
+    }
+
+    /// The same of all that is to run.
+    pub(crate) fn complete_all(&self) -> Result<()> {
+        let all = self.addresses().into_iter();
+        let run = ["Job", "Deployment", "StatefulSet"];
+        for (at, _) in all.filter(|(_, kind)| run.contains(&kind.as_str())) {
+            self.complete(&at)?;
+        }
         Ok(())
     }
 
@@ -185,12 +327,12 @@ impl Server {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn answer(&mut self, head: &http::request::Parts, body: &[u8]) -> Response<Body> {
+    fn answer(&mut self, head: &http::request::Parts, body: &[u8]) -> Response<Answer> {
         let at = address(head.uri.path());
         self.requests.push(format!("{} {at}", head.method));
         if let Some(code) = self.refused.get(&at).filter(|_| head.method != Method::GET) {
@@ -219,14 +361,6 @@ impl State {
     }
 
     fn list(&self, plural: &str, selector: Option<&str>) -> Value {
-        let selected = |object: &Value| {
-            let mut parts = selector.into_iter().flat_map(|it| it.split(','));
-            parts.all(|part| {
-                let (key, value) = part.split_once('=').unwrap_or((part, ""));
-                let label = &object["metadata"]["labels"][key];
-                label == value || (!part.contains('=') && label.is_string())
-            })
-        };
         let prefix = format!("{plural}/");
         let all = self
             .objects
@@ -234,9 +368,10 @@ impl State {
             .filter(|(at, _)| at.starts_with(&prefix));
         let items: Vec<_> = all
             .map(|(_, object)| object)
-            .filter(|it| selected(it))
+            .filter(|it| is_selected(&it["metadata"], selector))
             .collect();
-        json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items})
+        let metadata = json!({"resourceVersion": self.version.to_string()});
+        json!({"apiVersion": "v1", "kind": "List", "metadata": metadata, "items": items})
     }
 
     /// Server-side apply: what is said is what there will be, and a number of pods that is not said is left to others. An
@@ -271,7 +406,7 @@ impl State {
         if at.starts_with("services/") {
             self.look_before_turning(at, &applied);
         }
-        if self.store(at, applied) {
+        if self.store(at, applied, manager) {
             self.changed.push(at.to_owned());
         }
         self.objects.get(at).cloned()
@@ -350,7 +485,7 @@ impl State {
     fn merge(&mut self, at: &str, patch: &Value) -> Option<Value> {
         let mut object = self.objects.get(at).cloned()?;
         json_patch::merge(&mut object, patch);
-        if self.store(at, object) {
+        if self.store(at, object, MANAGER) {
             self.changed.push(at.to_owned());
         }
         self.objects.get(at).cloned()
@@ -378,13 +513,32 @@ impl State {
         if at.starts_with("deployments/") {
             self.look_before_deleting(at);
         }
-        self.objects.remove(at)?;
+        self.take(at, MANAGER)?;
         self.changed.push(at.to_owned());
         Some(json!({"apiVersion": "v1", "kind": "Status", "status": "Success"}))
     }
 
+    fn take(&mut self, at: &str, by: &str) -> Option<()> {
+        let before = self.objects.remove(at)?;
+        self.version += 1;
+        self.note_move(at, by, Some(&before), None);
+        Some(())
+    }
+
+    fn note_move(&mut self, at: &str, by: &str, before: Option<&Value>, after: Option<&Value>) {
+        let kind = after.or(before).and_then(|it| it["kind"].as_str());
+        self.log.push(Moved {
+            at: at.to_owned(),
+            by: by.to_owned(),
+            version: self.version,
+            kind: kind.unwrap_or_default().to_owned(),
+            before: before.map(|it| it["metadata"].clone()),
+            after: after.map(|it| it["metadata"].clone()),
+        });
+    }
+
     /// Stores an object with what the server adds to it. Says whether that changed anything.
-    fn store(&mut self, at: &str, mut object: Value) -> bool {
+    fn store(&mut self, at: &str, mut object: Value, manager: &str) -> bool {
         let before = self.objects.get(at).cloned().unwrap_or_default();
         let version = self.version + 1;
         let metadata = &before["metadata"];
@@ -397,8 +551,15 @@ impl State {
         object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
         object["metadata"]["generation"] = json!(generation);
         object["metadata"]["resourceVersion"] = kept("resourceVersion", json!("0"));
+        let is_restless = RESTLESS.iter().any(|it| object["kind"] == **it);
+        if is_restless {
+            object["metadata"]["managedFields"] = metadata["managedFields"].clone();
+        }
         if object == before {
             return false;
+        }
+        if is_restless {
+            note_writer(&before, &mut object, manager, version);
         }
         self.version = version;
         object["metadata"]["resourceVersion"] = json!(version.to_string());
@@ -407,9 +568,33 @@ impl State {
         if numbers.last() != Some(count) {
             numbers.push(count.clone());
         }
-        self.objects.insert(at.to_owned(), object);
+        let before = self.objects.insert(at.to_owned(), object.clone());
+        self.note_move(at, manager, before.as_ref(), Some(&object));
         true
     }
+}
+
+/// Notes who wrote what of an object, and when. Who applies takes all but the status from the others.
+fn note_writer(before: &Value, object: &mut Value, manager: &str, version: u64) {
+    let of_status = before["spec"] == object["spec"]
+        && before["metadata"]["labels"] == object["metadata"]["labels"];
+    let managers = before["metadata"]["managedFields"].as_array();
+    let mut managers = managers.cloned().unwrap_or_default();
+    let is_of_status = |it: &Value| it["subresource"] == "status";
+    if of_status {
+        managers.retain(|it| !is_of_status(it));
+    } else if manager == MANAGER {
+        managers.retain(is_of_status);
+    } else {
+        managers.retain(|it| it["manager"] != manager || is_of_status(it));
+    }
+    // Several things happen in a second.
+    let time = jiff::Timestamp::UNIX_EPOCH + std::time::Duration::from_secs(version / 8);
+    managers.push(json!({
+        "manager": manager, "operation": "Update", "time": time.to_string(),
+        "subresource": if of_status { json!("status") } else { Value::Null },
+    }));
+    object["metadata"]["managedFields"] = managers.into();
 }
 
 /// Whether a Service with this selector turns requests to the pods of a Deployment.
@@ -466,6 +651,16 @@ fn address(path: &str) -> String {
     namespaced.or(whole).unwrap_or(path).to_owned()
 }
 
+/// Whether an object with this metadata has the labels of a selector.
+fn is_selected(metadata: &Value, selector: Option<&str>) -> bool {
+    let mut parts = selector.into_iter().flat_map(|it| it.split(','));
+    parts.all(|part| {
+        let (key, value) = part.split_once('=').unwrap_or((part, ""));
+        let label = &metadata["labels"][key];
+        label == value || (!part.contains('=') && label.is_string())
+    })
+}
+
 /// Whether a request is a merge patch.
 fn is_merge(head: &http::request::Parts) -> bool {
     let kind = head.headers.get(http::header::CONTENT_TYPE);
@@ -479,7 +674,7 @@ fn parameter(head: &http::request::Parts, name: &str) -> Option<String> {
     Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
 }
 
-fn refusal(code: u16) -> Response<Body> {
+fn refusal(code: u16) -> Response<Answer> {
     let reason = match code {
         404 => "NotFound",
         409 => "Conflict",
@@ -496,7 +691,7 @@ fn refusal(code: u16) -> Response<Body> {
 }
 
 /// The refusal of an object for one of its fields.
-fn invalid(field: &str) -> Response<Body> {
+fn invalid(field: &str) -> Response<Answer> {
     let status = json!({
         "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
         "code": 422, "reason": "Invalid", "message": "field is immutable",
@@ -505,8 +700,8 @@ fn invalid(field: &str) -> Response<Body> {
     response(StatusCode::UNPROCESSABLE_ENTITY, &status)
 }
 
-fn response(code: StatusCode, body: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(body.to_string().into_bytes()));
+fn response(code: StatusCode, body: &Value) -> Response<Answer> {
+    let mut response = Response::new(Answer::from(body.to_string().into_bytes()));
     *response.status_mut() = code;
     response
 }

@@ -108,9 +108,19 @@ impl Memory {
 
     /// The live object, if `wanted` was applied and is still as it was answered.
     pub(super) fn unmoved(&self, wanted: &Object, seen: &Sight) -> Option<Object> {
-        let entry = self.applied.get(&key(wanted))?;
-        let same = *seen == Sight::There(entry.version.clone()) && hash(wanted)? == entry.hash;
+        let entry = self.entry(wanted)?;
+        let same = *seen == Sight::There(entry.version.clone());
         same.then(|| entry.judged.as_ref().unwrap_or(wanted).clone())
+    }
+
+    /// Whether `wanted` was applied and nothing else since.
+    pub(super) fn was_applied(&self, wanted: &Object) -> bool {
+        self.entry(wanted).is_some()
+    }
+
+    fn entry(&self, wanted: &Object) -> Option<&Entry> {
+        let entry = self.applied.get(&key(wanted))?;
+        (hash(wanted)? == entry.hash).then_some(entry)
     }
 
     pub(super) fn note_applied(&mut self, wanted: &Object, answer: &Object) {
@@ -327,8 +337,11 @@ mod tests {
         }
         let other = deployment("a:2", json!({}));
         assert!(memory.unmoved(&other, &seen("7")).is_none());
+        let applied = |memory: &Memory| [&wanted, &other].map(|it| memory.was_applied(it));
+        assert_eq!(applied(&memory), [true, false]);
         memory.strike(&("Deployment", NAME.into()));
         assert!(memory.unmoved(&wanted, &seen("7")).is_none());
+        assert_eq!(applied(&memory), [false, false]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use kube::Resource;
 use kube::api::ObjectMeta;
 
 /// Kinds whose status moves by itself, and says nothing that anybody asks for: it is no part of the state of theirs.
-pub(super) const RESTLESS: [&str; 2] = ["CronJob", "HorizontalPodAutoscaler"];
+const RESTLESS: [&str; 2] = ["CronJob", "HorizontalPodAutoscaler"];
 
 /// One state of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
