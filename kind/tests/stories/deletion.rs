@@ -27,11 +27,9 @@ fn with_delete_nothing_is_left() {
 #[test]
 fn with_retain_the_data_stays_and_a_new_stack_takes_it_up() {
     story("deletion-retain", async |world| {
-        // A second seed would fail.
-        let stack = world.document(API).with(
-            "spec: {deletionPolicy: Retain, backend: {seed:
-              {command: [sh, -c, \"psql -q -v ON_ERROR_STOP=1 -c 'create table seeded()'\"]}}}",
-        );
+        let stack = world
+            .document(API)
+            .with("spec: {deletionPolicy: Retain, backend: {seed: {args: [seed]}}}");
         world.apply(&stack).await;
         world.ready("shop").await;
         let visitor = world.visitor("shop").await;

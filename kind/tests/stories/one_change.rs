@@ -43,6 +43,12 @@ fn hibernate_waits_for_a_migration() {
         world.apply(&slow.with("spec: {hibernate: true}")).await;
         let words = ["hibernate waits", "the migration of release"];
         world.says("shop", "Ready", "DataInUse", &words, SOON).await;
+        world
+            .stays("it serves meanwhile", SOON, async || {
+                let found = world.stack("shop").await;
+                release(&found) == served && !world.pods("shop", "backend").await.is_empty()
+            })
+            .await;
         asker.was_always_answered().await;
         world
             .until("nothing runs any more", CLEAN_UP * 2, async || {

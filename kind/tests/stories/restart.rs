@@ -139,6 +139,10 @@ async fn generated(world: &World) -> BTreeMap<String, Vec<u8>> {
 fn nothing_was_made_twice(world: &World) {
     let mut made = BTreeMap::<(String, String), usize>::new();
     for write in world.writes() {
+        // Who has the data comes and goes.
+        if write.name == "shop-data-hold" {
+            continue;
+        }
         assert_ne!(write.verb, "delete", "{write:?}");
         if write.code == 201 {
             *made.entry((write.resource, write.name)).or_default() += 1;
