@@ -9,15 +9,17 @@ mod generate;
 mod images;
 mod install;
 mod load;
+mod operators;
 mod start;
 mod test;
 mod up;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
 use local_cluster::{Cluster, DEFAULT_NAME};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// The commands of this repository.
@@ -100,19 +102,40 @@ fn run(command: Command) -> Result<()> {
         return local_cluster::native::run(&node.cluster.name, node.host_network);
     }
     tokio::runtime::Runtime::new()?.block_on(async {
-        match command {
-            Command::Up(up) => up.run().await,
-            Command::Down(down) => down.run().await,
-            Command::Env(env) => env.run().await,
-            Command::Load(load) => load.run().await,
-            Command::Demo(demo) => demo.run().await,
-            Command::Test(test) => test.run().await,
-            Command::Bench(bench) => bench.run().await,
-            Command::Generate(generate) => generate.run().await,
-            Command::Images(images) => images.run().await,
-            Command::Node(_) => Ok(()),
+        tokio::select! {
+            result = work(command) => result,
+            // What it started is dropped, and so it ends with it: a compiler would go on for minutes.
+            stopped = told_to_stop() => stopped,
         }
     })
+}
+
+async fn work(command: Command) -> Result<()> {
+    match command {
+        Command::Up(up) => up.run().await,
+        Command::Down(down) => down.run().await,
+        Command::Env(env) => env.run().await,
+        Command::Load(load) => load.run().await,
+        Command::Demo(demo) => demo.run().await,
+        Command::Test(test) => test.run().await,
+        Command::Bench(bench) => bench.run().await,
+        Command::Generate(generate) => generate.run().await,
+        Command::Images(images) => images.run().await,
+        Command::Node(_) => Ok(()),
+    }
+}
+
+/// Ends with an error when somebody tells this program to stop.
+async fn told_to_stop() -> Result<()> {
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    bail!("told to stop")
 }
 
 /// Says something to the person. A closed standard error is no reason to fail.
