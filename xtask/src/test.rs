@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::cargo::cargo;
-use crate::{generate, images, start, tell};
+use crate::{generate, images, operators, start, tell};
 
 /// The cluster of the stories, beside the one of the developer.
 const CLUSTER: &str = "appstack-test";
@@ -38,6 +38,8 @@ enum Group {
     Cluster,
     /// All of them
     All,
+    /// What takes long and is not part of all: operators of other versions, up and down
+    Long,
 }
 
 /// How many tests came to which end.
@@ -51,6 +53,9 @@ struct Count {
 impl Test {
     pub(crate) async fn run(self) -> Result<()> {
         let mut count = Count::default();
+        if self.group == Group::Long {
+            return self.long().await;
+        }
         let wants = |group| self.group == group || self.group == Group::All;
         let mut result = Ok(());
         if wants(Group::Fast) {
@@ -81,6 +86,32 @@ impl Test {
         if let Some(skipped) = skipped {
             tell(&skipped);
         }
+        result
+    }
+
+    /// The stories of upgrades. Each puts an operator in the place of the one before, so they go one after the other.
+    async fn long(&self) -> Result<()> {
+        machine::can_hold_a_cluster().await?;
+        let progress = Progress::new();
+        let cluster = Cluster::open(CLUSTER)?;
+        start::cluster_with_operator(&cluster, &progress).await?;
+        let mut stories = cargo(&["test", "--package", "local-cluster", "--features", "long"]);
+        stories.env("APPSTACK_CLUSTER", CLUSTER);
+        for it in operators::make(&cluster, &progress).await? {
+            let variable = format!("APPSTACK_OPERATOR_{}", it.name.to_uppercase());
+            stories.env(variable, format!("{} {}", it.tag, it.chart.display()));
+        }
+        stories.arg(self.story.as_deref().unwrap_or("upgrade"));
+        stories.args(["--", "--test-threads", "1"]);
+        let mut count = Count::default();
+        let result = counted(&mut stories, &mut count).await;
+        if !self.keep {
+            cluster.down(&progress).await?;
+        }
+        tell(&format!(
+            "\nlong tests: {} passed, {} failed",
+            count.passed, count.failed
+        ));
         result
     }
 

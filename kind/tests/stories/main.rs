@@ -43,5 +43,7 @@ mod restart;
 mod rollback;
 mod rollout_restart;
 mod suspend;
+#[cfg(feature = "long")]
+mod upgrade;
 
 mod support;
