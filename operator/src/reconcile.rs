@@ -5,6 +5,7 @@ mod deletion;
 pub mod events;
 pub mod status;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -178,8 +179,8 @@ async fn settle(
     inputs: &Inputs,
     hold: &Hold,
 ) -> Result<bool> {
-    let secrets: Vec<_> = inputs.secrets.values().flatten().collect();
-    let secrets: Vec<_> = secrets.into_iter().map(|(_, it)| it.clone()).collect();
+    let values = inputs.secrets.values().flat_map(BTreeMap::values);
+    let secrets: Vec<_> = values.cloned().collect();
     let observer = Observer {
         client: &ctx.client,
         namespace: &app.namespace().unwrap_or_default(),

@@ -26,10 +26,8 @@ const TEMPLATE: (&str, &str, &str) = (
 /// An operator that is installed by its own chart.
 #[derive(Debug)]
 pub(crate) struct Operator {
-    /// How stories call it.
+    /// How stories call it; the tag of its image, too.
     pub name: &'static str,
-    /// The tag of its image.
-    pub tag: String,
     /// The folder of its chart.
     pub chart: PathBuf,
 }
@@ -120,7 +118,6 @@ async fn build(
         .await?;
     Ok(Operator {
         name,
-        tag: name.to_owned(),
         chart: folder.join("charts/appstack-operator"),
     })
 }

@@ -96,18 +96,14 @@ impl Test {
         let cluster = Cluster::open(CLUSTER)?;
         start::cluster_with_operator(&cluster, &progress).await?;
         let mut stories = cargo(&["test", "--package", "local-cluster", "--features", "long"]);
-        stories.env("APPSTACK_CLUSTER", CLUSTER);
         for it in operators::make(&cluster, &progress).await? {
             let variable = format!("APPSTACK_OPERATOR_{}", it.name.to_uppercase());
-            stories.env(variable, format!("{} {}", it.tag, it.chart.display()));
+            stories.env(variable, format!("{} {}", it.name, it.chart.display()));
         }
         stories.arg(self.story.as_deref().unwrap_or("upgrade"));
         stories.args(["--", "--test-threads", "1"]);
         let mut count = Count::default();
-        let result = counted(&mut stories, &mut count).await;
-        if !self.keep {
-            cluster.down(&progress).await?;
-        }
+        let result = self.told(&cluster, stories, &mut count).await;
         tell(&format!(
             "\nlong tests: {} passed, {} failed",
             count.passed, count.failed
@@ -120,15 +116,20 @@ impl Test {
         let cluster = Cluster::open(CLUSTER)?;
         start::cluster_with_operator(&cluster, &progress).await?;
         let mut stories = cargo(&["test", "--package", "local-cluster"]);
-        stories.env("APPSTACK_CLUSTER", CLUSTER);
         if let Some(story) = &self.story {
             stories.arg(story);
         }
         // Stories mostly wait, so more of them than cores may go on at once.
         stories.args(["--", "--test-threads", "4"]);
+        self.told(&cluster, stories, count).await
+    }
+
+    /// Runs stories on a cluster, which is removed then unless it is to stay.
+    async fn told(&self, cluster: &Cluster, mut stories: Command, count: &mut Count) -> Result<()> {
+        stories.env("APPSTACK_CLUSTER", CLUSTER);
         let result = counted(&mut stories, count).await;
         if !self.keep {
-            cluster.down(&progress).await?;
+            cluster.down(&Progress::new()).await?;
         }
         result
     }

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 
-use crate::support::{Document, FATED, SOON, Visitor, World, release, story};
+use crate::support::{SOON, World, release, story};
 
 /// What fails once and then goes well: what is half done is there when it runs again.
 const HALF: &str = "psql -q -c 'create table half()' && sleep 300; echo the rest is done";
@@ -14,7 +14,7 @@ const HALF: &str = "psql -q -c 'create table half()' && sleep 300; echo the rest
 #[test]
 fn a_migration_that_fails_leaves_the_old_release_serving() {
     story("migration-fails", async |world| {
-        let (stack, visitor) = migrated(world).await;
+        let (stack, visitor) = world.migrated().await;
         let good = release(&world.stack("shop").await).to_owned();
         let asker = visitor.keeps_asking();
         let fails = |run: &str, more: &str| {
@@ -70,7 +70,7 @@ fn a_migration_that_fails_leaves_the_old_release_serving() {
 #[test]
 fn a_migration_that_is_interrupted_is_finished() {
     story("migration-interrupted", async |world| {
-        let (stack, visitor) = migrated(world).await;
+        let (stack, visitor) = world.migrated().await;
         let asker = visitor.keeps_asking();
         let half = |table: &str| {
             let run = HALF.replace("half", table);
@@ -96,7 +96,7 @@ fn a_migration_that_is_interrupted_is_finished() {
 #[test]
 fn a_release_with_another_schema_is_not_restored_where_that_is_refused() {
     story("migration-head", async |world| {
-        let (stack, _) = migrated(world).await;
+        let (stack, _) = world.migrated().await;
         let with_head = |head: &str, run: &str| {
             stack.with(&format!(
                 "spec: {{rollout: {{schemaRollback: Refuse}}, backend: {{migrate:
@@ -133,18 +133,6 @@ fn a_release_with_another_schema_is_not_restored_where_that_is_refused() {
             .says("shop", "Ready", "StageFailed", &words, SOON * 12)
             .await;
     });
-}
-
-/// A stack that has been migrated, and its visitor.
-async fn migrated(world: &World) -> (Document, Visitor) {
-    let stack = world.document(FATED).with(
-        "spec: {database: {external: null, embedded: {}}, backend: {migrate: {command: [sh, -c, echo nothing to do]}}}",
-    );
-    world.apply(&stack).await;
-    world.ready("shop").await;
-    let visitor = world.visitor("shop").await;
-    visitor.reads(world, &visitor.api).await;
-    (stack, visitor)
 }
 
 async fn newest_job(world: &World) -> Job {

@@ -4,7 +4,7 @@ use appstack_operator::api::AppStack;
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt as _;
 
-use crate::support::{CLEAN_UP, Document, FATED, SOON, Visitor, World, condition, release, story};
+use crate::support::{CLEAN_UP, Document, SOON, World, condition, release, story};
 
 /// A migration that takes 20 seconds and leaves a table of this name.
 const SLOW: &str = "sleep 20 && psql -q -v ON_ERROR_STOP=1 -c 'create table half()'";
@@ -12,7 +12,7 @@ const SLOW: &str = "sleep 20 && psql -q -v ON_ERROR_STOP=1 -c 'create table half
 #[test]
 fn of_two_bumps_while_a_migration_runs_the_newest_follows_it() {
     story("change-bumps", async |world| {
-        let (stack, visitor) = migrated(world).await;
+        let (stack, visitor) = world.migrated().await;
         let asker = visitor.keeps_asking();
         world.apply(&slow(&stack, "first")).await;
         let first = running_job(world).await;
@@ -34,7 +34,7 @@ fn of_two_bumps_while_a_migration_runs_the_newest_follows_it() {
 #[test]
 fn hibernate_waits_for_a_migration() {
     story("change-hibernate", async |world| {
-        let (stack, visitor) = migrated(world).await;
+        let (stack, visitor) = world.migrated().await;
         let served = release(&world.stack("shop").await).to_owned();
         let asker = visitor.keeps_asking();
         let slow = slow(&stack, "first");
@@ -66,7 +66,7 @@ fn hibernate_waits_for_a_migration() {
 #[test]
 fn a_deletion_waits_for_a_migration() {
     story("change-deletion", async |world| {
-        let (stack, _) = migrated(world).await;
+        let (stack, _) = world.migrated().await;
         let stack = stack.with("spec: {deletionPolicy: Retain}");
         world.apply(&slow(&stack, "first")).await;
         running_job(world).await;
@@ -84,18 +84,6 @@ fn a_deletion_waits_for_a_migration() {
         world.ready("shop").await;
         assert!(has_table(world, "first").await);
     });
-}
-
-/// A stack that has been migrated, and its visitor.
-async fn migrated(world: &World) -> (Document, Visitor) {
-    let stack = world.document(FATED).with(
-        "spec: {database: {external: null, embedded: {}}, backend: {migrate: {command: [sh, -c, echo nothing to do]}}}",
-    );
-    world.apply(&stack).await;
-    world.ready("shop").await;
-    let visitor = world.visitor("shop").await;
-    visitor.reads(world, &visitor.api).await;
-    (stack, visitor)
 }
 
 /// The same with a migration that takes its time to make a table.

@@ -20,6 +20,8 @@ use k8s_openapi::api::core::v1::Pod;
 
 pub(crate) use audit::Request;
 pub(crate) use children::{Child, KINDS};
+#[cfg(feature = "long")]
+pub(crate) use fated::MIGRATED;
 pub(crate) use playwright::Playwright;
 pub(crate) use stacks::{API, Document, FATED, NOWHERE, SCRIPTED, SHOP, parse};
 pub(crate) use visitor::Visitor;

@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use kube::ResourceExt as _;
 use local_cluster::folders;
 
-use crate::support::{Document, SOON, World, condition, disturbing_story, release, uid};
+use crate::support::{Document, MIGRATED, SOON, World, condition, disturbing_story, release, uid};
 
 /// For how long nothing may happen after another operator has come.
 const QUIET: Duration = Duration::from_secs(20);
@@ -17,7 +17,7 @@ const NOW: &str = "NOW";
 fn upgrade_from_an_operator_that_remembered_nothing() {
     disturbing_story("upgrade-before", async |world| {
         install(world, "BEFORE").await;
-        let (stack, visitor) = world.fated_with(EMBEDDED).await;
+        let (stack, visitor) = world.fated_with(MIGRATED).await;
         let served = release(&world.stack("shop").await).to_owned();
         let before = running(world).await;
         let asker = visitor.keeps_asking();
@@ -40,7 +40,7 @@ fn upgrade_from_an_operator_that_remembered_nothing() {
 fn upgrade_and_downgrade_between_operators_of_different_templates() {
     disturbing_story("upgrade-templates", async |world| {
         install(world, NOW).await;
-        let (stack, visitor) = world.fated_with(EMBEDDED).await;
+        let (stack, visitor) = world.fated_with(MIGRATED).await;
         let served = release(&world.stack("shop").await).to_owned();
         let before = running(world).await;
         let asker = visitor.keeps_asking();
@@ -59,8 +59,6 @@ fn upgrade_and_downgrade_between_operators_of_different_templates() {
         asker.was_always_answered().await;
     });
 }
-
-const EMBEDDED: &str = "spec: {database: {external: null, embedded: {}}, backend: {migrate: {command: [sh, -c, echo nothing to do]}}}";
 
 async fn bump(world: &World, stack: &Document, text: &str) {
     let served = release(&world.stack("shop").await).to_owned();

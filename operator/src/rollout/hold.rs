@@ -134,8 +134,7 @@ pub async fn settle(writer: &Writer<'_>, observer: &Observer<'_>, hold: &Hold) -
 }
 
 /// What somebody waits for who needs the data.
-#[must_use]
-pub fn waiting(other: &Hold) -> Gate {
+fn waiting(other: &Hold) -> Gate {
     Gate::Waiting {
         reason: Reason::DataInUse,
         message: in_use(other),

@@ -2,7 +2,20 @@
 
 use super::{Document, FATED, NOWHERE, SOON, Visitor, World};
 
+/// A database of the stack's own, and a migration that does nothing.
+pub(crate) const MIGRATED: &str = "spec: {database: {external: null, embedded: {}}, backend: {migrate: {command: [sh, -c, echo nothing to do]}}}";
+
 impl World {
+    /// A stack that has been migrated, and its visitor.
+    pub(crate) async fn migrated(&self) -> (Document, Visitor) {
+        let stack = self.document(FATED).with(MIGRATED);
+        self.apply(&stack).await;
+        self.ready("shop").await;
+        let visitor = self.visitor("shop").await;
+        visitor.reads(self, &visitor.api).await;
+        (stack, visitor)
+    }
+
     /// A stack that serves the word `one` and the key `first`, and its visitor.
     pub(crate) async fn fated(&self) -> (Document, Visitor) {
         self.fated_with("{}").await
