@@ -45,7 +45,7 @@ pub mod annotation {
     pub const APPROVE: &str = "appstack.dev/approve";
     /// On an AppStack: any value. A release that failed is tried once more when it changes.
     pub const RETRY: &str = "appstack.dev/retry";
-    /// On an AppStack: any value. When it changes, a new SECRET_KEY is drawn; the old one is believed for one release more.
+    /// On an AppStack: any value. When it changes, a new SECRET_KEY is generated; the old one is believed for one release more.
     pub const ROTATE_SECRET_KEY: &str = "appstack.dev/rotate-secret-key";
     /// On an AppStack: any value. When it changes, a release is made by the templates of the operator of now.
     pub const RENEW: &str = "appstack.dev/renew";

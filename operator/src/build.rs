@@ -58,14 +58,14 @@ pub struct Check {
     /// The addresses, all of which must answer well.
     pub urls: Vec<String>,
     /// Who is asked.
-    pub asked: Asked,
+    pub target: CheckTarget,
     /// How long it may take to be well, and how long it must be.
     pub limits: CheckLimits,
 }
 
 /// Who is asked for the addresses of a check.
 #[derive(Clone, Debug)]
-pub enum Asked {
+pub enum CheckTarget {
     /// Each of the new pods itself, before any visitor comes to it.
     Pods {
         /// Their labels.

@@ -69,9 +69,17 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
     let mut faults = Faults::default();
     let spec = &app.spec;
     let names = Names::of(&app.name_any());
-    let drawn = generated::values(app, &names, inputs);
-    let database = database::check(app, &drawn, &names, inputs, settings, &mut faults);
-    let secrets = secrets::check(app, settings, drawn, &names, inputs, &database, &mut faults);
+    let generated = generated::values(app, &names, inputs);
+    let database = database::check(app, &generated, &names, inputs, settings, &mut faults);
+    let secrets = secrets::check(
+        app,
+        settings,
+        generated,
+        &names,
+        inputs,
+        &database,
+        &mut faults,
+    );
     let edge = edge::check(spec, inputs, settings, &mut faults);
     let backend = backend(spec, &mut faults);
     let jobs = jobs::check(spec, &backend, &mut faults);
@@ -150,7 +158,7 @@ fn backend(spec: &AppStackSpec, faults: &mut Faults) -> Backend {
             Environment::Staging => 2,
             Environment::Production => 4,
         }),
-        replicas: replicas::Asked {
+        replicas: replicas::Requested {
             part: "backend",
             count: backend.replicas,
             autoscaling: backend.autoscaling.as_ref(),
@@ -177,7 +185,7 @@ fn frontend(
         assets: assets(frontend, &image, release, inputs),
         image,
         port: frontend.port.unwrap_or(8080),
-        replicas: replicas::Asked {
+        replicas: replicas::Requested {
             part: "frontend",
             count: frontend.replicas,
             autoscaling: frontend.autoscaling.as_ref(),
@@ -195,12 +203,12 @@ fn frontend(
 }
 
 fn assets(frontend: &api::Frontend, image: &str, release: &str, inputs: &Inputs) -> Option<Assets> {
-    let asked = frontend.assets.as_ref()?;
-    let most = asked
+    let requested = frontend.assets.as_ref()?;
+    let most = requested
         .releases
         .map_or(OLDER_ASSETS, |it| usize::try_from(it).unwrap_or_default());
     (most > 0).then(|| Assets {
-        path: asked.path.clone(),
+        path: requested.path.clone(),
         older: assets::images(&inputs.records, release, image, most),
     })
 }
@@ -278,39 +286,41 @@ fn superuser(spec: &AppStackSpec) -> String {
 }
 
 fn rollout(spec: &AppStackSpec, edge: &Edge) -> RolloutRules {
-    let asked = spec.rollout.clone().unwrap_or_default();
+    let requested = spec.rollout.clone().unwrap_or_default();
     RolloutRules {
-        progress_deadline: asked
+        progress_deadline: requested
             .progress_deadline
             .map_or(Duration::from_mins(10), Into::into),
-        soak: asked.soak.map_or(
+        soak: requested.soak.map_or(
             match spec.environment {
                 Environment::Local => Duration::from_secs(2),
                 Environment::Staging | Environment::Production => Duration::from_secs(30),
             },
             Into::into,
         ),
-        on_failure: asked.on_failure.unwrap_or_default(),
-        approval: asked.approval.unwrap_or_default(),
-        schema_rollback: asked.schema_rollback.unwrap_or_default(),
-        public_check: asked.public_check.map(|it| public_check(spec, edge, it)),
+        on_failure: requested.on_failure.unwrap_or_default(),
+        approval: requested.approval.unwrap_or_default(),
+        schema_rollback: requested.schema_rollback.unwrap_or_default(),
+        public_check: requested
+            .public_check
+            .map(|it| public_check(spec, edge, it)),
     }
 }
 
-fn public_check(spec: &AppStackSpec, edge: &Edge, asked: api::PublicCheck) -> PublicCheck {
-    let path = asked.path.unwrap_or_else(|| health_path(spec));
+fn public_check(spec: &AppStackSpec, edge: &Edge, requested: api::PublicCheck) -> PublicCheck {
+    let path = requested.path.unwrap_or_else(|| health_path(spec));
     let site = edge.dashboard_host.as_ref();
     PublicCheck {
         api: format!("{}{path}", edge.api_url()),
         site: site.map(|_| format!("{}/", edge.dashboard_url())),
         certificate: edge.certificate().map(str::to_owned),
-        timeout: asked.timeout.map_or(Duration::from_mins(1), Into::into),
+        timeout: requested.timeout.map_or(Duration::from_mins(1), Into::into),
     }
 }
 
 fn health_path(spec: &AppStackSpec) -> String {
-    let asked = spec.backend.health_path.clone();
-    asked.unwrap_or_else(|| "/api/v1/utils/health-check/".into())
+    let requested = spec.backend.health_path.clone();
+    requested.unwrap_or_else(|| "/api/v1/utils/health-check/".into())
 }
 
 /// A request without a limit: the scheduler knows what to expect, and nothing is throttled or killed for it.

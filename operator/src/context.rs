@@ -7,15 +7,15 @@ use std::sync::Arc;
 use k8s_controller::events::EventRecorder;
 use kube::Client;
 
-use crate::cluster::cache::Ledger;
-use crate::plan::debounce::Batch;
+use crate::cluster::cache::Cache;
+use crate::plan::debounce::Debounce;
 use crate::plan::turns::Turns;
-use crate::rollout::public_check::Memory;
+use crate::rollout::public_check::PublicChecks;
 use crate::runtime::admin::Progress;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::optional_apis::OptionalApis;
-use crate::runtime::versions::Sightings;
+use crate::runtime::versions::WatchedVersions;
 use crate::settings::ClusterSettings;
 
 /// What every reconciliation shares.
@@ -33,15 +33,15 @@ pub struct Context {
     /// Draws a number from 0 to 1, so that what began together does not go on together.
     pub jitter: fn() -> f64,
     /// What the watches see.
-    pub sightings: Sightings,
+    pub versions: WatchedVersions,
     /// What this process has done and read.
-    pub ledger: Ledger,
+    pub cache: Cache,
     /// How releases fared that are asked through their public address.
-    pub tries: Memory,
+    pub public_checks: PublicChecks,
     /// Which stack follows changed settings of the operator.
     pub turns: Turns,
     /// Which values have changed just now.
-    pub batch: Batch,
+    pub debounce: Debounce,
     /// What the operator is told about the cluster.
     pub settings: ClusterSettings,
     /// Which kinds of other projects are served.

@@ -253,10 +253,10 @@ fn tell(
         Err(controller::Error::ObjectNotFound(stack)) => {
             let key = format!("{}/{}", stack.namespace.unwrap_or_default(), stack.name);
             ctx.metrics.stack_gone(&key);
-            ctx.ledger.forget(&key);
-            ctx.tries.forget(&key);
+            ctx.cache.forget(&key);
+            ctx.public_checks.forget(&key);
             ctx.turns.give_back(&key);
-            ctx.batch.forget(&key);
+            ctx.debounce.forget(&key);
             ctx.backoff.reset(&key);
         }
         Err(controller::Error::ReconcilerFailed(error, stack))

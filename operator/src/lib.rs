@@ -3,10 +3,10 @@
 //! # Five minutes
 //!
 //! Users write an `AppStack` ([`api`]). [`controller`] wakes [`reconcile`] when it or a child changes. At the heart of it is the
-//! **release**: what is asked for, and what serves.
+//! **release**: what is requested, and what serves.
 //!
 //! ```text
-//! AppStack ──gather──▶ Inputs, records ──check──▶ Stack ──plan──▶ Course: which release is the target, which one serves
+//! AppStack ──gather──▶ Inputs, records ──check──▶ Stack ──plan──▶ Plan: which release is the target, which one serves
 //!  (read)              (reads)           (pure)         (pure)        │
 //!                                                                   build   Desired: stages of objects. A release that was
 //!                                                                     │     verified is not built but read from its record

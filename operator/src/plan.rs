@@ -29,84 +29,90 @@ use crate::settings::ClusterSettings;
 
 pub use self::serving::{Served, Serving, serving};
 
-/// Where a reconciliation goes.
+/// What a reconciliation does: which release it works towards, and what keeps it from another one.
 #[derive(Clone, Debug)]
-pub struct Course {
-    /// The release that is asked for.
-    pub asked: Stack,
+pub struct Plan {
+    /// The release that the spec or its pin asks for.
+    pub requested: Stack,
     /// The release that is worked towards.
     pub target: Stack,
     /// Which way that is.
     pub direction: Direction,
-    /// How the release that is asked for failed, where that is why another one is worked towards.
+    /// How the requested release failed, where that is why another one is worked towards.
     pub failure: Option<Failure>,
     /// What bars the way back to the release that serves.
-    pub barrier: Option<SchemaChange>,
-    /// What is done for the release that is asked for, where it waits for somebody's approval or for its images.
+    pub rollback_blocked: Option<SchemaChange>,
+    /// What is done for the requested release, where it waits for somebody's approval or for its images.
     pub pending: Option<Pending>,
-    /// When the release that is asked for begins, where it waits for more changes of values.
+    /// When the requested release begins, where it waits for more changes of values.
     pub rests: Option<Timestamp>,
-    /// The stack whose turn it is, where the release that is asked for waits for its own.
+    /// The stack whose turn it is, where the requested release waits for its own.
     pub queued: Option<String>,
 }
 
-/// The way to what is asked for.
-///
-/// # Errors
-/// Everything that is wrong with what is asked for.
-pub fn plot(
-    app: &AppStack,
-    inputs: &Inputs,
-    settings: &ClusterSettings,
-    serving: &Serving,
-) -> Result<Course, Invalid> {
-    let mut asked = asked(app, inputs, settings)?;
-    if let Serving::Release(served) = serving
-        && served.stack.release == asked.release
-    {
-        asked.manifests.clone_from(&served.stack.manifests);
-    }
-    let attempt = history::attempt(app);
-    let failure = history::failure(&inputs.records, &asked.release, &attempt);
-    let barrier = barrier(serving, &asked, inputs);
-    let is_barred = barrier.is_some();
-    let course = ahead(app, inputs, asked, barrier);
-    Ok(match serving {
-        Serving::Release(served) if served.stack.release != course.asked.release => {
-            let pending = pending::pending(app, &served.stack, &course.asked, &inputs.records);
-            match failure {
-                _ if course.asked.hibernates => course.back_to(served),
-                _ if pending.is_some() => Course {
-                    pending,
-                    ..course.back_to(served)
-                },
-                Some(failure) if !is_barred => Course {
-                    failure: Some(failure.clone()),
-                    ..course.back_to(served)
-                },
-                _ => course,
-            }
+impl Plan {
+    /// The plan for what is requested.
+    ///
+    /// # Errors
+    /// Everything that is wrong with what is requested.
+    pub fn new(
+        app: &AppStack,
+        inputs: &Inputs,
+        settings: &ClusterSettings,
+        serving: &Serving,
+    ) -> Result<Self, Invalid> {
+        let mut requested = requested(app, inputs, settings)?;
+        if let Serving::Release(served) = serving
+            && served.stack.release == requested.release
+        {
+            requested.manifests.clone_from(&served.stack.manifests);
         }
-        // There is nothing else.
-        _ => course,
-    })
-}
-
-/// To what is asked for.
-fn ahead(app: &AppStack, inputs: &Inputs, asked: Stack, barrier: Option<SchemaChange>) -> Course {
-    Course {
-        target: asked.clone(),
-        direction: direction(app, inputs),
-        failure: None,
-        pending: None,
-        rests: None,
-        queued: None,
-        barrier,
-        asked,
+        let attempt = history::attempt(app);
+        let failure = history::failure(&inputs.records, &requested.release, &attempt);
+        let rollback_blocked = rollback_blocked(serving, &requested, inputs);
+        let is_blocked = rollback_blocked.is_some();
+        let plan = Self::ahead(app, inputs, requested, rollback_blocked);
+        Ok(match serving {
+            Serving::Release(served) if served.stack.release != plan.requested.release => {
+                let pending =
+                    pending::pending(app, &served.stack, &plan.requested, &inputs.records);
+                match failure {
+                    _ if plan.requested.hibernates => plan.back_to(served),
+                    _ if pending.is_some() => Self {
+                        pending,
+                        ..plan.back_to(served)
+                    },
+                    Some(failure) if !is_blocked => Self {
+                        failure: Some(failure.clone()),
+                        ..plan.back_to(served)
+                    },
+                    _ => plan,
+                }
+            }
+            // There is nothing else.
+            _ => plan,
+        })
     }
-}
 
-impl Course {
+    /// Ahead, to what is requested.
+    fn ahead(
+        app: &AppStack,
+        inputs: &Inputs,
+        requested: Stack,
+        rollback_blocked: Option<SchemaChange>,
+    ) -> Self {
+        Self {
+            target: requested.clone(),
+            direction: direction(app, inputs),
+            failure: None,
+            pending: None,
+            rests: None,
+            queued: None,
+            rollback_blocked,
+            requested,
+        }
+    }
+
     /// The same to the release that serves.
     #[must_use]
     pub fn back_to(self, served: &Served) -> Self {
@@ -117,31 +123,31 @@ impl Course {
         }
     }
 
-    /// What pulls images of the release that is asked for.
+    /// What pulls images of the requested release.
     #[must_use]
     pub fn pulls(&self) -> &[Pull] {
         self.pending.as_ref().map_or(&[], |it| &it.pulls)
     }
 
-    /// Whether the release that is asked for is the one that is worked towards.
+    /// Whether the requested release is the one that is worked towards.
     #[must_use]
     pub fn is_ahead(&self) -> bool {
-        self.target.release == self.asked.release
+        self.target.release == self.requested.release
     }
 
-    /// Whether the release that is asked for differs from the one that serves by nothing but settings of the operator.
+    /// Whether the requested release differs from the one that serves by nothing but settings of the operator.
     #[must_use]
     pub fn is_of_settings(&self, served: &Served) -> bool {
-        let (asked, serving) = (&self.asked, &served.stack);
-        asked.edge.ports() != serving.edge.ports()
-            && asked.spec == serving.spec
-            && asked.secrets.hash == serving.secrets.hash
-            && asked.renewal == serving.renewal
+        let (requested, serving) = (&self.requested, &served.stack);
+        requested.edge.ports() != serving.edge.ports()
+            && requested.spec == serving.spec
+            && requested.secrets.hash == serving.secrets.hash
+            && requested.renewal == serving.renewal
     }
 
     /// Whether the target is not known to have passed its gates.
     #[must_use]
-    pub fn is_unproven(&self, serving: &Serving) -> bool {
+    pub fn is_unverified(&self, serving: &Serving) -> bool {
         match serving {
             Serving::Release(served) => served.stack.release != self.target.release,
             Serving::Nothing | Serving::Unknown { .. } => true,
@@ -151,11 +157,15 @@ impl Course {
     /// Whether the target is not known to be good, and there is something else that serves.
     #[must_use]
     pub fn is_trial(&self, serving: &Serving) -> bool {
-        !matches!(serving, Serving::Nothing) && self.is_unproven(serving)
+        !matches!(serving, Serving::Nothing) && self.is_unverified(serving)
     }
 }
 
-fn asked(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> Result<Stack, Invalid> {
+fn requested(
+    app: &AppStack,
+    inputs: &Inputs,
+    settings: &ClusterSettings,
+) -> Result<Stack, Invalid> {
     let names = Names::of(&app.name_any());
     let pin = app.spec.rollout.as_ref().and_then(|it| it.pin.as_ref());
     let Some(pin) = pin else {
@@ -188,9 +198,9 @@ fn refuses(stack: &Stack) -> bool {
 }
 
 /// Why the way back to the release that serves is barred, if it is.
-fn barrier(serving: &Serving, asked: &Stack, inputs: &Inputs) -> Option<SchemaChange> {
+fn rollback_blocked(serving: &Serving, requested: &Stack, inputs: &Inputs) -> Option<SchemaChange> {
     match serving {
-        Serving::Release(served) if refuses(asked) => schema_change(&served.stack, inputs),
+        Serving::Release(served) if refuses(requested) => schema_change(&served.stack, inputs),
         _ => None,
     }
 }
@@ -287,9 +297,9 @@ mod tests {
         });
     }
 
-    fn plotted(app: &AppStack, inputs: &Inputs) -> Result<Course, Invalid> {
+    fn planned(app: &AppStack, inputs: &Inputs) -> Result<Plan, Invalid> {
         let settings = ClusterSettings::default();
-        plot(app, inputs, &settings, &serving(app, inputs, &settings))
+        Plan::new(app, inputs, &settings, &serving(app, inputs, &settings))
     }
 
     fn image(stack: &Stack) -> &str {
@@ -299,7 +309,7 @@ mod tests {
     #[test]
     fn what_serves_is_restored_with_the_values_that_it_had() {
         let mut inputs = inputs();
-        inputs.drawn.secret_key = "another".into();
+        inputs.random.secret_key = "another".into();
         let served = serving(&app("3", ""), &inputs, &ClusterSettings::default());
         let Serving::Release(served) = served else {
             panic!("{served:?}");
@@ -314,7 +324,7 @@ mod tests {
         inputs.secrets.clear();
         let same = serving(&app("3", ""), &inputs, &ClusterSettings::default());
         assert!(matches!(same, Serving::Release(_)), "{same:?}");
-        inputs.drawn.secret_key = "another".into();
+        inputs.random.secret_key = "another".into();
         let changed = serving(&app("3", ""), &inputs, &ClusterSettings::default());
         assert!(matches!(changed, Serving::Unknown { .. }), "{changed:?}");
     }
@@ -326,30 +336,30 @@ mod tests {
         let values: String = Names::of("shop").values(&serving.values).into();
         let theirs = [(value::SECRET_KEY.to_owned(), "theirs".into())];
         inputs.secrets.insert(values, theirs.into());
-        let course = plotted(&app("2", ""), &inputs).unwrap();
-        assert_eq!(course.target.release, serving.hash);
-        assert_eq!(course.target.secrets.hash, serving.values);
+        let plan = planned(&app("2", ""), &inputs).unwrap();
+        assert_eq!(plan.target.release, serving.hash);
+        assert_eq!(plan.target.secrets.hash, serving.values);
     }
 
     #[test]
-    fn what_was_drawn_comes_back_from_the_values_of_the_release_that_serves() {
+    fn what_was_generated_comes_back_from_the_values_of_the_release_that_serves() {
         let mut inputs = inputs();
         inputs.secrets.remove("shop-generated").unwrap();
-        inputs.drawn.secret_key = "another".into();
-        inputs.drawn.database_password = "another".into();
-        let course = plotted(&app("2", ""), &inputs).unwrap();
-        assert_eq!(course.target.release, inputs.records.releases[1].hash);
+        inputs.random.secret_key = "another".into();
+        inputs.random.database_password = "another".into();
+        let plan = planned(&app("2", ""), &inputs).unwrap();
+        assert_eq!(plan.target.release, inputs.records.releases[1].hash);
     }
 
     #[test]
     fn a_new_release_is_the_target_until_it_fails_and_then_the_serving_one() {
         let mut inputs = inputs();
         let app = app("3", "");
-        let course = plotted(&app, &inputs).unwrap();
-        assert_eq!(image(&course.target), "a/b:3");
-        assert_eq!(course.direction, Direction::Forward);
+        let plan = planned(&app, &inputs).unwrap();
+        assert_eq!(image(&plan.target), "a/b:3");
+        assert_eq!(plan.direction, Direction::Forward);
         inputs.records.failures.push(Failure {
-            release: course.asked.release.clone(),
+            release: plan.requested.release.clone(),
             attempt: Attempt {
                 generation: 2,
                 request: None,
@@ -358,26 +368,26 @@ mod tests {
             reason: "ContainerCrashing".into(),
             message: "it ended".into(),
         });
-        let course = plotted(&app, &inputs).unwrap();
-        assert_eq!(image(&course.target), "a/b:2");
-        assert_eq!(image(&course.asked), "a/b:3");
-        assert_eq!(course.direction, Direction::Back);
-        assert!(course.failure.is_some());
+        let plan = planned(&app, &inputs).unwrap();
+        assert_eq!(image(&plan.target), "a/b:2");
+        assert_eq!(image(&plan.requested), "a/b:3");
+        assert_eq!(plan.direction, Direction::Back);
+        assert!(plan.failure.is_some());
     }
 
     #[test]
-    fn a_new_secret_key_is_drawn_once_for_each_request_and_the_old_one_stays_for_a_release() {
+    fn a_new_secret_key_is_generated_once_for_each_request_and_the_old_one_stays_for_a_release() {
         let mut inputs = inputs();
         let mut app = app("2", "");
         let names = Names::of("shop");
-        let first = plotted(&app, &inputs).unwrap().asked;
+        let first = planned(&app, &inputs).unwrap().requested;
         inputs
             .secrets
             .insert(names.generated().into(), first.secrets.generated.clone());
         let annotations = [(annotation::ROTATE_SECRET_KEY.to_owned(), "now".to_owned())];
         app.metadata.annotations = Some(annotations.into());
-        inputs.drawn.secret_key = "the second key".into();
-        let second = plotted(&app, &inputs).unwrap().asked;
+        inputs.random.secret_key = "the second key".into();
+        let second = planned(&app, &inputs).unwrap().requested;
         let value = |stack: &Stack, key: &str| {
             use secrecy::ExposeSecret as _;
             let value = stack.secrets.values.get(key);
@@ -389,13 +399,13 @@ mod tests {
             value(&first, value::SECRET_KEY)
         );
 
-        // When it serves it stays as it is, whatever is drawn; and the next release is without the old key.
+        // When it serves it stays as it is, whatever random values there are; and the next release is without the old key.
         keep(&mut inputs, &second);
-        inputs.drawn.secret_key = "the third key".into();
-        let same = plotted(&app, &inputs).unwrap().asked;
+        inputs.random.secret_key = "the third key".into();
+        let same = planned(&app, &inputs).unwrap().requested;
         assert_eq!(same.release, second.release);
         app.spec.backend.image = "a/b:3".into();
-        let next = plotted(&app, &inputs).unwrap().asked;
+        let next = planned(&app, &inputs).unwrap().requested;
         assert_eq!(value(&next, value::SECRET_KEY).unwrap(), "the second key");
         assert_eq!(value(&next, value::PREVIOUS_KEY), None);
     }
@@ -404,19 +414,19 @@ mod tests {
     fn a_release_that_needs_an_approval_waits_for_its_own() {
         let mut inputs = inputs();
         let mut app = app("3", "approval: Required");
-        let course = plotted(&app, &inputs).unwrap();
-        assert_eq!(image(&course.target), "a/b:2");
-        let pending = course.pending.unwrap();
+        let plan = planned(&app, &inputs).unwrap();
+        assert_eq!(image(&plan.target), "a/b:2");
+        let pending = plan.pending.unwrap();
         assert_eq!(pending.changes[0], "backend a/b:2 -> a/b:3");
         inputs.records.pulled.insert(pending.pulls[0].hash.clone());
-        let name: String = course.asked.names.release(&course.asked.release).into();
+        let name: String = plan.requested.names.release(&plan.requested.release).into();
         let annotations = [(annotation::APPROVE.to_owned(), name)];
         app.metadata.annotations = Some(annotations.into());
-        let course = plotted(&app, &inputs).unwrap();
-        assert_eq!(image(&course.target), "a/b:3");
+        let plan = planned(&app, &inputs).unwrap();
+        assert_eq!(image(&plan.target), "a/b:3");
         app.spec.backend.image = "a/b:4".into();
-        let course = plotted(&app, &inputs).unwrap();
-        assert!(course.pending.is_some());
+        let plan = planned(&app, &inputs).unwrap();
+        assert!(plan.pending.is_some());
     }
 
     #[test]
@@ -424,9 +434,9 @@ mod tests {
         let inputs = inputs();
         let mut app = app("3", "");
         app.spec.hibernate = Some(true);
-        let course = plotted(&app, &inputs).unwrap();
-        assert_eq!(image(&course.target), "a/b:2");
-        assert!(course.target.hibernates);
+        let plan = planned(&app, &inputs).unwrap();
+        assert_eq!(image(&plan.target), "a/b:2");
+        assert!(plan.target.hibernates);
     }
 
     #[test]
@@ -434,10 +444,10 @@ mod tests {
         let inputs = inputs();
         let names = Names::of("shop");
         let old = names.release(&inputs.records.releases[0].hash);
-        let course = plotted(&app("2", &format!("pin: {old}")), &inputs).unwrap();
-        assert_eq!(image(&course.target), "a/b:1");
-        assert_eq!(course.direction, Direction::Back);
-        let unknown = plotted(&app("2", "pin: shop-0"), &inputs).unwrap_err();
+        let plan = planned(&app("2", &format!("pin: {old}")), &inputs).unwrap();
+        assert_eq!(image(&plan.target), "a/b:1");
+        assert_eq!(plan.direction, Direction::Back);
+        let unknown = planned(&app("2", "pin: shop-0"), &inputs).unwrap_err();
         assert!(unknown.faults[0].contains(old.as_str()), "{unknown}");
     }
 }

@@ -1,8 +1,8 @@
 //! The reconciliation: read, check, build, roll out stage by stage, report.
 
-mod attempt;
 mod deletion;
 pub mod events;
+mod pass;
 pub mod status;
 
 use std::collections::BTreeMap;
@@ -13,11 +13,11 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 
-use self::attempt::Look;
+use self::pass::Pass;
 use self::status::Outcome;
 use crate::api::{AppStack, AppStackStatus, StageName};
 use crate::cluster::apply::Writer;
-use crate::cluster::cache::Page;
+use crate::cluster::cache::StackCache;
 use crate::cluster::gather;
 use crate::cluster::observe::Observer;
 use crate::context::Context;
@@ -27,7 +27,7 @@ use crate::model::inputs::Inputs;
 use crate::model::kinds::Middleware;
 use crate::model::observed::Images;
 use crate::model::stack::Stack;
-use crate::plan::{self, Serving};
+use crate::plan::{self, Plan, Serving};
 use crate::rollout::gates::Gate;
 use crate::rollout::hold;
 use crate::runtime::backoff::spread;
@@ -53,15 +53,15 @@ pub async fn reconcile(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<Action> 
         return Box::pin(deletion::step(&app, &ctx, now())).await;
     }
     let now = now();
-    let page = ctx.ledger.page(&ctx.sightings, &app);
+    let cache = ctx.cache.of_stack(&ctx.versions, &app);
     let writer = Writer::new(
         &ctx.client,
-        &page,
+        &cache,
         &app,
         ctx.optional.serves::<Middleware>(),
     );
     // On the heap, here and below: the state of all its requests is large, and every waiting reconciliation would carry it.
-    let outcome = Box::pin(roll_out(&app, &ctx, &page, &writer, now)).await;
+    let outcome = Box::pin(roll_out(&app, &ctx, &cache, &writer, now)).await;
     let status = status::compute(&app, &outcome, now);
     let written = writer.status(&status).await;
     if let (Err(error), Err(_)) = (&outcome, &written) {
@@ -99,16 +99,16 @@ pub fn key(app: &AppStack) -> String {
 async fn roll_out(
     app: &AppStack,
     ctx: &Context,
-    page: &Page<'_>,
+    cache: &StackCache<'_>,
     writer: &Writer<'_>,
     now: Timestamp,
 ) -> Result<Outcome> {
     if app.spec.suspend == Some(true) {
         return Ok(Outcome::Suspended);
     }
-    let mut inputs = gather(app, ctx, page, now).await?;
+    let mut inputs = gather(app, ctx, cache, now).await?;
     if data_are_given_back(app, ctx, writer, &inputs).await? {
-        inputs = gather(app, ctx, page, now).await?;
+        inputs = gather(app, ctx, cache, now).await?;
     }
     let waits = hibernate_waits(app, &inputs, now);
     let awake;
@@ -124,7 +124,7 @@ async fn roll_out(
         let records = inputs.records.unreadable.clone();
         return Err(Error::Unreadable(Unreadable { records }));
     }
-    let look = Look {
+    let pass = Pass {
         app,
         ctx,
         writer,
@@ -133,10 +133,10 @@ async fn roll_out(
         now,
         waits,
     };
-    match plan::plot(app, &inputs, &ctx.settings, &serving) {
-        Ok(course) => {
-            warn(app, ctx, &course.asked, &inputs).await;
-            Box::pin(look.follow(course)).await
+    match Plan::new(app, &inputs, &ctx.settings, &serving) {
+        Ok(plan) => {
+            warn(app, ctx, &plan.requested, &inputs).await;
+            Box::pin(pass.run(plan)).await
         }
         Err(invalid) => {
             keep(writer, &serving).await?;
@@ -146,9 +146,14 @@ async fn roll_out(
 }
 
 /// Everything that a roll-out depends on beside the spec.
-async fn gather(app: &AppStack, ctx: &Context, page: &Page<'_>, now: Timestamp) -> Result<Inputs> {
+async fn gather(
+    app: &AppStack,
+    ctx: &Context,
+    cache: &StackCache<'_>,
+    now: Timestamp,
+) -> Result<Inputs> {
     let traefik = ctx.optional.serves::<Middleware>();
-    gather::inputs(&ctx.client, page, app, traefik, now).await
+    gather::inputs(&ctx.client, cache, app, traefik, now).await
 }
 
 /// Whether the data were somebody's, and are nobody's any more.
@@ -204,7 +209,7 @@ fn awake_still(app: &AppStack) -> AppStack {
     app
 }
 
-/// What serves goes on as it is, whatever is wrong with what is asked for.
+/// What serves goes on as it is, whatever is wrong with what is requested.
 async fn keep(writer: &Writer<'_>, serving: &Serving) -> Result<()> {
     match serving {
         Serving::Release(served) => rollout::heal(writer, &served.desired).await,
@@ -265,7 +270,7 @@ fn next_look(outcome: &Outcome, now: Timestamp, jitter: f64) -> Action {
     }
 }
 
-/// Until a gate opens by itself, or until the next look if that is sooner.
+/// Until a gate opens by itself, or until the next reconcile if that is sooner.
 fn wait(until: Option<Timestamp>, now: Timestamp) -> Duration {
     let left = until.and_then(|it| Duration::try_from(it.duration_since(now)).ok());
     left.unwrap_or(WAITING).min(WAITING)

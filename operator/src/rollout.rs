@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::api::StageName;
-use crate::build::{Asked, Check, Desired, Pull, Stage};
+use crate::build::{Check, CheckTarget, Desired, Pull, Stage};
 use crate::cluster::apply::Writer;
 use crate::cluster::observe::Observer;
 use crate::error::Result;
@@ -24,10 +24,10 @@ use crate::model::fact::{Attempt, Hold, Login, Record};
 use crate::model::object::Object;
 use crate::model::observed::{Images, Observed};
 use crate::rollout::gates::{Gate, Trial, judge, of_check, stuck};
-use crate::rollout::public_check::{Case, Memory};
+use crate::rollout::public_check::{CheckKey, PublicChecks};
 
 /// What is rolled out, and how.
-pub struct Plan<'a> {
+pub struct Rollout<'a> {
     /// The objects of the release that is worked towards.
     pub target: &'a Desired,
     /// What is kept beside it until its gates are open.
@@ -35,7 +35,7 @@ pub struct Plan<'a> {
     /// The rules that the target must stand, where it is not known to be good.
     pub trial: Option<Trial>,
     /// Whether the target is not known to be good, so that it is asked as visitors ask it.
-    pub unproven: bool,
+    pub unverified: bool,
     /// What came back so far.
     pub visits: Visits<'a>,
     /// What is pulled for a release that has not begun.
@@ -47,7 +47,7 @@ pub struct Plan<'a> {
 /// What is remembered of the questions to a stack.
 pub struct Visits<'a> {
     /// What came back so far.
-    pub memory: &'a Memory,
+    pub checks: &'a PublicChecks,
     /// The name of the stack in it.
     pub stack: String,
     /// Which try of the release this is.
@@ -69,7 +69,7 @@ pub enum Beside<'a> {
 
 /// How far a roll-out came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rollout {
+pub struct RolloutStatus {
     /// One for each stage of the stack, in roll-out order.
     pub reports: Vec<Report>,
     /// How far the images are of a release that has not begun.
@@ -85,35 +85,36 @@ pub struct Report {
     pub gate: Option<Gate>,
 }
 
-/// Rolls the target of a plan out, stage by stage. `current` says who has the data, and who has them afterwards.
+/// Rolls the target out, stage by stage. `current` says who has the data, and who has them afterwards.
 ///
 /// # Errors
 /// At the first request that fails.
 pub async fn run(
     writer: &Writer<'_>,
     observer: &Observer<'_>,
-    plan: &Plan<'_>,
+    rollout: &Rollout<'_>,
     current: &mut Option<Hold>,
-) -> Result<Rollout> {
-    let mut rollout = Rollout::default();
+) -> Result<RolloutStatus> {
+    let mut status = RolloutStatus::default();
     let mut result = Ok(());
-    for stage in &plan.target.stages {
-        if result.is_err() || rollout.is_shut() {
-            rollout.hold(stage.name);
+    for stage in &rollout.target.stages {
+        if result.is_err() || status.is_shut() {
+            status.hold(stage.name);
             continue;
         }
-        match step(writer, observer, plan, stage, current).await {
-            Ok(gate) => rollout.record(stage.name, gate),
+        match step(writer, observer, rollout, stage, current).await {
+            Ok(gate) => status.record(stage.name, gate),
             // What serves is kept before the error is told.
             Err(error) => result = Err(error),
         }
     }
-    if let (true, Beside::Release(serving)) = (result.is_err() || rollout.is_shut(), plan.beside) {
-        keep(writer, serving, plan.target, &rollout).await?;
+    if let (true, Beside::Release(serving)) = (result.is_err() || status.is_shut(), rollout.beside)
+    {
+        keep(writer, serving, rollout.target, &status).await?;
     }
     result?;
-    rollout.images = prepull::images(writer, observer, plan.pulls).await?;
-    Ok(rollout)
+    status.images = prepull::images(writer, observer, rollout.pulls).await?;
+    Ok(status)
 }
 
 /// Deletes what neither the target nor what serves needs, once it is known what that is.
@@ -123,16 +124,20 @@ pub async fn run(
 ///
 /// # Errors
 /// If the API server refuses a list or a deletion.
-pub async fn prune(writer: &Writer<'_>, plan: &Plan<'_>, rollout: &Rollout) -> Result<()> {
-    let shut = rollout.is_shut();
-    match plan.beside {
+pub async fn prune(
+    writer: &Writer<'_>,
+    rollout: &Rollout<'_>,
+    status: &RolloutStatus,
+) -> Result<()> {
+    let shut = status.is_shut();
+    match rollout.beside {
         Beside::Everything if shut => Ok(()),
         Beside::Release(serving) if shut => {
-            let both = [plan.target, serving];
-            writer.prune(&both, &plan.retained).await
+            let both = [rollout.target, serving];
+            writer.prune(&both, &rollout.retained).await
         }
         Beside::Nothing | Beside::Release(_) | Beside::Everything => {
-            writer.prune(&[plan.target], &plan.retained).await
+            writer.prune(&[rollout.target], &rollout.retained).await
         }
     }
 }
@@ -151,26 +156,26 @@ pub async fn heal(writer: &Writer<'_>, serving: &Desired) -> Result<()> {
 async fn step(
     writer: &Writer<'_>,
     observer: &Observer<'_>,
-    plan: &Plan<'_>,
+    rollout: &Rollout<'_>,
     stage: &Stage,
     current: &mut Option<Hold>,
 ) -> Result<Gate> {
-    let hold = hold::of_stage(stage, &plan.target.release, plan.visits.now);
+    let hold = hold::of_stage(stage, &rollout.target.release, rollout.visits.now);
     if let Some(hold) = &hold
         && let Some(gate) = hold::take(writer, current, hold.clone()).await?
     {
         return Ok(gate);
     }
-    replicas::let_go(writer, stage).await?;
+    replicas::detach_autoscaler(writer, stage).await?;
     let applied = writer.apply(&stage.objects).await?;
-    let applied = replicas::keep_up(writer, observer, stage, applied).await?;
-    let trial = plan.trial.as_ref();
-    let is_tried = |it: &Object| trial.is_some() && plan.is_new(it);
+    let applied = replicas::match_replicas(writer, observer, stage, applied).await?;
+    let trial = rollout.trial.as_ref();
+    let is_tried = |it: &Object| trial.is_some() && rollout.is_new(it);
     let seen = observer.stage(&applied, is_tried).await?;
     writer.replace_pods(stuck(&seen)).await?;
     let mut gate = judge(&seen, trial);
-    if let (Gate::Open, Some(check)) = (&gate, plan.check(stage)) {
-        gate = visit(observer, plan, check, stage.name).await?;
+    if let (Gate::Open, Some(check)) = (&gate, rollout.check(stage)) {
+        gate = visit(observer, rollout, check, stage.name).await?;
     }
     if gate == Gate::Open {
         writer.apply(&stage.opens).await?;
@@ -207,27 +212,27 @@ fn noted(record: &Record, seen: &[Observed]) -> Record {
 /// Asks a release as visitors ask it, when that is due.
 async fn visit(
     observer: &Observer<'_>,
-    plan: &Plan<'_>,
+    rollout: &Rollout<'_>,
     check: &Check,
     stage: StageName,
 ) -> Result<Gate> {
     let Visits {
-        memory,
+        checks,
         stack,
         attempt,
         now,
-    } = &plan.visits;
-    let case = Case {
+    } = &rollout.visits;
+    let key = CheckKey {
         stack,
         stage,
-        release: &plan.target.release,
+        release: &rollout.target.release,
         attempt,
     };
-    if let Some((verdict, due)) = memory.recent(&case, *now) {
+    if let Some((verdict, due)) = checks.recent(&key, *now) {
         return Ok(of_check(verdict, due));
     }
     let answer = observer.check(check).await?;
-    let (verdict, due) = memory.judge(&case, answer, *now, check.limits);
+    let (verdict, due) = checks.judge(&key, answer, *now, check.limits);
     Ok(of_check(verdict, due))
 }
 
@@ -237,30 +242,30 @@ async fn keep(
     writer: &Writer<'_>,
     serving: &Desired,
     target: &Desired,
-    rollout: &Rollout,
+    status: &RolloutStatus,
 ) -> Result<()> {
     for stage in &serving.stages {
-        let gate = rollout.gate(stage.name);
+        let gate = status.gate(stage.name);
         let reached = |object: &&Object| gate.is_none() || !target.has(object);
         writer.apply(stage.objects.iter().filter(reached)).await?;
         if gate != Some(&Gate::Open) {
-            let is_kept = |it: &&Object| gate.is_none() || !replicas::is_let_go(it, target);
+            let is_kept = |it: &&Object| gate.is_none() || !replicas::is_detached(it, target);
             writer.apply(stage.opens.iter().filter(is_kept)).await?;
         }
     }
     Ok(())
 }
 
-impl Plan<'_> {
+impl Rollout<'_> {
     /// What is to be asked before the gate of a stage opens. Pods are asked before visitors come to them, and so only where
     /// there are visitors.
     fn check<'a>(&self, stage: &'a Stage) -> Option<&'a Check> {
-        let check = stage.check.as_ref().filter(|_| self.unproven)?;
-        let is_due = match &check.asked {
-            Asked::Edge { .. } => true,
-            Asked::Pods { selector, .. } => {
-                let mut asked = stage.objects.iter().filter(|it| it.runs(selector));
-                self.trial.is_some() && asked.any(|it| self.is_new(it))
+        let check = stage.check.as_ref().filter(|_| self.unverified)?;
+        let is_due = match &check.target {
+            CheckTarget::Edge { .. } => true,
+            CheckTarget::Pods { selector, .. } => {
+                let mut targets = stage.objects.iter().filter(|it| it.runs(selector));
+                self.trial.is_some() && targets.any(|it| self.is_new(it))
             }
         };
         is_due.then_some(check)
@@ -277,7 +282,7 @@ impl Plan<'_> {
     }
 }
 
-impl Rollout {
+impl RolloutStatus {
     /// Whether a gate is shut.
     #[must_use]
     pub fn is_shut(&self) -> bool {
@@ -349,13 +354,13 @@ mod tests {
         let stack = check::stack(&app, &Inputs::offline(&app), &settings).unwrap();
         let target = build::build(&stack, Direction::Forward);
         let new = |beside| {
-            let plan = Plan {
+            let rollout = Rollout {
                 target: &target,
                 beside,
                 trial: None,
-                unproven: true,
+                unverified: true,
                 visits: Visits {
-                    memory: &Memory::default(),
+                    checks: &PublicChecks::default(),
                     stack: "ns/shop".into(),
                     attempt: Attempt::default(),
                     now: Timestamp::UNIX_EPOCH,
@@ -363,7 +368,7 @@ mod tests {
                 pulls: &[],
                 retained: BTreeSet::new(),
             };
-            let new = target.objects().filter(|it| plan.is_new(it));
+            let new = target.objects().filter(|it| rollout.is_new(it));
             new.map(Object::kind).collect::<Vec<_>>()
         };
         assert_eq!(new(Beside::Everything), ["Deployment"]);
@@ -372,14 +377,14 @@ mod tests {
 
     #[test]
     fn the_first_shut_gate_blocks() {
-        let mut rollout = Rollout::default();
-        rollout.record(StageName::Database, Gate::Open);
-        assert!(!rollout.is_shut());
-        rollout.record(StageName::Migration, waiting());
-        rollout.hold(StageName::Backend);
-        assert_eq!(rollout.blocking(), Some((StageName::Migration, &waiting())));
+        let mut status = RolloutStatus::default();
+        status.record(StageName::Database, Gate::Open);
+        assert!(!status.is_shut());
+        status.record(StageName::Migration, waiting());
+        status.hold(StageName::Backend);
+        assert_eq!(status.blocking(), Some((StageName::Migration, &waiting())));
         assert_eq!(
-            rollout.reports[2],
+            status.reports[2],
             Report {
                 stage: StageName::Backend,
                 gate: None
@@ -389,17 +394,17 @@ mod tests {
 
     #[test]
     fn a_stage_of_two_steps_has_one_report_with_the_worse_gate() {
-        let mut rollout = Rollout::default();
-        rollout.record(StageName::Migration, Gate::Open);
-        rollout.record(StageName::Migration, waiting());
+        let mut status = RolloutStatus::default();
+        status.record(StageName::Migration, Gate::Open);
+        status.record(StageName::Migration, waiting());
         assert_eq!(
-            rollout.reports,
+            status.reports,
             [Report {
                 stage: StageName::Migration,
                 gate: Some(waiting())
             }]
         );
-        rollout.hold(StageName::Migration);
-        assert_eq!(rollout.reports.len(), 1);
+        status.hold(StageName::Migration);
+        assert_eq!(status.reports.len(), 1);
     }
 }

@@ -11,20 +11,20 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::cache::Ledger;
+use crate::cluster::cache::Cache;
 use crate::cluster::kinds;
 use crate::context::Context;
 use crate::controller::{self, Controllers};
-use crate::plan::debounce::Batch;
+use crate::plan::debounce::Debounce;
 use crate::plan::turns::Turns;
-use crate::rollout::public_check::Memory;
+use crate::rollout::public_check::PublicChecks;
 use crate::runtime::admin::{self, Progress};
 use crate::runtime::backoff::Backoff;
 use crate::runtime::deadline::{self, Limits};
 use crate::runtime::leader::{self, Election, Outcome, Term, Timings};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::telemetry;
-use crate::runtime::versions::Sightings;
+use crate::runtime::versions::WatchedVersions;
 use crate::settings::RunSettings;
 
 /// The name of the Lease, and of the controller in metrics and Events.
@@ -131,11 +131,11 @@ fn context(
         optional: kinds::optional(),
         backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
         jitter: rand::random,
-        sightings: Sightings::default(),
-        ledger: Ledger::default(),
-        tries: Memory::default(),
+        versions: WatchedVersions::default(),
+        cache: Cache::default(),
+        public_checks: PublicChecks::default(),
         turns: Turns::default(),
-        batch: Batch::new(BATCH.0, BATCH.1),
+        debounce: Debounce::new(BATCH.0, BATCH.1),
         settings: settings.cluster.clone(),
         client,
         metrics,

@@ -35,7 +35,7 @@ const PURE: [&str; 19] = [
     "build/",
     "check.rs",
     "check/",
-    "cluster/cache/memory.rs",
+    "cluster/cache/entries.rs",
     "model/",
     "plan.rs",
     "plan/",

@@ -554,10 +554,10 @@ fn objects_with_hidden_values(spec: &Value) -> Result<Vec<Object>> {
         external.insert(key.into(), key.to_owned().into());
     }
     let mut inputs = Inputs::offline(&app);
-    inputs.drawn.secret_key = "hidden".to_owned().into();
-    inputs.drawn.superuser_password = "hidden".to_owned().into();
-    inputs.drawn.database_password = "hidden".to_owned().into();
-    inputs.drawn.admin_password = "hidden".to_owned().into();
+    inputs.random.secret_key = "hidden".to_owned().into();
+    inputs.random.superuser_password = "hidden".to_owned().into();
+    inputs.random.database_password = "hidden".to_owned().into();
+    inputs.random.admin_password = "hidden".to_owned().into();
     if let Some(certificate) = &mut inputs.certificate {
         certificate.key = "hidden".to_owned().into();
         certificate.authority_key = "hidden".to_owned().into();

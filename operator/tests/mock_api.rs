@@ -5,12 +5,12 @@
 
 #[path = "mock_api/assets.rs"]
 mod assets;
+#[path = "mock_api/cache.rs"]
+mod cache;
 #[path = "mock_api/data.rs"]
 mod data;
 #[path = "mock_api/jobs.rs"]
 mod jobs;
-#[path = "mock_api/ledger.rs"]
-mod ledger;
 #[path = "mock_api/model.rs"]
 mod model;
 #[path = "mock_api/optional.rs"]
@@ -35,20 +35,20 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use appstack_operator::api::{AppStack, Reason};
-use appstack_operator::cluster::cache::Ledger;
+use appstack_operator::cluster::cache::Cache;
 use appstack_operator::cluster::kinds;
 use appstack_operator::context::Context;
 use appstack_operator::error::Error;
 use appstack_operator::model::kinds::Middleware;
-use appstack_operator::plan::debounce::Batch;
+use appstack_operator::plan::debounce::Debounce;
 use appstack_operator::plan::turns::Turns;
 use appstack_operator::reconcile::{error_policy, key, reconcile};
-use appstack_operator::rollout::public_check::Memory;
+use appstack_operator::rollout::public_check::PublicChecks;
 use appstack_operator::runtime::admin::Progress;
 use appstack_operator::runtime::backoff::Backoff;
 use appstack_operator::runtime::metrics::Metrics;
 use appstack_operator::runtime::optional_apis::Definition;
-use appstack_operator::runtime::versions::Sightings;
+use appstack_operator::runtime::versions::WatchedVersions;
 use appstack_operator::settings::ClusterSettings;
 use k8s_controller::events::EventRecorder;
 use kube::runtime::controller::Action;
@@ -75,7 +75,7 @@ struct World {
 }
 
 /// The operator as it is after a start.
-fn operator(server: &Server, batch: Batch) -> Context {
+fn operator(server: &Server, debounce: Debounce) -> Context {
     let client = server.client();
     let reporter = Reporter {
         controller: "test".into(),
@@ -90,11 +90,11 @@ fn operator(server: &Server, batch: Batch) -> Context {
         progress: Arc::new(Progress::new(Duration::from_secs(1))),
         backoff: Backoff::new(BACKOFF, Duration::from_mins(1)),
         jitter: || 1.0,
-        sightings: Sightings::default(),
-        ledger: Ledger::default(),
-        tries: Memory::default(),
+        versions: WatchedVersions::default(),
+        cache: Cache::default(),
+        public_checks: PublicChecks::default(),
         turns: Turns::default(),
-        batch,
+        debounce,
         settings: ClusterSettings::default(),
         optional,
     }
@@ -112,11 +112,11 @@ impl Drop for World {
 impl World {
     /// The `AppStack` has a migration and a frontend. Changed values are not waited for.
     fn new() -> Self {
-        Self::with(Batch::new(Duration::ZERO, Duration::ZERO))
+        Self::with(Debounce::new(Duration::ZERO, Duration::ZERO))
     }
 
     /// The same where changed values are waited for.
-    fn with(batch: Batch) -> Self {
+    fn with(debounce: Debounce) -> Self {
         let server = Server::default();
         server.put("ingressclasses/traefik", json!({
             "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
@@ -135,7 +135,7 @@ impl World {
             }),
         );
         Self {
-            context: Arc::new(operator(&server, batch)),
+            context: Arc::new(operator(&server, debounce)),
             server,
         }
     }

@@ -20,17 +20,17 @@ mod unreadable;
 use std::sync::Arc;
 use std::time::Duration;
 
-use appstack_operator::cluster::cache::Ledger;
+use appstack_operator::cluster::cache::Cache;
 use appstack_operator::cluster::kinds;
 use appstack_operator::context::Context;
 use appstack_operator::controller::{self, Controllers};
-use appstack_operator::plan::debounce::Batch;
-use appstack_operator::rollout::public_check::Memory;
+use appstack_operator::plan::debounce::Debounce;
+use appstack_operator::rollout::public_check::PublicChecks;
 use appstack_operator::runtime::admin::Progress;
 use appstack_operator::runtime::backoff::Backoff;
 use appstack_operator::runtime::leader::Term;
 use appstack_operator::runtime::metrics::Metrics;
-use appstack_operator::runtime::versions::Sightings;
+use appstack_operator::runtime::versions::WatchedVersions;
 use appstack_operator::settings::ClusterSettings;
 use k8s_controller::events::EventRecorder;
 use kube::Client;
@@ -56,11 +56,11 @@ fn context(client: Client) -> Arc<Context> {
         progress: Arc::new(Progress::new(Duration::from_secs(1))),
         backoff: Backoff::new(Duration::from_mins(1), Duration::from_mins(1)),
         jitter: || 1.0,
-        sightings: Sightings::default(),
-        ledger: Ledger::default(),
-        tries: Memory::default(),
+        versions: WatchedVersions::default(),
+        cache: Cache::default(),
+        public_checks: PublicChecks::default(),
         turns: appstack_operator::plan::turns::Turns::default(),
-        batch: Batch::new(Duration::ZERO, Duration::ZERO),
+        debounce: Debounce::new(Duration::ZERO, Duration::ZERO),
         settings: ClusterSettings::default(),
         optional: kinds::optional(),
     })

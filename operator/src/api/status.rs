@@ -28,7 +28,7 @@ pub struct AppStackStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseStatus>,
 
-    /// The release that is asked for, by the spec or by `rollout.pin`. It is the one that serves, or on its way, or
+    /// The requested release, by the spec or by `rollout.pin`. It is the one that serves, or on its way, or
     /// has failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<ReleaseStatus>,
@@ -130,7 +130,7 @@ impl StageName {
 pub enum ConditionType {
     /// The spec is one that can be rolled out.
     Accepted,
-    /// The release that is asked for waits for somebody's approval.
+    /// The requested release waits for somebody's approval.
     AwaitingApproval,
     /// The backend's gate.
     BackendReady,
@@ -146,7 +146,7 @@ pub enum ConditionType {
     Ready,
     /// Work is going on (abnormal-true, as kstatus reads it).
     Reconciling,
-    /// The release that is asked for failed, and the one before it was restored.
+    /// The requested release failed, and the one before it was restored.
     RolledBack,
     /// It is known which release serves, and what it is made of.
     ServingKnown,
@@ -203,9 +203,9 @@ pub enum Reason {
     RollingOut,
     /// A stage failed; it needs a change.
     StageFailed,
-    /// The release that is asked for waits for somebody's approval.
+    /// The requested release waits for somebody's approval.
     AwaitingApproval,
-    /// The release that is asked for is approved, and its images are being pulled.
+    /// The requested release is approved, and its images are being pulled.
     ImagesPending,
     /// Values of Secrets or ConfigMaps have changed just now, and more of them may.
     ValuesChanging,
@@ -213,9 +213,9 @@ pub enum Reason {
     WaitingForTurn,
     /// `hibernate` is true, and nothing runs.
     Hibernated,
-    /// The release that is asked for failed, and the one before it serves again.
+    /// The requested release failed, and the one before it serves again.
     RolledBack,
-    /// The release that is asked for failed, and the one before it is on its way back.
+    /// The requested release failed, and the one before it is on its way back.
     RollingBack,
     /// The stage is as the spec says.
     Available,

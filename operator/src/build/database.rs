@@ -49,7 +49,7 @@ pub(super) fn objects(stack: &Stack) -> Vec<Object> {
     ]
 }
 
-/// The values that are drawn once. They stay with the data: a backup is worth little without SECRET_KEY.
+/// The values that are generated once. They stay with the data: a backup is worth little without SECRET_KEY.
 pub(super) fn generated_secrets(stack: &Stack) -> Secret {
     Secret {
         metadata: meta::data(stack, &stack.names.generated(), Component::Shared),

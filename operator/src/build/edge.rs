@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::api::StageName;
 use crate::build::meta::{self, Component};
 use crate::build::workload::pod;
-use crate::build::{Asked, Check, Stage};
+use crate::build::{Check, CheckTarget, Stage};
 use crate::model::kinds::{Headers, Middleware, MiddlewareSpec, RedirectScheme};
 use crate::model::names::ChildName;
 use crate::model::object::Object;
@@ -37,7 +37,7 @@ pub(super) fn stage(stack: &Stack, kept: Vec<Object>) -> Stage {
             .into_iter()
             .chain(it.site.clone())
             .collect(),
-        asked: Asked::Edge {
+        target: CheckTarget::Edge {
             certificate: it.certificate.clone(),
         },
         limits: CheckLimits {

@@ -23,10 +23,10 @@ const ADMIN: &str = "postgres";
 /// The major version of PostgreSQL that is run unless the spec says otherwise.
 const VERSION: &str = "18";
 
-/// The database of a spec; `drawn` are the generated values.
+/// The database of a spec; `generated` are the values that the operator makes.
 pub(super) fn check(
     app: &AppStack,
-    drawn: &BTreeMap<String, SecretString>,
+    generated: &BTreeMap<String, SecretString>,
     names: &Names,
     inputs: &Inputs,
     settings: &ClusterSettings,
@@ -50,10 +50,10 @@ pub(super) fn check(
         password,
         sslmode: "prefer".into(),
     };
-    let password = drawn.get(generated::ADMIN_PASSWORD).cloned();
+    let password = generated.get(super::generated::ADMIN_PASSWORD).cloned();
     let admin = own(ADMIN.into(), password.unwrap_or_default());
     let now = || {
-        let password = secrets::database_password(spec, inputs, drawn);
+        let password = secrets::database_password(spec, inputs, generated);
         own(role(names, inputs, &admin, &password), password)
     };
     let restored = inputs.restored.as_ref();

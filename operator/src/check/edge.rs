@@ -71,8 +71,8 @@ pub(super) fn check(
 }
 
 fn class(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) -> (String, IngressController) {
-    let asked = class_name(spec);
-    let name = asked.map_or_else(|| default_class(&inputs.ingress_classes), str::to_owned);
+    let requested = class_name(spec);
+    let name = requested.map_or_else(|| default_class(&inputs.ingress_classes), str::to_owned);
     let found = inputs
         .ingress_classes
         .iter()
@@ -121,8 +121,8 @@ fn implementation(controller: &str) -> IngressController {
 }
 
 fn tls(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) -> Tls {
-    let asked = spec.edge.as_ref().and_then(|it| it.tls.as_ref());
-    if asked.is_none() && spec.environment != Environment::Local {
+    let requested = spec.edge.as_ref().and_then(|it| it.tls.as_ref());
+    if requested.is_none() && spec.environment != Environment::Local {
         faults.add(
             "edge.tls",
             format!(
@@ -132,10 +132,10 @@ fn tls(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) -> Tls {
         );
         return Tls::Off;
     }
-    if asked.is_some_and(|it| it.disabled.is_some()) {
+    if requested.is_some_and(|it| it.disabled.is_some()) {
         return Tls::Off;
     }
-    match asked.and_then(|it| it.secret_name.as_ref()) {
+    match requested.and_then(|it| it.secret_name.as_ref()) {
         Some(name) => Tls::Secret {
             name: name.clone(),
             certificate: certificate(name, inputs, faults),

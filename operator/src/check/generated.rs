@@ -1,4 +1,4 @@
-//! The values that are drawn once and kept, and drawn anew on request: what `<stack>-generated` is to hold.
+//! The values that are generated once and kept, and generated anew on request: what `<stack>-generated` is to hold.
 
 use std::collections::BTreeMap;
 
@@ -16,34 +16,34 @@ use crate::release::history;
 /// The password of the embedded database's superuser. It is no value of the application's.
 pub(super) const ADMIN_PASSWORD: &str = "POSTGRES_ADMIN_PASSWORD";
 
-/// A value that is drawn anew on request.
+/// A value that is generated anew on request.
 struct Rotation {
     /// The value.
     value: &'static str,
     /// The annotation of the AppStack that asks for it.
-    asked: &'static str,
+    annotation: &'static str,
     /// Where `<stack>-generated` notes the last request, so that each is answered once.
     noted: &'static str,
 }
 
 const SECRET_KEY: Rotation = Rotation {
     value: value::SECRET_KEY,
-    asked: annotation::ROTATE_SECRET_KEY,
+    annotation: annotation::ROTATE_SECRET_KEY,
     noted: "SECRET_KEY_ROTATION",
 };
 const DATABASE_PASSWORD: Rotation = Rotation {
     value: value::DATABASE_PASSWORD,
-    asked: annotation::ROTATE_DATABASE_PASSWORD,
+    annotation: annotation::ROTATE_DATABASE_PASSWORD,
     noted: "POSTGRES_PASSWORD_ROTATION",
 };
 
-/// What was drawn before, and drawn values for what is not there or is asked for anew.
+/// What was generated before, and generated values for what is not there or is asked for anew.
 pub(super) fn values(
     app: &AppStack,
     names: &Names,
     inputs: &Inputs,
 ) -> BTreeMap<String, SecretString> {
-    let drawn = &inputs.drawn;
+    let random = &inputs.random;
     let embedded = external_database(&app.spec).is_none();
     let due: Vec<&str> = [SECRET_KEY, DATABASE_PASSWORD]
         .iter()
@@ -52,16 +52,20 @@ pub(super) fn values(
         .collect();
     let notes = [SECRET_KEY, DATABASE_PASSWORD].map(|it| it.note(app, names, inputs));
     [
-        (value::SECRET_KEY, &drawn.secret_key, true),
-        (value::SUPERUSER_PASSWORD, &drawn.superuser_password, true),
-        (value::DATABASE_PASSWORD, &drawn.database_password, embedded),
-        (ADMIN_PASSWORD, &drawn.admin_password, embedded),
+        (value::SECRET_KEY, &random.secret_key, true),
+        (value::SUPERUSER_PASSWORD, &random.superuser_password, true),
+        (
+            value::DATABASE_PASSWORD,
+            &random.database_password,
+            embedded,
+        ),
+        (ADMIN_PASSWORD, &random.admin_password, embedded),
     ]
     .into_iter()
     .filter(|(_, _, needed)| *needed)
-    .map(|(key, drawn, _)| {
-        let kept = drawn_before(names, inputs, key).filter(|_| !due.contains(&key));
-        (key.to_owned(), kept.unwrap_or(drawn).clone())
+    .map(|(key, random, _)| {
+        let kept = generated_before(names, inputs, key).filter(|_| !due.contains(&key));
+        (key.to_owned(), kept.unwrap_or(random).clone())
     })
     .chain(notes.into_iter().flatten())
     .collect()
@@ -74,28 +78,28 @@ pub fn unanswerable(app: &AppStack, inputs: &Inputs) -> Option<String> {
     if !DATABASE_PASSWORD.is_due(app, &names, inputs) {
         return None;
     }
-    let asked = DATABASE_PASSWORD.asked;
+    let annotation = DATABASE_PASSWORD.annotation;
     if let Some(external) = external_database(&app.spec) {
         return Some(format!(
-            "{asked} changes nothing: the database is run elsewhere; give it a second role there, and name that in Secret {}",
+            "{annotation} changes nothing: the database is run elsewhere; give it a second role there, and name that in Secret {}",
             external.secret_name
         ));
     }
     let (secret, _) = given(&app.spec, &inputs.secrets, value::DATABASE_PASSWORD)?;
     Some(format!(
-        "{asked} changes nothing: {} is in Secret {secret}; change it there",
+        "{annotation} changes nothing: {} is in Secret {secret}; change it there",
         value::DATABASE_PASSWORD
     ))
 }
 
 impl Rotation {
-    /// Whether a value is to be drawn anew. Where the Secret is gone, nobody knows which request was answered; the value
+    /// Whether a value is to be generated anew. Where the Secret is gone, nobody knows which request was answered; the value
     /// comes back as it was.
     fn is_due(&self, app: &AppStack, names: &Names, inputs: &Inputs) -> bool {
         let answered = stored(names, inputs, self.noted);
-        let asked = app.annotations().get(self.asked);
+        let annotation = app.annotations().get(self.annotation);
         inputs.secrets.contains_key(names.generated().as_str())
-            && asked.is_some_and(|it| answered.is_none_or(|done| done.expose_secret() != it))
+            && annotation.is_some_and(|it| answered.is_none_or(|done| done.expose_secret() != it))
     }
 
     fn note(
@@ -104,15 +108,15 @@ impl Rotation {
         names: &Names,
         inputs: &Inputs,
     ) -> Option<(String, SecretString)> {
-        let asked = app.annotations().get(self.asked);
-        let asked = asked.map(|it| SecretString::from(it.as_str()));
-        let noted = asked.or_else(|| stored(names, inputs, self.noted).cloned())?;
+        let annotation = app.annotations().get(self.annotation);
+        let annotation = annotation.map(|it| SecretString::from(it.as_str()));
+        let noted = annotation.or_else(|| stored(names, inputs, self.noted).cloned())?;
         Some((self.noted.to_owned(), noted))
     }
 }
 
-/// A value that was drawn before: as it is stored, or, where that was deleted, as it is used.
-fn drawn_before<'a>(names: &Names, inputs: &'a Inputs, key: &str) -> Option<&'a SecretString> {
+/// A value that was generated before: as it is stored, or, where that was deleted, as it is used.
+fn generated_before<'a>(names: &Names, inputs: &'a Inputs, key: &str) -> Option<&'a SecretString> {
     stored(names, inputs, key).or_else(|| {
         if key == ADMIN_PASSWORD {
             let admin = inputs.secrets.get(names.database_admin().as_str())?;
@@ -161,15 +165,15 @@ mod tests {
     }
 
     fn rotate(app: &mut AppStack, request: &str) {
-        let asked = (DATABASE_PASSWORD.asked.to_owned(), request.to_owned());
-        app.metadata.annotations = Some([asked].into());
+        let annotation = (DATABASE_PASSWORD.annotation.to_owned(), request.to_owned());
+        app.metadata.annotations = Some([annotation].into());
     }
 
     fn checked(app: &AppStack, inputs: &Inputs) -> Stack {
         check::stack(app, inputs, &ClusterSettings::default()).unwrap()
     }
 
-    /// Stores what a stack generates, as a look does; and keeps the stack as the release that serves.
+    /// Stores what a stack generates, as a reconcile does; and keeps the stack as the release that serves.
     fn keep(inputs: &mut Inputs, stack: &Stack) {
         let names = &stack.names;
         let secrets = &stack.secrets;
@@ -204,14 +208,14 @@ mod tests {
     }
 
     #[test]
-    fn a_new_password_is_drawn_once_for_each_request_and_is_another_role() {
+    fn a_new_password_is_generated_once_for_each_request_and_is_another_role() {
         let mut app = app("");
         let mut inputs = Inputs::offline(&app);
         rotate(&mut app, "before anything was there");
         let first = checked(&app, &inputs);
         keep(&mut inputs, &first);
-        inputs.drawn.database_password = "the second".into();
-        inputs.drawn.admin_password = "another".into();
+        inputs.random.database_password = "the second".into();
+        inputs.random.admin_password = "another".into();
         assert_eq!(logins(&checked(&app, &inputs)), logins(&first));
 
         rotate(&mut app, "now");
@@ -228,7 +232,7 @@ mod tests {
         );
 
         keep(&mut inputs, &second);
-        inputs.drawn.database_password = "the third".into();
+        inputs.random.database_password = "the third".into();
         assert_eq!(checked(&app, &inputs).release, second.release);
     }
 
@@ -252,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_drawn_comes_back_from_where_it_is_used() {
+    fn what_was_generated_comes_back_from_where_it_is_used() {
         let app = app("");
         let mut inputs = Inputs::offline(&app);
         let first = checked(&app, &inputs);
@@ -261,8 +265,8 @@ mod tests {
         let (_, _, admin) = logins(&first);
         let values = [("password".to_owned(), admin.into())];
         inputs.secrets.insert("shop-db-admin".into(), values.into());
-        inputs.drawn.database_password = "another".into();
-        inputs.drawn.admin_password = "another".into();
+        inputs.random.database_password = "another".into();
+        inputs.random.admin_password = "another".into();
         assert_eq!(logins(&checked(&app, &inputs)), logins(&first));
 
         // A lost password of the superuser makes no new release.

@@ -11,7 +11,7 @@ use crate::model::stack::{Autoscaling, Replicas};
 const CPU: i32 = 80;
 
 /// What the spec says of the number of pods of a part.
-pub(super) struct Asked<'a> {
+pub(super) struct Requested<'a> {
     /// The field of the part.
     pub(super) part: &'static str,
     pub(super) count: Option<i32>,
@@ -20,14 +20,14 @@ pub(super) struct Asked<'a> {
     pub(super) resources: &'a ResourceRequirements,
 }
 
-impl Asked<'_> {
+impl Requested<'_> {
     /// The number with its defaults.
     pub(super) fn check(&self, environment: Environment, faults: &mut Faults) -> Replicas {
         let usual = match environment {
             Environment::Local | Environment::Staging => 1,
             Environment::Production => 2,
         };
-        let Some(asked) = self.autoscaling else {
+        let Some(requested) = self.autoscaling else {
             return Replicas::Fixed(self.count.unwrap_or(usual));
         };
         if !requests_cpu(self.resources) {
@@ -39,11 +39,11 @@ impl Asked<'_> {
                 ),
             );
         }
-        let max = asked.max_replicas;
+        let max = requested.max_replicas;
         Replicas::Auto(Autoscaling {
-            min: asked.min_replicas.unwrap_or(usual.min(max)),
+            min: requested.min_replicas.unwrap_or(usual.min(max)),
             max,
-            cpu: asked.target_cpu_utilization.unwrap_or(CPU),
+            cpu: requested.target_cpu_utilization.unwrap_or(CPU),
         })
     }
 }
@@ -63,7 +63,7 @@ mod tests {
     fn check(resources: &str, autoscaling: Option<&str>) -> (Replicas, Vec<String>) {
         let autoscaling = autoscaling.map(|it| serde_saphyr::from_str(it).unwrap());
         let mut faults = Faults::default();
-        let replicas = Asked {
+        let replicas = Requested {
             part: "backend",
             count: None,
             autoscaling: autoscaling.as_ref(),

@@ -33,7 +33,7 @@ const PLACE: [&str; 5] = [
     value::DATABASE_SSLMODE,
 ];
 
-/// Resolves every secret value of the stack; `generated` are those that were drawn.
+/// Resolves every secret value of the stack; `generated` are those that the operator made.
 pub(super) fn check(
     app: &AppStack,
     settings: &ClusterSettings,

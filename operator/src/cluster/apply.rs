@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::api::{AppStack, AppStackStatus, MANAGER, STATUS_MANAGER, annotation, label};
-use crate::cluster::cache::Page;
+use crate::cluster::cache::StackCache;
 use crate::cluster::call::send;
 use crate::error::{CallError, Class, Error, Result};
 use crate::model::object::Object;
@@ -46,7 +46,7 @@ impl Applied {
 /// Writes for one stack.
 pub struct Writer<'a> {
     client: &'a Client,
-    page: &'a Page<'a>,
+    cache: &'a StackCache<'a>,
     app: &'a AppStack,
     namespace: String,
     traefik_kinds: bool,
@@ -59,14 +59,14 @@ impl<'a> Writer<'a> {
     #[must_use]
     pub fn new(
         client: &'a Client,
-        page: &'a Page<'a>,
+        cache: &'a StackCache<'a>,
         app: &'a AppStack,
         traefik_kinds: bool,
     ) -> Self {
         Self {
             namespace: app.namespace().unwrap_or_default(),
             client,
-            page,
+            cache,
             app,
             traefik_kinds,
             jobs: Mutex::default(),
@@ -87,7 +87,7 @@ impl<'a> Writer<'a> {
 
     /// The live object; nothing is sent where it is known already.
     async fn object(&self, object: &Object) -> Result<Object> {
-        if let Some(known) = self.page.unmoved(object) {
+        if let Some(known) = self.cache.unchanged(object) {
             return Ok(known);
         }
         if !self.is_served(object) {
@@ -98,7 +98,7 @@ impl<'a> Writer<'a> {
             return Ok(known);
         }
         let answer = self.send(object).await?;
-        self.page.applied(object, &answer);
+        self.cache.applied(object, &answer);
         Ok(answer)
     }
 
@@ -143,10 +143,10 @@ impl<'a> Writer<'a> {
     /// if ours was deleted, the name is looked at again.
     async fn put<K: Child>(&self, object: &K) -> Result<Box<K>> {
         let name = object.name_any();
-        if let Some(uid) = self.page.claimed(kind::<K>(), &name) {
+        if let Some(uid) = self.cache.claimed(kind::<K>(), &name) {
             match self.patch(object, Some(uid)).await {
                 Err(error) if error.class() == Class::Conflict => {
-                    self.page.unclaim(kind::<K>(), &name);
+                    self.cache.unclaim(kind::<K>(), &name);
                 }
                 answer => return answer,
             }
@@ -199,7 +199,7 @@ impl<'a> Writer<'a> {
             object["metadata"]["uid"] = uid.into();
         }
         let params = PatchParams::apply(MANAGER).force().validation_strict();
-        self.page.strike(kind::<K>(), &name);
+        self.cache.invalidate(kind::<K>(), &name);
         let answer: K = send(
             self.api::<K>()
                 .patch(&name, &params, &Patch::Apply(&object)),
@@ -207,7 +207,7 @@ impl<'a> Writer<'a> {
         .await
         .map_err(failed)?;
         if let Some(uid) = &answer.meta().uid {
-            self.page.claim(kind::<K>(), &name, uid);
+            self.cache.claim(kind::<K>(), &name, uid);
         }
         Ok(Box::new(answer))
     }
@@ -301,7 +301,7 @@ impl<'a> Writer<'a> {
             uid,
             resource_version: None,
         });
-        self.page.strike(kind::<K>(), name);
+        self.cache.invalidate(kind::<K>(), name);
         if kind::<K>() == kind::<Job>() {
             self.jobs().remove(name);
         }

@@ -1,4 +1,4 @@
-//! Reads what the spec refers to and draws what chance gives. What the ledger knows is not read again.
+//! Reads what the spec refers to and makes random values. What the cache knows is not read again.
 //!
 //! Invariant: judges nothing and writes nothing. What is absent is left out of the `Inputs`; `check` says so.
 
@@ -19,12 +19,12 @@ use serde::de::DeserializeOwned;
 
 use crate::api::{AppStack, label};
 use crate::check;
-use crate::cluster::cache::{Content, KeptRecord, Page};
+use crate::cluster::cache::{Content, KeptRecord, StackCache};
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
 use crate::model::fact::{Keeper, Record};
 use crate::model::inputs::{
-    Drawn, Inputs, MigrationRecord, Records, ReleaseRecord, external_database,
+    Inputs, MigrationRecord, RandomValues, Records, ReleaseRecord, external_database,
     referenced_config_maps, referenced_secrets,
 };
 use crate::model::manifests::Manifests;
@@ -40,28 +40,28 @@ use crate::runtime::versions::{Version, Versions, kind};
 /// If the API server refuses a read or cannot be reached.
 pub async fn inputs(
     client: &Client,
-    page: &Page<'_>,
+    cache: &StackCache<'_>,
     app: &AppStack,
     traefik_kinds: bool,
     now: Timestamp,
 ) -> Result<Inputs> {
     let namespace = app.namespace().unwrap_or_default();
     let names = Names::of(&app.name_any());
-    let mut records = records(client, page, &namespace, &names, app).await?;
-    let manifests = manifests(client, page, &namespace, app, &mut records).await?;
+    let mut records = records(client, cache, &namespace, &names, app).await?;
+    let manifests = manifests(client, cache, &namespace, app, &mut records).await?;
     let wanted = wanted_secrets(app, &names, &records);
-    let secrets = secrets(client, page, &namespace, &wanted).await?;
+    let secrets = secrets(client, cache, &namespace, &wanted).await?;
     let stored_certificate = stored_certificate(&names, &secrets);
     Ok(Inputs {
-        config_maps: config_maps(client, page, &namespace, app).await?,
+        config_maps: config_maps(client, cache, &namespace, app).await?,
         restored: None,
         release: None,
         turned: turned(client, &namespace, &names, &records, &manifests).await?,
         manifests,
-        ingress_classes: ingress_classes(client, page).await?,
+        ingress_classes: ingress_classes(client, cache).await?,
         certificate: self_signed(app, &names, &secrets, stored_certificate.as_ref(), now)?,
-        volume: volume(client, page, &namespace, app, &names).await?,
-        drawn: draw(),
+        volume: volume(client, cache, &namespace, app, &names).await?,
+        random: draw(),
         stored_certificate,
         traefik_kinds,
         records,
@@ -94,7 +94,7 @@ fn wanted_secrets(app: &AppStack, names: &Names, records: &Records) -> BTreeSet<
 
 async fn config_maps(
     client: &Client,
-    page: &Page<'_>,
+    cache: &StackCache<'_>,
     namespace: &str,
     app: &AppStack,
 ) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
@@ -102,11 +102,11 @@ async fn config_maps(
     let wanted: BTreeSet<String> = referenced_config_maps(&app.spec)
         .map(|(name, _)| name.to_owned())
         .collect();
-    page.read_only(kind::<ConfigMap>(), &wanted);
+    cache.read_only(kind::<ConfigMap>(), &wanted);
     let values = |map: ConfigMap| Content::ConfigMap(map.data.unwrap_or_default());
     let mut found = BTreeMap::new();
     for name in wanted {
-        if let Content::ConfigMap(data) = content(page, &api, &name, values).await? {
+        if let Content::ConfigMap(data) = content(cache, &api, &name, values).await? {
             found.insert(name, data);
         }
     }
@@ -115,16 +115,16 @@ async fn config_maps(
 
 async fn secrets(
     client: &Client,
-    page: &Page<'_>,
+    cache: &StackCache<'_>,
     namespace: &str,
     wanted: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, SecretData>> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    page.read_only(kind::<Secret>(), wanted);
+    cache.read_only(kind::<Secret>(), wanted);
     let values = |secret| Content::Secret(text_of(secret));
     let mut found = BTreeMap::new();
     for name in wanted {
-        if let Content::Secret(data) = content(page, &api, name, values).await? {
+        if let Content::Secret(data) = content(cache, &api, name, values).await? {
             found.insert(name.clone(), data);
         }
     }
@@ -133,7 +133,7 @@ async fn secrets(
 
 /// What an object holds: as it was read before if it has not moved since, else as it is.
 async fn content<K>(
-    page: &Page<'_>,
+    cache: &StackCache<'_>,
     api: &Api<K>,
     name: &str,
     values: impl Fn(K) -> Content,
@@ -142,7 +142,7 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
     let kind = kind::<K>();
-    if let Some(known) = page.content(kind, name) {
+    if let Some(known) = cache.content(kind, name) {
         return Ok(known);
     }
     let found = send(api.get_opt(name))
@@ -153,7 +153,7 @@ where
         })?;
     let version = found.as_ref().and_then(|it| Version::of(kind, it.meta()));
     let content = found.map_or(Content::Absent, values);
-    page.read(kind, name, version, &content);
+    cache.read(kind, name, version, &content);
     Ok(content)
 }
 
@@ -203,7 +203,7 @@ fn self_signed(
 /// alone: a migration and a seed would run again.
 async fn volume(
     client: &Client,
-    page: &Page<'_>,
+    cache: &StackCache<'_>,
     namespace: &str,
     app: &AppStack,
     names: &Names,
@@ -212,7 +212,7 @@ async fn volume(
         return Ok(None);
     }
     let name = names.database_volume();
-    if let Some(uid) = page.still_there(kind::<PersistentVolumeClaim>(), name.as_str()) {
+    if let Some(uid) = cache.still_there(kind::<PersistentVolumeClaim>(), name.as_str()) {
         return Ok(Some(uid));
     }
     let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
@@ -224,8 +224,8 @@ async fn volume(
     Ok(claim.and_then(|it| it.metadata.uid))
 }
 
-async fn ingress_classes(client: &Client, page: &Page<'_>) -> Result<Vec<IngressClass>> {
-    if let Some(known) = page.ingress_classes() {
+async fn ingress_classes(client: &Client, cache: &StackCache<'_>) -> Result<Vec<IngressClass>> {
+    if let Some(known) = cache.ingress_classes() {
         return Ok(known.to_vec());
     }
     let api: Api<IngressClass> = Api::all(client.clone());
@@ -239,18 +239,18 @@ async fn ingress_classes(client: &Client, page: &Page<'_>) -> Result<Vec<Ingress
     for class in &mut classes {
         class.metadata.managed_fields = None;
     }
-    page.listed_ingress_classes(versions(&classes), Arc::new(classes.clone()));
+    cache.listed_ingress_classes(versions(&classes), Arc::new(classes.clone()));
     Ok(classes)
 }
 
 async fn records(
     client: &Client,
-    page: &Page<'_>,
+    cache: &StackCache<'_>,
     namespace: &str,
     names: &Names,
     app: &AppStack,
 ) -> Result<Records> {
-    if let Some(known) = page.records() {
+    if let Some(known) = cache.records() {
         return Ok(parsed(&known, app));
     }
     let api: Api<ControllerRevision> = Api::namespaced(client.clone(), namespace);
@@ -264,7 +264,7 @@ async fn records(
     revisions.sort_by_key(|it| it.creation_timestamp().map(|time| time.0));
     let kept: Vec<KeptRecord> = revisions.iter().map(kept).collect();
     let records = parsed(&kept, app);
-    page.listed_records(versions(&revisions), kept);
+    cache.listed_records(versions(&revisions), kept);
     Ok(records)
 }
 
@@ -272,7 +272,7 @@ async fn records(
 /// those of the same spec. What is not there is left out; what cannot be read is noted as such.
 async fn manifests(
     client: &Client,
-    page: &Page<'_>,
+    cache: &StackCache<'_>,
     namespace: &str,
     app: &AppStack,
     records: &mut Records,
@@ -293,7 +293,7 @@ async fn manifests(
     let (mut texts, mut found) = (BTreeMap::new(), BTreeMap::new());
     for (release, hash) in wanted {
         let name = names.manifests(&hash);
-        let known = page.manifests(&hash);
+        let known = cache.manifests(&hash);
         let is_read = known.is_none();
         let text = match known {
             Some(known) => Some(known),
@@ -317,7 +317,7 @@ async fn manifests(
         }
         texts.insert(hash, text);
     }
-    page.read_manifests(texts);
+    cache.read_manifests(texts);
     Ok(found)
 }
 
@@ -458,12 +458,12 @@ fn note(records: &mut Records, it: &KeptRecord, record: Record) {
 }
 
 /// Long enough that nobody guesses them, and of letters and digits alone, so that they need no quoting anywhere.
-fn draw() -> Drawn {
+fn draw() -> RandomValues {
     let text = |length: usize| -> SecretString {
         let letters = rand::rng().sample_iter(&Alphanumeric).take(length);
         letters.map(char::from).collect::<String>().into()
     };
-    Drawn {
+    RandomValues {
         secret_key: text(48),
         superuser_password: text(24),
         database_password: text(32),

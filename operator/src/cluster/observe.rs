@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 
 use self::public::Question;
 use crate::api::label;
-use crate::build::{Asked, Check, selector_text};
+use crate::build::{Check, CheckTarget, selector_text};
 use crate::cluster::apply::Applied;
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
@@ -212,9 +212,9 @@ impl Observer<'_> {
     /// # Errors
     /// If the API server refuses a read.
     pub async fn check(&self, check: &Check) -> Result<Answer> {
-        let (certificate, pods) = match &check.asked {
-            Asked::Edge { certificate } => (certificate.as_deref(), vec![None]),
-            Asked::Pods { selector, port } => (None, self.addresses(selector, *port).await?),
+        let (certificate, pods) = match &check.target {
+            CheckTarget::Edge { certificate } => (certificate.as_deref(), vec![None]),
+            CheckTarget::Pods { selector, port } => (None, self.addresses(selector, *port).await?),
         };
         let edge = self.edge_host.map(|host| {
             let port = if certificate.is_some() { 443 } else { 80 };

@@ -1,6 +1,6 @@
 //! The gate between the watches and the work: what is seen wakes nobody before the work may begin.
 //!
-//! Invariant: it holds back what wakes, never a watch: these are read all the time, so that the stacks and the sightings of
+//! Invariant: it holds back what wakes, never a watch: these are read all the time, so that the stacks and the versions of
 //! a standby are those of now. Nothing is kept of what it holds back, since all stacks are looked at when it opens.
 
 use std::future::ready;

@@ -1,6 +1,6 @@
 //! The watches: of the AppStacks, of what we made for them, and of what they refer to.
 //!
-//! Invariant: each backs off by itself, and what it sees goes to the sightings before anybody is woken by it. All but the
+//! Invariant: each backs off by itself, and what it sees goes to the versions before anybody is woken by it. All but the
 //! AppStacks is watched by its metadata alone. What wakes goes through the gate, what is seen does not.
 
 use std::fmt::Debug;
@@ -73,7 +73,7 @@ struct Seen {
 impl Drop for Seen {
     fn drop(&mut self) {
         let namespace = self.scope.namespace.as_deref();
-        self.scope.ctx.sightings.close(self.kind, namespace);
+        self.scope.ctx.versions.close(self.kind, namespace);
     }
 }
 
@@ -151,24 +151,24 @@ impl Scope {
     where
         K: Resource<DynamicType = ()> + Clone + Debug + Send + 'static,
     {
-        let lookout = self
+        let watched = self
             .ctx
-            .sightings
-            .lookout(kind::<K>(), self.namespace.as_deref(), &KEPT);
+            .versions
+            .watch(kind::<K>(), self.namespace.as_deref(), &KEPT);
         let config = short();
         let config = if labels.is_empty() {
             config
         } else {
             config.labels(labels)
         };
-        let taken_up = lookout.clone();
+        let taken_up = watched.clone();
         let client = telling(&self.ctx.client, move || taken_up.resumed());
-        let failed = lookout.clone();
+        let failed = watched.clone();
         let events = watcher(api(self, client), config);
         let events = undisturbed(kind::<K>(), events, self.ctx.jitter, move |error| {
             failed.interrupted(leaves_gap(error));
         });
-        let touched = events.flat_map(move |event| stream::iter(lookout.note(event)).map(Ok));
+        let touched = events.flat_map(move |event| stream::iter(watched.note(event)).map(Ok));
         self.gate.passed(touched)
     }
 

@@ -51,7 +51,7 @@ pub struct Inputs {
     /// What is recorded of the past.
     pub records: Records,
     /// Fresh random values; used only where a value is not there yet.
-    pub drawn: Drawn,
+    pub random: RandomValues,
     /// The stored self-signed certificate if it is still good for the spec, else a new one; `None` where the spec wants
     /// none.
     pub certificate: Option<Certificate>,
@@ -125,7 +125,7 @@ pub struct MigrationRecord {
 
 /// Fresh random values.
 #[derive(Clone, Debug)]
-pub struct Drawn {
+pub struct RandomValues {
     /// For SECRET_KEY.
     pub secret_key: SecretString,
     /// For FIRST_SUPERUSER_PASSWORD.
@@ -188,7 +188,7 @@ impl Inputs {
             traefik_kinds: true,
             volume: None,
             records: Records::default(),
-            drawn: Drawn {
+            random: RandomValues {
                 secret_key: generated(names.stack(), "secret-key"),
                 superuser_password: generated(names.stack(), "superuser-password"),
                 database_password: generated(names.stack(), "database-password"),

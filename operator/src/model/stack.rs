@@ -127,7 +127,7 @@ pub const STEADY: Duration = Duration::from_secs(5);
 /// Secret values and where pods find them.
 #[derive(Clone, Debug)]
 pub struct Secrets {
-    /// What `<stack>-generated` holds: values drawn once and kept.
+    /// What `<stack>-generated` holds: values generated once and kept.
     pub generated: BTreeMap<String, SecretString>,
     /// Everything that pods of the backend image read, by the names in [`value`]. A release keeps them, so that it can be
     /// restored.

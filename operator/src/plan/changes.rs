@@ -136,7 +136,7 @@ mod tests {
         ))
         .unwrap();
         let mut inputs = Inputs::offline(&app);
-        inputs.drawn.secret_key = key.into();
+        inputs.random.secret_key = key.into();
         check::stack(&app, &inputs, &ClusterSettings::default()).unwrap()
     }
 

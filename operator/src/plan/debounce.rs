@@ -18,9 +18,9 @@ use crate::model::inputs::{Inputs, referenced_config_maps, referenced_secrets};
 
 /// What every stack was asked for when it was last looked at.
 #[derive(Debug)]
-pub struct Batch {
+pub struct Debounce {
     limits: Limits,
-    stacks: Mutex<HashMap<String, Seen>>,
+    stacks: Mutex<HashMap<String, Last>>,
 }
 
 /// How long changed values are waited for.
@@ -34,7 +34,7 @@ struct Limits {
 
 /// What a stack is asked for.
 #[derive(Clone, Debug)]
-pub struct Asked<'a> {
+pub struct Request<'a> {
     /// The generation of its spec.
     pub generation: Option<i64>,
     /// The hash of the values that it refers to; see [`values`].
@@ -49,7 +49,7 @@ pub struct Asked<'a> {
 
 /// What a stack was asked for.
 #[derive(Clone, Debug)]
-struct Seen {
+struct Last {
     generation: Option<i64>,
     values: String,
     /// The release that was begun last.
@@ -58,7 +58,7 @@ struct Seen {
     changing: Option<(Timestamp, Timestamp)>,
 }
 
-impl Batch {
+impl Debounce {
     /// Waits until values have rested for so long, and no longer than that in all.
     #[must_use]
     pub fn new(rest: Duration, longest: Duration) -> Self {
@@ -68,10 +68,10 @@ impl Batch {
         }
     }
 
-    /// When the release that is asked for may begin, if that is not now.
-    pub fn due(&self, stack: &str, asked: &Asked<'_>, now: Timestamp) -> Option<Timestamp> {
+    /// When the requested release may begin, if that is not now.
+    pub fn due(&self, stack: &str, request: &Request<'_>, now: Timestamp) -> Option<Timestamp> {
         let mut stacks = self.stacks();
-        let (seen, due) = judge(stacks.get(stack), asked, now, self.limits);
+        let (seen, due) = judge(stacks.get(stack), request, now, self.limits);
         stacks.insert(stack.into(), seen);
         due
     }
@@ -81,7 +81,7 @@ impl Batch {
         self.stacks().remove(stack);
     }
 
-    fn stacks(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
+    fn stacks(&self) -> MutexGuard<'_, HashMap<String, Last>> {
         // A panic elsewhere leaves the map whole: each change is one insertion.
         self.stacks.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,34 +106,38 @@ pub fn values(spec: &AppStackSpec, inputs: &Inputs) -> String {
 }
 
 fn judge(
-    before: Option<&Seen>,
-    asked: &Asked<'_>,
+    before: Option<&Last>,
+    request: &Request<'_>,
     now: Timestamp,
     limits: Limits,
-) -> (Seen, Option<Timestamp>) {
-    let changing = before.and_then(|it| changing(it, asked, now));
+) -> (Last, Option<Timestamp>) {
+    let changing = before.and_then(|it| changing(it, request, now));
     let due = changing
         .and_then(|it| rested(it, limits))
         .filter(|due| now < *due);
-    let begins = due.is_none() && asked.release != asked.serving;
-    let seen = Seen {
-        generation: asked.generation,
-        values: asked.values.clone(),
-        begun: begins.then(|| asked.release.to_owned()),
+    let begins = due.is_none() && request.release != request.serving;
+    let seen = Last {
+        generation: request.generation,
+        values: request.values.clone(),
+        begun: begins.then(|| request.release.to_owned()),
         changing: changing.filter(|_| due.is_some()),
     };
     (seen, due)
 }
 
 /// When values first and last changed, where it is they alone that make the release another one than the one that serves.
-fn changing(before: &Seen, asked: &Asked<'_>, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
-    let ended = |it: &str| it == asked.serving || asked.failed.contains(it);
+fn changing(
+    before: &Last,
+    request: &Request<'_>,
+    now: Timestamp,
+) -> Option<(Timestamp, Timestamp)> {
+    let ended = |it: &str| it == request.serving || request.failed.contains(it);
     let under_way = before.begun.as_deref().is_some_and(|it| !ended(it));
-    let by_spec = before.generation != asked.generation;
-    if under_way || by_spec || asked.release == asked.serving {
+    let by_spec = before.generation != request.generation;
+    if under_way || by_spec || request.release == request.serving {
         return None;
     }
-    let changed = before.values != asked.values;
+    let changed = before.values != request.values;
     match before.changing {
         Some((first, _)) if changed => Some((first, now)),
         None if changed => Some((now, now)),
@@ -152,21 +156,24 @@ mod tests {
     use super::*;
 
     /// A stack whose first release serves, and when it is looked at.
-    struct Look(Batch);
+    struct Stack(Debounce);
 
-    impl Look {
+    impl Stack {
         fn new() -> Self {
-            let look = Self(Batch::new(Duration::from_secs(2), Duration::from_secs(10)));
-            assert_eq!(look.at(0, 1, "a", "one"), None);
-            look
+            let stack = Self(Debounce::new(
+                Duration::from_secs(2),
+                Duration::from_secs(10),
+            ));
+            assert_eq!(stack.at(0, 1, "a", "one"), None);
+            stack
         }
 
         /// The second at which the release of these values may begin, where `one` serves.
         fn at(&self, second: i64, generation: i64, values: &str, release: &str) -> Option<i64> {
-            self.asked(second, generation, values, release, &[])
+            self.requested(second, generation, values, release, &[])
         }
 
-        fn asked(
+        fn requested(
             &self,
             second: i64,
             generation: i64,
@@ -174,7 +181,7 @@ mod tests {
             release: &str,
             failed: &[&str],
         ) -> Option<i64> {
-            let asked = Asked {
+            let request = Request {
                 generation: Some(generation),
                 values: values.into(),
                 release,
@@ -182,62 +189,62 @@ mod tests {
                 failed: failed.iter().copied().collect(),
             };
             let now = Timestamp::from_second(second).unwrap();
-            let due = self.0.due("ns/shop", &asked, now);
+            let due = self.0.due("ns/shop", &request, now);
             due.map(Timestamp::as_second)
         }
     }
 
     #[test]
     fn changed_values_begin_when_they_have_rested() {
-        let look = Look::new();
-        assert_eq!(look.at(10, 1, "b", "two"), Some(12));
-        assert_eq!(look.at(11, 1, "c", "three"), Some(13));
-        assert_eq!(look.at(12, 1, "c", "three"), Some(13));
-        assert_eq!(look.at(13, 1, "c", "three"), None);
-        assert_eq!(look.at(14, 1, "c", "three"), None);
+        let stack = Stack::new();
+        assert_eq!(stack.at(10, 1, "b", "two"), Some(12));
+        assert_eq!(stack.at(11, 1, "c", "three"), Some(13));
+        assert_eq!(stack.at(12, 1, "c", "three"), Some(13));
+        assert_eq!(stack.at(13, 1, "c", "three"), None);
+        assert_eq!(stack.at(14, 1, "c", "three"), None);
     }
 
     #[test]
     fn values_that_never_rest_begin_all_the_same() {
-        let look = Look::new();
+        let stack = Stack::new();
         for second in 10..20 {
             let values = second.to_string();
-            assert!(look.at(second, 1, &values, &values).is_some(), "{second}");
+            assert!(stack.at(second, 1, &values, &values).is_some(), "{second}");
         }
-        assert_eq!(look.at(20, 1, "x", "x"), None);
+        assert_eq!(stack.at(20, 1, "x", "x"), None);
     }
 
     #[test]
     fn a_changed_spec_begins_at_once_and_takes_the_values_along() {
-        let look = Look::new();
-        assert_eq!(look.at(10, 1, "b", "two"), Some(12));
-        assert_eq!(look.at(11, 2, "c", "three"), None);
+        let stack = Stack::new();
+        assert_eq!(stack.at(10, 1, "b", "two"), Some(12));
+        assert_eq!(stack.at(11, 2, "c", "three"), None);
     }
 
     #[test]
     fn values_that_go_back_or_that_nobody_reads_are_not_waited_for() {
-        let look = Look::new();
-        assert_eq!(look.at(10, 1, "b", "one"), None);
-        assert_eq!(look.at(20, 1, "c", "two"), Some(22));
-        assert_eq!(look.at(21, 1, "b", "one"), None);
-        assert_eq!(look.at(30, 1, "c", "two"), Some(32));
+        let stack = Stack::new();
+        assert_eq!(stack.at(10, 1, "b", "one"), None);
+        assert_eq!(stack.at(20, 1, "c", "two"), Some(22));
+        assert_eq!(stack.at(21, 1, "b", "one"), None);
+        assert_eq!(stack.at(30, 1, "c", "two"), Some(32));
     }
 
     #[test]
     fn while_a_release_is_under_way_the_newest_wins() {
-        let look = Look::new();
-        look.at(10, 1, "b", "two");
-        assert_eq!(look.at(12, 1, "b", "two"), None);
-        assert_eq!(look.at(13, 1, "c", "three"), None);
+        let stack = Stack::new();
+        stack.at(10, 1, "b", "two");
+        assert_eq!(stack.at(12, 1, "b", "two"), None);
+        assert_eq!(stack.at(13, 1, "c", "three"), None);
         // Once it has failed the next values are waited for.
-        assert_eq!(look.asked(14, 1, "d", "four", &["three"]), Some(16));
+        assert_eq!(stack.requested(14, 1, "d", "four", &["three"]), Some(16));
     }
 
     #[test]
     fn what_is_found_after_a_start_counts_as_old() {
-        let look = Look::new();
-        look.at(10, 1, "b", "two");
-        look.0.forget("ns/shop");
-        assert_eq!(look.at(11, 1, "b", "two"), None);
+        let stack = Stack::new();
+        stack.at(10, 1, "b", "two");
+        stack.0.forget("ns/shop");
+        assert_eq!(stack.at(11, 1, "b", "two"), None);
     }
 }

@@ -25,19 +25,19 @@ pub struct Pending {
 pub fn pending(
     app: &AppStack,
     serving: &Stack,
-    asked: &Stack,
+    requested: &Stack,
     records: &Records,
 ) -> Option<Pending> {
     let pinned = app.spec.rollout.as_ref().is_some_and(|it| it.pin.is_some());
-    if asked.rollout.approval != Approval::Required || pinned {
+    if requested.rollout.approval != Approval::Required || pinned {
         return None;
     }
-    let name = asked.names.release(&asked.release);
+    let name = requested.names.release(&requested.release);
     let approved = approval::approval(app, name.as_str()).is_some();
-    let mut pulls = build::pulls(serving, asked);
+    let mut pulls = build::pulls(serving, requested);
     pulls.retain(|it| !records.pulled.contains(&it.hash));
     (!approved || !pulls.is_empty()).then(|| Pending {
-        changes: changes::changes(serving, asked),
+        changes: changes::changes(serving, requested),
         pulls,
     })
 }
@@ -71,8 +71,8 @@ mod tests {
     }
 
     fn approve(app: &mut AppStack) {
-        let asked = stack(app);
-        let name: String = asked.names.release(&asked.release).into();
+        let requested = stack(app);
+        let name: String = requested.names.release(&requested.release).into();
         let annotations = [(annotation::APPROVE.to_owned(), name)];
         app.metadata.annotations = Some(annotations.into());
     }

@@ -24,7 +24,7 @@ pub(super) async fn step(app: &AppStack, ctx: &Context, now: Timestamp) -> Resul
     if !app.finalizers().iter().any(|it| it == DATA_FINALIZER) {
         return Ok(Action::await_change());
     }
-    let cache = ctx.ledger.page(&ctx.sightings, app);
+    let cache = ctx.cache.of_stack(&ctx.versions, app);
     let writer = Writer::new(
         &ctx.client,
         &cache,

@@ -16,7 +16,7 @@ use crate::error::{Class, Error};
 use crate::model::fact::Failure;
 use crate::release::database_roles::Revocation;
 use crate::rollout::gates::Gate;
-use crate::rollout::{Report, Rollout};
+use crate::rollout::{Report, RolloutStatus};
 
 /// What a reconciliation came to, when it came to anything.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,18 +35,18 @@ pub struct Progress {
     /// The name of the stack.
     pub stack: String,
     /// The stages.
-    pub rollout: Rollout,
-    /// The release that is asked for.
-    pub asked: ReleaseStatus,
+    pub rollout: RolloutStatus,
+    /// The requested release.
+    pub requested: ReleaseStatus,
     /// The release that serves.
     pub serving: Option<ReleaseStatus>,
     /// The release that served before it.
     pub previous: Option<ReleaseStatus>,
-    /// How the release that is asked for failed, where it did and the serving one is worked towards instead.
+    /// How the requested release failed, where it did and the serving one is worked towards instead.
     pub failure: Option<Failure>,
-    /// What the release that is asked for would change, where it waits for somebody's approval or for its images.
+    /// What the requested release would change, where it waits for somebody's approval or for its images.
     pub pending: Option<Vec<String>>,
-    /// When the release that is asked for begins, where it waits for more changes of values.
+    /// When the requested release begins, where it waits for more changes of values.
     pub rests: Option<Timestamp>,
     /// The stack that follows changed settings of the operator just now, where this one waits for its turn.
     pub queued: Option<String>,
@@ -57,10 +57,10 @@ pub struct Progress {
     /// Whether nothing is to run.
     pub hibernates: bool,
     /// What bars the way back to the release that serves.
-    pub barrier: Option<String>,
+    pub rollback_blocked: Option<String>,
     /// How far the roles are that nothing needs any more, where there are some.
     pub revocation: Option<Revocation>,
-    /// Whether it was found to have failed just now, so that the way back begins with the next look.
+    /// Whether it was found to have failed just now, so that the way back begins with the next reconcile.
     pub failed: bool,
     /// Why it cannot be told what serves, where something does.
     pub unknown: Option<String>,
@@ -91,7 +91,7 @@ pub fn compute(app: &AppStack, outcome: &Result<Outcome, Error>, now: Timestamp)
             status.stage = Some(stage.into());
             status.release.clone_from(&progress.serving);
             status.previous.clone_from(&progress.previous);
-            status.target = Some(progress.asked.clone());
+            status.target = Some(progress.requested.clone());
             status.urls = Some(progress.urls.clone());
         }
         Err(error) => failed(&mut conditions, error),
@@ -253,11 +253,11 @@ mod tests {
             },
         ];
         Ok(Outcome::RolledOut(Box::new(Progress {
-            rollout: Rollout {
+            rollout: RolloutStatus {
                 reports,
-                ..Rollout::default()
+                ..RolloutStatus::default()
             },
-            ..asked("v1")
+            ..requested("v1")
         })))
     }
 
@@ -270,13 +270,13 @@ mod tests {
     }
 
     /// A release of which nothing has been rolled out yet.
-    fn asked(version: &str) -> Progress {
+    fn requested(version: &str) -> Progress {
         Progress {
             stack: "shop".into(),
             unknown: None,
             current: None,
-            rollout: Rollout::default(),
-            asked: release(version),
+            rollout: RolloutStatus::default(),
+            requested: release(version),
             serving: None,
             previous: None,
             failure: None,
@@ -286,7 +286,7 @@ mod tests {
             queued: None,
             approved: None,
             hibernates: false,
-            barrier: None,
+            rollback_blocked: None,
             failed: false,
             revocation: None,
             urls: Urls::default(),
@@ -395,7 +395,7 @@ mod tests {
         let progress = Progress {
             serving: Some(release("v1")),
             failure: Some(failure),
-            ..asked("v2")
+            ..requested("v2")
         };
         let status = compute(&app(), &Ok(Outcome::RolledOut(Box::new(progress))), at(1));
         let rolled_back = find(&status, ConditionType::RolledBack);
@@ -427,15 +427,15 @@ mod tests {
                 gate: Some(Gate::Open),
             }];
             let progress = Progress {
-                rollout: Rollout {
+                rollout: RolloutStatus {
                     reports: all_open,
-                    ..Rollout::default()
+                    ..RolloutStatus::default()
                 },
                 revocation: Some(Revocation::Pending {
                     roles: "app_1".into(),
                     trouble: trouble.map(str::to_owned),
                 }),
-                ..asked("v1")
+                ..requested("v1")
             };
             let status = compute(&app(), &Ok(Outcome::RolledOut(Box::new(progress))), at(1));
             assert_eq!(find(&status, ConditionType::Ready).status, "True");
@@ -457,11 +457,11 @@ mod tests {
             gate: Some(Gate::Open),
         }];
         let done = Outcome::RolledOut(Box::new(Progress {
-            rollout: Rollout {
+            rollout: RolloutStatus {
                 reports: all_open,
-                ..Rollout::default()
+                ..RolloutStatus::default()
             },
-            ..asked("v1")
+            ..requested("v1")
         }));
         app.status = Some(compute(&app, &Ok(done), at(1)));
         let away = Err(Error::Status(CallError::TimedOut(10)));

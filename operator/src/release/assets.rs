@@ -62,7 +62,7 @@ mod tests {
     use crate::model::inputs::{Inputs, ReleaseRecord};
     use crate::model::object::Object;
     use crate::model::stack::Stack;
-    use crate::plan::{self, Serving};
+    use crate::plan::{self, Plan, Serving};
     use crate::settings::ClusterSettings;
 
     /// A stack with this version of the frontend and these fields more.
@@ -80,7 +80,7 @@ mod tests {
         let mut inputs = Inputs::offline(&app("1", ""));
         inputs.stored_certificate.clone_from(&inputs.certificate);
         for version in versions {
-            let stack = asked(&app(version, ""), &inputs);
+            let stack = requested(&app(version, ""), &inputs);
             verify(&mut inputs, &stack);
         }
         inputs
@@ -115,12 +115,12 @@ mod tests {
         });
     }
 
-    /// The release that is asked for.
-    fn asked(app: &AppStack, inputs: &Inputs) -> Stack {
+    /// The requested release.
+    fn requested(app: &AppStack, inputs: &Inputs) -> Stack {
         let settings = ClusterSettings::default();
         let serving = plan::serving(app, inputs, &settings);
-        let course = plan::plot(app, inputs, &settings, &serving).unwrap();
-        course.asked
+        let plan = Plan::new(app, inputs, &settings, &serving).unwrap();
+        plan.requested
     }
 
     /// The name of the frontend's Deployment, which changes with its pods.
@@ -144,9 +144,12 @@ mod tests {
 
     #[test]
     fn assets_of_the_images_that_served_last_are_served_on_each_once() {
-        assert_eq!(asked(&app("1", ""), &served(&[])).older_assets(), [""; 0]);
+        assert_eq!(
+            requested(&app("1", ""), &served(&[])).older_assets(),
+            [""; 0]
+        );
         let older = |version: &str| {
-            asked(&app(version, ""), &served(&["1", "2", "3"]))
+            requested(&app(version, ""), &served(&["1", "2", "3"]))
                 .older_assets()
                 .to_vec()
         };
@@ -154,7 +157,7 @@ mod tests {
         assert_eq!(older("2"), ["a/f:1", "a/f:3"], "beside its own");
         let again = served(&["1", "2", "1"]);
         assert_eq!(
-            asked(&app("3", ""), &again).older_assets(),
+            requested(&app("3", ""), &again).older_assets(),
             ["a/f:2", "a/f:1"]
         );
     }
@@ -165,7 +168,7 @@ mod tests {
         let mut app = app("3", "");
         let mut stack_with = |assets: Option<Assets>| {
             app.spec.frontend.as_mut().unwrap().assets = assets;
-            asked(&app, &inputs)
+            requested(&app, &inputs)
         };
         let none = stack_with(Some(Assets {
             path: "/assets".into(),
@@ -178,7 +181,7 @@ mod tests {
 
     #[test]
     fn earlier_images_copy_before_the_own_one_whose_files_so_win() {
-        let pod = frontend(&asked(&app("3", ""), &served(&["1", "2"]))).1;
+        let pod = frontend(&requested(&app("3", ""), &served(&["1", "2"]))).1;
         let copies = pod.init_containers.unwrap();
         let order: Vec<_> = copies
             .iter()
@@ -208,7 +211,7 @@ mod tests {
         let template = "{spec: {containers: [{name: frontend, imagePullPolicy: Never, securityContext: {runAsUser: 7}}]}}";
         app.spec.frontend.as_mut().unwrap().pod_template =
             serde_saphyr::from_str(template).unwrap();
-        let pod = frontend(&asked(&app, &served(&["1"]))).1;
+        let pod = frontend(&requested(&app, &served(&["1"]))).1;
         for copy in pod.init_containers.unwrap() {
             let security = copy.security_context.unwrap();
             assert_eq!(security.run_as_user, Some(7));
@@ -221,27 +224,27 @@ mod tests {
     fn a_release_keeps_its_pods_when_it_becomes_the_one_that_serves() {
         let mut inputs = served(&["1", "2"]);
         let app = app("3", "");
-        let stack = asked(&app, &inputs);
+        let stack = requested(&app, &inputs);
         verify(&mut inputs, &stack);
-        assert_eq!(revision(&asked(&app, &inputs)), revision(&stack));
+        assert_eq!(revision(&requested(&app, &inputs)), revision(&stack));
 
         // Whatever is forgotten, and also while it sleeps.
         inputs
             .records
             .releases
             .retain(|it| it.hash == stack.release);
-        assert_eq!(revision(&asked(&app, &inputs)), revision(&stack));
+        assert_eq!(revision(&requested(&app, &inputs)), revision(&stack));
         let asleep = self::app("4", "hibernate: true,");
         let settings = ClusterSettings::default();
         let serving = plan::serving(&asleep, &inputs, &settings);
-        let course = plan::plot(&asleep, &inputs, &settings, &serving).unwrap();
-        assert_eq!(revision(&course.target), revision(&stack));
+        let plan = Plan::new(&asleep, &inputs, &settings, &serving).unwrap();
+        assert_eq!(revision(&plan.target), revision(&stack));
     }
 
     #[test]
     fn the_way_back_leads_to_the_pods_that_are_there() {
         let inputs = served(&["1", "2", "3"]);
-        let before = revision(&asked(&app("3", ""), &inputs));
+        let before = revision(&requested(&app("3", ""), &inputs));
         let Serving::Release(served) =
             plan::serving(&app("4", ""), &inputs, &ClusterSettings::default())
         else {
@@ -253,24 +256,24 @@ mod tests {
     #[test]
     fn a_pinned_release_serves_the_assets_of_those_that_served_since() {
         let mut inputs = served(&["1", "2", "3"]);
-        let first = asked(&app("1", ""), &inputs);
+        let first = requested(&app("1", ""), &inputs);
         assert_eq!(first.release, inputs.records.releases[0].hash);
         let pin = format!("rollout: {{pin: {}}},", first.names.release(&first.release));
         let app = app("3", &pin);
-        let stack = asked(&app, &inputs);
+        let stack = requested(&app, &inputs);
         assert_eq!(stack.older_assets(), ["a/f:2", "a/f:3"]);
         verify(&mut inputs, &stack);
-        assert_eq!(revision(&asked(&app, &inputs)), revision(&stack));
+        assert_eq!(revision(&requested(&app, &inputs)), revision(&stack));
     }
 
     #[test]
     fn a_release_of_the_backend_alone_keeps_the_pods_of_the_frontend() {
         let mut inputs = served(&["1", "2", "3"]);
-        let before = revision(&asked(&app("3", ""), &inputs));
+        let before = revision(&requested(&app("3", ""), &inputs));
         let mut app = app("3", "");
         app.spec.backend.workers = Some(7);
         let last = inputs.records.releases.pop().unwrap();
         inputs.records.releases = vec![last];
-        assert_eq!(revision(&asked(&app, &inputs)), before);
+        assert_eq!(revision(&requested(&app, &inputs)), before);
     }
 }

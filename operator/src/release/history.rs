@@ -68,8 +68,8 @@ pub fn forgotten<'a>(
     records: &'a Records,
     serving: &str,
 ) -> Vec<&'a ReleaseRecord> {
-    let asked = spec.rollout.as_ref().and_then(|it| it.history);
-    let kept = asked
+    let requested = spec.rollout.as_ref().and_then(|it| it.history);
+    let kept = requested
         .and_then(|it| usize::try_from(it).ok())
         .unwrap_or(HISTORY);
     let others = newest_first(records).into_iter();

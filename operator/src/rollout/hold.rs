@@ -81,7 +81,7 @@ pub(super) async fn take(
         None => {
             let job = wanted.job.as_deref().unwrap_or_default();
             let there = writer.existing_job(job).await?;
-            // One that has ended is judged, or made anew with the next look.
+            // One that has ended is judged, or made anew with the next reconcile.
             if there.is_none_or(|it| !observe::job_ended(&it)) {
                 writer.hold(&wanted).await?;
                 *current = Some(wanted);

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::model::fact::Record;
 use crate::model::observed::Images;
 
-/// Goes on with the pulls. What is pulled is written down, so that the next look takes its pods away and no later one pulls
+/// Goes on with the pulls. What is pulled is written down, so that the next reconcile takes its pods away and no later one pulls
 /// it again.
 ///
 /// # Errors

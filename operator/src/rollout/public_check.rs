@@ -63,7 +63,7 @@ const DISTANCE: SignedDuration = SignedDuration::from_secs(1);
 
 /// Which release is asked, and where.
 #[derive(Clone, Copy, Debug)]
-pub struct Case<'a> {
+pub struct CheckKey<'a> {
     /// The name of the stack.
     pub stack: &'a str,
     /// The stage whose gate it is about.
@@ -76,7 +76,7 @@ pub struct Case<'a> {
 
 /// The tries of every stack that is being checked, by stage. It is empty after each start.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<HashMap<String, Stages>>);
+pub struct PublicChecks(Mutex<HashMap<String, Stages>>);
 
 type Stages = BTreeMap<StageName, Remembered>;
 
@@ -89,40 +89,40 @@ struct Remembered {
 }
 
 impl Remembered {
-    fn is_of(&self, case: &Case<'_>) -> bool {
-        (&*self.release, &self.attempt) == (case.release, case.attempt)
+    fn is_of(&self, key: &CheckKey<'_>) -> bool {
+        (&*self.release, &self.attempt) == (key.release, key.attempt)
     }
 }
 
-impl Memory {
+impl PublicChecks {
     /// The last verdict on a release and when the next try is due, if that is not yet.
     #[must_use]
-    pub fn recent(&self, case: &Case<'_>, now: Timestamp) -> Option<(Verdict, Timestamp)> {
+    pub fn recent(&self, key: &CheckKey<'_>, now: Timestamp) -> Option<(Verdict, Timestamp)> {
         let entries = self.entries();
-        let found = entries.get(case.stack)?.get(&case.stage)?;
+        let found = entries.get(key.stack)?.get(&key.stage)?;
         let due = found.tries.last.saturating_add(DISTANCE).ok()?;
-        (found.is_of(case) && now < due).then(|| (found.verdict.clone(), due))
+        (found.is_of(key) && now < due).then(|| (found.verdict.clone(), due))
     }
 
     /// The verdict on a release after one more answer, and when the next try is due.
     pub fn judge(
         &self,
-        case: &Case<'_>,
+        key: &CheckKey<'_>,
         answer: Answer,
         now: Timestamp,
         patience: CheckLimits,
     ) -> (Verdict, Timestamp) {
         let mut entries = self.entries();
-        let stages = entries.entry(case.stack.into()).or_default();
-        let before = stages.get(&case.stage).filter(|it| it.is_of(case));
+        let stages = entries.entry(key.stack.into()).or_default();
+        let before = stages.get(&key.stage).filter(|it| it.is_of(key));
         let (tries, verdict) = judge(before.map(|it| it.tries), answer, now, patience);
         let remembered = Remembered {
-            release: case.release.into(),
-            attempt: case.attempt.clone(),
+            release: key.release.into(),
+            attempt: key.attempt.clone(),
             tries,
             verdict: verdict.clone(),
         };
-        stages.insert(case.stage, remembered);
+        stages.insert(key.stage, remembered);
         (verdict, now.saturating_add(DISTANCE).unwrap_or(now))
     }
 

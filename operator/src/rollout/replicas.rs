@@ -12,7 +12,7 @@ use crate::model::object::Object;
 use crate::model::scaling;
 
 /// Takes the autoscaler from pods whose number a stage says, before it is said: else both would say one.
-pub(super) async fn let_go(writer: &Writer<'_>, stage: &Stage) -> Result<()> {
+pub(super) async fn detach_autoscaler(writer: &Writer<'_>, stage: &Stage) -> Result<()> {
     let Some(part) = service(stage).filter(|_| autoscaler(stage).is_none()) else {
         return Ok(());
     };
@@ -20,12 +20,12 @@ pub(super) async fn let_go(writer: &Writer<'_>, stage: &Stage) -> Result<()> {
         .filter_map(|it| it.metadata.name.as_deref())
         .collect();
     let name = part.metadata.name.as_deref().unwrap_or_default();
-    writer.let_go(name, &names).await
+    writer.detach_autoscaler(name, &names).await
 }
 
 /// Autoscaled pods that are to take requests over are as many as those that have them now, however many an autoscaler
 /// has made of these: so none are missing under load. Once requests have turned, the number is the autoscaler's.
-pub(super) async fn keep_up(
+pub(super) async fn match_replicas(
     writer: &Writer<'_>,
     observer: &Observer<'_>,
     stage: &Stage,
@@ -52,7 +52,7 @@ pub(super) async fn keep_up(
 }
 
 /// Whether an object is an autoscaler of pods whose number a release says.
-pub(super) fn is_let_go(object: &Object, by: &Desired) -> bool {
+pub(super) fn is_detached(object: &Object, by: &Desired) -> bool {
     let Object::HorizontalPodAutoscaler(autoscaler) = object else {
         return false;
     };

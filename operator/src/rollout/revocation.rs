@@ -27,7 +27,7 @@ pub async fn step(
     writer: &Writer<'_>,
     observer: &Observer<'_>,
     inputs: &Inputs,
-    (target, asked): (&Stack, &Stack),
+    (target, requested): (&Stack, &Stack),
     at_rest: bool,
     current: &mut Option<Hold>,
     now: Timestamp,
@@ -42,7 +42,7 @@ pub async fn step(
             go_on(writer, observer, target, logins, current, now).await
         };
     }
-    let logins = database_roles::unneeded(&inputs.records, volume, &[target, asked]);
+    let logins = database_roles::unneeded(&inputs.records, volume, &[target, requested]);
     if !at_rest || logins.is_empty() {
         return Ok(None);
     }

@@ -17,7 +17,7 @@ pub use self::version::{Version, kind};
 
 /// What the watches of all kinds saw.
 #[derive(Debug, Default)]
-pub struct Sightings(Mutex<HashMap<Place, Arc<Lookout>>>);
+pub struct WatchedVersions(Mutex<HashMap<Place, Arc<KindVersions>>>);
 
 /// A kind, and the namespace that is watched; `None` where all are.
 type Place = (&'static str, Option<String>);
@@ -27,48 +27,48 @@ pub type Versions = BTreeMap<String, Version>;
 
 /// What was seen of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum Known {
     /// Nobody looks at objects of this kind here, the first list of them is not in yet, or the watch has failed and does
     /// not go on yet.
-    Blind,
+    Unknown,
     /// There is none of that name.
     Absent,
     /// It was last seen in this state.
-    There(Version),
+    At(Version),
 }
 
-impl Sightings {
+impl WatchedVersions {
     /// Where a watch puts what it sees of a kind. Of labels only those of the `labels` are kept.
-    pub fn lookout(
+    pub fn watch(
         &self,
         kind: &'static str,
         namespace: Option<&str>,
         labels: &'static [&'static str],
-    ) -> Arc<Lookout> {
-        let lookout = Arc::new(Lookout {
+    ) -> Arc<KindVersions> {
+        let watched = Arc::new(KindVersions {
             kind,
             labels,
             content: Mutex::default(),
         });
         let place = (kind, namespace.map(str::to_owned));
-        self.lookouts().insert(place, lookout.clone());
-        lookout
+        self.kinds().insert(place, watched.clone());
+        watched
     }
 
     /// Forgets what a watch saw that has ended: nobody looks there any more.
     pub fn close(&self, kind: &'static str, namespace: Option<&str>) {
         let place = (kind, namespace.map(str::to_owned));
-        self.lookouts().remove(&place);
+        self.kinds().remove(&place);
     }
 
     /// What was seen of an object.
     #[must_use]
-    pub fn of(&self, kind: &'static str, namespace: &str, name: &str) -> Sight {
+    pub fn of(&self, kind: &'static str, namespace: &str, name: &str) -> Known {
         self.look(kind, namespace, |content| {
             let found = content.objects.get(namespace).and_then(|it| it.get(name));
-            found.map_or(Sight::Absent, |it| Sight::There(it.version.clone()))
+            found.map_or(Known::Absent, |it| Known::At(it.version.clone()))
         })
-        .unwrap_or(Sight::Blind)
+        .unwrap_or(Known::Unknown)
     }
 
     /// Everything of a kind in a namespace that has all of these labels; `None` if nobody looks there.
@@ -96,23 +96,23 @@ impl Sightings {
         namespace: &str,
         look: impl FnOnce(&Content) -> T,
     ) -> Option<T> {
-        let lookout = {
-            let lookouts = self.lookouts();
-            let of_one = lookouts.get(&(kind, Some(namespace.to_owned())));
-            of_one.or_else(|| lookouts.get(&(kind, None))).cloned()
+        let watched = {
+            let kinds = self.kinds();
+            let of_one = kinds.get(&(kind, Some(namespace.to_owned())));
+            of_one.or_else(|| kinds.get(&(kind, None))).cloned()
         }?;
-        let content = lookout.content();
+        let content = watched.content();
         content.is_known().then(|| look(&content))
     }
 
-    fn lookouts(&self) -> MutexGuard<'_, HashMap<Place, Arc<Lookout>>> {
+    fn kinds(&self) -> MutexGuard<'_, HashMap<Place, Arc<KindVersions>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What one watch saw.
 #[derive(Debug)]
-pub struct Lookout {
+pub struct KindVersions {
     kind: &'static str,
     labels: &'static [&'static str],
     content: Mutex<Content>,
@@ -137,7 +137,7 @@ struct Seen {
     list: u32,
 }
 
-impl Lookout {
+impl KindVersions {
     /// Notes an event of the watch, and gives the objects that it touches. Those that vanished while nobody watched
     /// are among them once a new list is complete, with the labels that are kept. Those that are in the state in which they
     /// were seen last are not: after an outage every watch lists everything again, and nobody needs to be woken by that.
@@ -196,10 +196,10 @@ impl Content {
     /// has lost since is told as well.
     fn told<K>(
         &mut self,
-        lookout: &Lookout,
+        watched: &KindVersions,
         it: PartialObjectMeta<K>,
     ) -> Vec<PartialObjectMeta<K>> {
-        let Some(now) = self.seen(lookout, &it.metadata) else {
+        let Some(now) = self.seen(watched, &it.metadata) else {
             // Nobody knows what state it is in.
             return vec![it];
         };
@@ -219,12 +219,12 @@ impl Content {
     }
 
     /// What is kept of an object; `None` of what no API server answered.
-    fn seen(&self, lookout: &Lookout, metadata: &ObjectMeta) -> Option<Seen> {
+    fn seen(&self, watched: &KindVersions, metadata: &ObjectMeta) -> Option<Seen> {
         let all = metadata.labels.as_ref();
         let value = |key: &str| Some(all?.get(key)?.as_str().into());
-        let labels = lookout.labels.iter();
+        let labels = watched.labels.iter();
         Some(Seen {
-            version: Version::of(lookout.kind, metadata)?,
+            version: Version::of(watched.kind, metadata)?,
             labels: labels.filter_map(|key| Some((*key, value(key)?))).collect(),
             list: self.list,
         })
@@ -307,95 +307,95 @@ mod tests {
         metadata.into_response_partial()
     }
 
-    fn listed(lookout: &Lookout, services: &[(&str, &str)]) -> Vec<PartialObjectMeta<Service>> {
-        assert!(lookout.note::<Service>(Event::Init).is_empty());
+    fn listed(
+        watched: &KindVersions,
+        services: &[(&str, &str)],
+    ) -> Vec<PartialObjectMeta<Service>> {
+        assert!(watched.note::<Service>(Event::Init).is_empty());
         for (name, version) in services {
-            lookout.note(Event::InitApply(service(name, version)));
+            watched.note(Event::InitApply(service(name, version)));
         }
-        lookout.note(Event::InitDone)
+        watched.note(Event::InitDone)
     }
 
-    fn sightings(namespace: Option<&str>) -> (Sightings, Arc<Lookout>) {
-        let sightings = Sightings::default();
-        let lookout = sightings.lookout("Service", namespace, &[OWNER]);
-        (sightings, lookout)
+    fn versions(namespace: Option<&str>) -> (WatchedVersions, Arc<KindVersions>) {
+        let versions = WatchedVersions::default();
+        let watched = versions.watch("Service", namespace, &[OWNER]);
+        (versions, watched)
     }
 
-    fn seen(sightings: &Sightings, name: &str) -> Option<String> {
-        match sightings.of("Service", "ns", name) {
-            Sight::There(version) => Some(version.resource_version.into()),
+    fn seen(versions: &WatchedVersions, name: &str) -> Option<String> {
+        match versions.of("Service", "ns", name) {
+            Known::At(version) => Some(version.resource_version.into()),
             _ => None,
         }
     }
 
     #[test]
     fn nothing_is_known_before_the_first_list_is_complete() {
-        let (sightings, lookout) = sightings(None);
-        assert_eq!(sightings.of("Service", "ns", "a"), Sight::Blind);
-        lookout.note::<Service>(Event::Init);
-        lookout.note(Event::InitApply(service("a", "1")));
-        assert_eq!(sightings.of("Service", "ns", "a"), Sight::Blind);
-        assert_eq!(
-            sightings.labelled("Service", "ns", &[(OWNER, "shop")]),
-            None
-        );
-        lookout.note::<Service>(Event::InitDone);
-        assert_eq!(seen(&sightings, "a").as_deref(), Some("1"));
-        assert_eq!(sightings.of("Service", "ns", "b"), Sight::Absent);
-        assert_eq!(sightings.of("Secret", "ns", "a"), Sight::Blind);
+        let (versions, watched) = versions(None);
+        assert_eq!(versions.of("Service", "ns", "a"), Known::Unknown);
+        watched.note::<Service>(Event::Init);
+        watched.note(Event::InitApply(service("a", "1")));
+        assert_eq!(versions.of("Service", "ns", "a"), Known::Unknown);
+        assert_eq!(versions.labelled("Service", "ns", &[(OWNER, "shop")]), None);
+        watched.note::<Service>(Event::InitDone);
+        assert_eq!(seen(&versions, "a").as_deref(), Some("1"));
+        assert_eq!(versions.of("Service", "ns", "b"), Known::Absent);
+        assert_eq!(versions.of("Secret", "ns", "a"), Known::Unknown);
     }
 
     #[test]
     fn events_are_followed() {
-        let (sightings, lookout) = sightings(Some("ns"));
-        listed(&lookout, &[("a", "1")]);
-        lookout.note(Event::Apply(service("a", "2")));
-        assert_eq!(seen(&sightings, "a").as_deref(), Some("2"));
-        lookout.note(Event::Delete(service("a", "3")));
-        assert_eq!(sightings.of("Service", "ns", "a"), Sight::Absent);
-        assert_eq!(sightings.of("Service", "elsewhere", "a"), Sight::Blind);
+        let (versions, watched) = versions(Some("ns"));
+        listed(&watched, &[("a", "1")]);
+        watched.note(Event::Apply(service("a", "2")));
+        assert_eq!(seen(&versions, "a").as_deref(), Some("2"));
+        watched.note(Event::Delete(service("a", "3")));
+        assert_eq!(versions.of("Service", "ns", "a"), Known::Absent);
+        assert_eq!(versions.of("Service", "elsewhere", "a"), Known::Unknown);
     }
 
     #[test]
     fn nothing_is_known_while_the_watch_is_interrupted() {
-        let (sightings, lookout) = sightings(None);
-        listed(&lookout, &[("a", "1")]);
-        let goes_on: [fn(&Lookout); 3] = [
-            Lookout::resumed,
+        let (versions, watched) = versions(None);
+        listed(&watched, &[("a", "1")]);
+        let goes_on: [fn(&KindVersions); 3] = [
+            KindVersions::resumed,
             |it| drop(it.note(Event::Apply(service("b", "2")))),
             |it| drop(it.note(Event::Delete(service("b", "2")))),
         ];
         for goes_on in goes_on {
-            lookout.interrupted(false);
-            assert_eq!(sightings.of("Service", "ns", "a"), Sight::Blind);
-            assert_eq!(sightings.labelled("Service", "ns", &[]), None);
-            goes_on(&lookout);
-            assert_eq!(seen(&sightings, "a").as_deref(), Some("1"));
+            watched.interrupted(false);
+            assert_eq!(versions.of("Service", "ns", "a"), Known::Unknown);
+            assert_eq!(versions.labelled("Service", "ns", &[]), None);
+            goes_on(&watched);
+            assert_eq!(seen(&versions, "a").as_deref(), Some("1"));
         }
     }
 
     #[test]
     fn after_a_gap_only_a_complete_list_is_believed() {
-        let (sightings, lookout) = sightings(None);
-        listed(&lookout, &[("a", "1")]);
-        lookout.interrupted(true);
-        lookout.resumed();
-        lookout.note(Event::Apply(service("a", "2")));
-        assert_eq!(sightings.of("Service", "ns", "a"), Sight::Blind);
-        listed(&lookout, &[("a", "2")]);
-        assert_eq!(seen(&sightings, "a").as_deref(), Some("2"));
+        let (versions, watched) = versions(None);
+        listed(&watched, &[("a", "1")]);
+        watched.interrupted(true);
+        watched.resumed();
+        watched.note(Event::Apply(service("a", "2")));
+        assert_eq!(versions.of("Service", "ns", "a"), Known::Unknown);
+        listed(&watched, &[("a", "2")]);
+        assert_eq!(seen(&versions, "a").as_deref(), Some("2"));
     }
 
     #[test]
     fn what_a_new_list_brings_is_seen_at_once_and_what_it_lacks_is_told_at_its_end() {
-        let (sightings, lookout) = sightings(None);
-        listed(&lookout, &[("a", "1"), ("b", "1")]);
-        lookout.note::<Service>(Event::Init);
-        lookout.note(Event::InitApply(service("a", "2")));
-        assert_eq!(seen(&sightings, "a").as_deref(), Some("2"));
-        assert_eq!(seen(&sightings, "b").as_deref(), Some("1"));
-        let gone = lookout.note::<Service>(Event::InitDone);
-        assert_eq!(sightings.of("Service", "ns", "b"), Sight::Absent);
+        let (versions, watched) = versions(None);
+        listed(&watched, &[("a", "1"), ("b", "1")]);
+        watched.note::<Service>(Event::Init);
+        watched.note(Event::InitApply(service("a", "2")));
+        assert_eq!(seen(&versions, "a").as_deref(), Some("2"));
+        assert_eq!(seen(&versions, "b").as_deref(), Some("1"));
+        let gone = watched.note::<Service>(Event::InitDone);
+        assert_eq!(versions.of("Service", "ns", "b"), Known::Absent);
         let [gone] = gone.as_slice() else {
             panic!("{gone:?}");
         };
@@ -408,35 +408,35 @@ mod tests {
 
     #[test]
     fn what_a_list_after_an_outage_finds_unmoved_wakes_nobody() {
-        let (sightings, lookout) = sightings(None);
-        listed(&lookout, &[("a", "1"), ("b", "1")]);
-        lookout.interrupted(true);
-        lookout.note::<Service>(Event::Init);
+        let (versions, watched) = versions(None);
+        listed(&watched, &[("a", "1"), ("b", "1")]);
+        watched.interrupted(true);
+        watched.note::<Service>(Event::Init);
         let told = |name, version| {
             let event = Event::InitApply(service(name, version));
-            lookout.note(event).len()
+            watched.note(event).len()
         };
         assert_eq!((told("a", "1"), told("b", "2"), told("c", "2")), (0, 1, 1));
-        assert!(lookout.note::<Service>(Event::InitDone).is_empty());
-        assert_eq!(seen(&sightings, "a").as_deref(), Some("1"));
+        assert!(watched.note::<Service>(Event::InitDone).is_empty());
+        assert_eq!(seen(&versions, "a").as_deref(), Some("1"));
     }
 
     #[test]
     fn what_loses_a_label_is_told_as_it_was_too() {
-        let (_sightings, lookout) = sightings(None);
-        listed(&lookout, &[("a", "1")]);
+        let (_versions, watched) = versions(None);
+        listed(&watched, &[("a", "1")]);
         let mut without = service("a", "2");
         without.metadata.labels = None;
-        let told = lookout.note(Event::Apply(without));
+        let told = watched.note(Event::Apply(without));
         let owners: Vec<_> = told.iter().map(|it| it.labels().get(OWNER)).collect();
         assert_eq!(owners, [None, Some(&"shop".to_owned())]);
-        assert_eq!(lookout.note(Event::Apply(service("a", "3"))).len(), 1);
+        assert_eq!(watched.note(Event::Apply(service("a", "3"))).len(), 1);
     }
 
     #[test]
     fn of_a_restless_kind_only_what_is_not_its_status_moves_it() {
-        let sightings = Sightings::default();
-        let lookout = sightings.lookout("CronJob", None, &[OWNER]);
+        let versions = WatchedVersions::default();
+        let watched = versions.watch("CronJob", None, &[OWNER]);
         let cron_job = |version: &str, second: i64, status: i64| {
             let mut it = service("a", version);
             let entry = |subresource: Option<&str>, second: i64| ManagedFieldsEntry {
@@ -449,10 +449,10 @@ mod tests {
             it.metadata.managed_fields = Some(entries);
             it
         };
-        let told = |it| lookout.note(Event::Apply(it)).len();
+        let told = |it| watched.note(Event::Apply(it)).len();
         assert_eq!(told(cron_job("1", 1, 1)), 1);
-        lookout.note::<Service>(Event::InitDone);
-        let seen = || sightings.of("CronJob", "ns", "a");
+        watched.note::<Service>(Event::InitDone);
+        let seen = || versions.of("CronJob", "ns", "a");
         let before = seen();
         assert_eq!(told(cron_job("2", 1, 2)), 0);
         assert_eq!(seen(), before);
@@ -462,9 +462,9 @@ mod tests {
 
     #[test]
     fn objects_are_found_by_a_label_that_is_kept() {
-        let (sightings, lookout) = sightings(None);
-        listed(&lookout, &[("a", "1"), ("b", "7")]);
-        let found = |label| sightings.labelled("Service", "ns", &[label]).unwrap();
+        let (versions, watched) = versions(None);
+        listed(&watched, &[("a", "1"), ("b", "7")]);
+        let found = |label| versions.labelled("Service", "ns", &[label]).unwrap();
         let names: Vec<_> = found((OWNER, "shop")).into_keys().collect();
         assert_eq!(names, ["a", "b"]);
         assert!(found((OWNER, "other")).is_empty());

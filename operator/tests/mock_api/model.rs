@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result};
 use appstack_operator::api::AppStack;
 use appstack_operator::context::Context;
 use appstack_operator::error::{Class, Error};
-use appstack_operator::plan::debounce::Batch;
+use appstack_operator::plan::debounce::Debounce;
 use appstack_operator::reconcile::reconcile;
 use kube::runtime::controller::Action;
 use serde_json::{Value, json};
@@ -73,7 +73,10 @@ fn spec() -> Value {
 }
 
 fn fresh(server: &Server) -> Arc<Context> {
-    Arc::new(operator(server, Batch::new(Duration::ZERO, Duration::ZERO)))
+    Arc::new(operator(
+        server,
+        Debounce::new(Duration::ZERO, Duration::ZERO),
+    ))
 }
 
 impl Model {
@@ -83,7 +86,7 @@ impl Model {
             Subject::Whole(serving) => serving.copy(),
         };
         let ctx = fresh(&server);
-        let cluster = Cluster::new(server.clone(), &ctx.sightings);
+        let cluster = Cluster::new(server.clone(), &ctx.versions);
         Self {
             subject,
             server,
@@ -104,7 +107,7 @@ impl Model {
             Step::Restart => {
                 self.ctx = fresh(&self.server);
                 self.again = true;
-                self.cluster().restarted(&self.ctx.sightings);
+                self.cluster().restarted(&self.ctx.versions);
                 self.tell("the operator starts anew".into());
             }
             Step::Rest(gaps) => {

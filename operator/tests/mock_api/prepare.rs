@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use appstack_operator::plan::debounce::Batch;
+use appstack_operator::plan::debounce::Debounce;
 use kube::runtime::controller::Action;
 use serde_json::{Value, json};
 
@@ -181,7 +181,7 @@ async fn that_images_were_pulled_is_forgotten_with_the_release_that_they_were_pu
 
 /// A stack that serves with the values of a Secret.
 async fn reading_a_secret() -> Result<World> {
-    let world = World::with(Batch::new(REST, REST));
+    let world = World::with(Debounce::new(REST, REST));
     users_secret(&world, "a", json!({"SMTP_USER": "YQ=="}));
     let from = json!({"from": [{"name": "a"}]});
     world.server.set(STACK, "secrets", from)?;
@@ -214,7 +214,7 @@ async fn changed_values_are_waited_for_while_what_serves_is_kept() -> Result<()>
 async fn what_an_operator_finds_when_it_starts_is_not_waited_for() -> Result<()> {
     let world = reading_a_secret().await?;
     users_secret(&world, "a", json!({"SMTP_USER": "Yg=="}));
-    world.context.batch.forget("demo/shop");
+    world.context.debounce.forget("demo/shop");
     world.reconcile().await??;
     assert_eq!(world.condition("Ready"), "False RollingOut");
     Ok(())

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use appstack_operator::api::{AppStack, annotation};
-use appstack_operator::cluster::cache::Ledger;
+use appstack_operator::cluster::cache::Cache;
 use appstack_operator::model::hash::{canonical, short_hash};
 use jiff::Timestamp;
 use kube::CustomResourceExt as _;
@@ -137,7 +137,7 @@ impl World {
     /// Starts the operator anew, which knows nothing then but what it reads.
     pub(super) fn restart(&mut self) -> Result<()> {
         let context = Arc::get_mut(&mut self.context).context("it is at work")?;
-        context.ledger = Ledger::default();
+        context.cache = Cache::default();
         Ok(())
     }
 
@@ -525,7 +525,7 @@ async fn what_cannot_be_told_serves_until_something_else_does() -> Result<()> {
     world.settle().await?;
     ensure!(
         !world.is_of_another_version(),
-        "what is asked for has passed its gates"
+        "what is requested has passed its gates"
     );
     assert_eq!(world.condition("ServingKnown"), "True Available");
     assert_eq!(world.condition("Ready"), "True RolledOut");

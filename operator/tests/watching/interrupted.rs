@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use appstack_operator::context::Context;
-use appstack_operator::runtime::versions::Sight;
+use appstack_operator::runtime::versions::Known;
 use serde_json::json;
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -19,9 +19,9 @@ pub(crate) fn put(server: &Server, plural: &str, kind: &str) {
 }
 
 /// Waits until what is seen of the object of a kind is as wanted.
-pub(crate) async fn seen(ctx: &Context, kind: &'static str, wanted: impl Fn(&Sight) -> bool) {
+pub(crate) async fn seen(ctx: &Context, kind: &'static str, wanted: impl Fn(&Known) -> bool) {
     // No time passes while somebody can run: the number of looks is the deadline.
-    let sight = || ctx.sightings.of(kind, NAMESPACE, "one");
+    let sight = || ctx.versions.of(kind, NAMESPACE, "one");
     for _ in 0..100_000 {
         if wanted(&sight()) {
             return;
@@ -31,8 +31,8 @@ pub(crate) async fn seen(ctx: &Context, kind: &'static str, wanted: impl Fn(&Sig
     assert!(wanted(&sight()), "{:?}", sight());
 }
 
-pub(crate) fn is_there(sight: &Sight) -> bool {
-    matches!(sight, Sight::There(_))
+pub(crate) fn is_there(known: &Known) -> bool {
+    matches!(known, Known::At(_))
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,7 +47,7 @@ async fn what_is_behind_a_refused_watch_is_unknown_until_the_watch_is_taken_up()
 
         server.refuse("secrets", 403);
         server.refuses(1).await;
-        seen(&ctx, "Secret", |it| *it == Sight::Blind).await;
+        seen(&ctx, "Secret", |it| *it == Known::Unknown).await;
         seen(&ctx, "ConfigMap", is_there).await;
 
         // Nothing happens to Secrets, so nothing but the answer shows that the watch goes on.

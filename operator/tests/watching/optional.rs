@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use appstack_operator::context::Context;
 use appstack_operator::model::kinds::Middleware;
-use appstack_operator::runtime::versions::Sight;
+use appstack_operator::runtime::versions::Known;
 use serde_json::json;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -82,8 +82,8 @@ async fn a_kind_that_is_served_no_more_is_left_alone_and_nobody_else_is_disturbe
         server.remove(DEFINITIONS, DEFINITION);
         worked(&server, 2).await;
         assert!(!serves(&ctx));
-        seen(&ctx, "Middleware", |it| *it == Sight::Blind).await;
-        assert!(is_there(&ctx.sightings.of("ConfigMap", NAMESPACE, "one")));
+        seen(&ctx, "Middleware", |it| *it == Known::Unknown).await;
+        assert!(is_there(&ctx.versions.of("ConfigMap", NAMESPACE, "one")));
         assert_eq!(server.watches_of("configmaps"), watches, "it goes on");
     };
     let a_while = timeout(Duration::from_mins(10), async {
@@ -98,7 +98,7 @@ async fn a_kind_that_is_served_no_more_is_left_alone_and_nobody_else_is_disturbe
         server.relent();
         server.remove("middlewares", "one");
         define(&server, DEFINITION);
-        seen(&ctx, "Middleware", |it| *it == Sight::Absent).await;
+        seen(&ctx, "Middleware", |it| *it == Known::Absent).await;
         stop.cancel();
     };
     tokio::join!(run(&ctx, &stop), again);

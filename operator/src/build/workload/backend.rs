@@ -16,7 +16,7 @@ use crate::build::meta::{self, Component};
 use crate::build::workload::deployment::Workload;
 use crate::build::workload::jobs;
 use crate::build::workload::pod::{self, Pod};
-use crate::build::{self, Asked, Check, Stage};
+use crate::build::{self, Check, CheckTarget, Stage};
 use crate::model::manifests;
 use crate::model::names::ChildName;
 use crate::model::object::Object;
@@ -64,7 +64,7 @@ pub(in crate::build) fn stage_of(
                 // They have been ready for the soak.
                 steady: Duration::ZERO,
             },
-            asked: Asked::Pods {
+            target: CheckTarget::Pods {
                 selector: selector?,
                 port,
             },

@@ -1,9 +1,9 @@
 //! Asks whether an object is still as it was applied, while no watch can tell.
 //!
 //! After an outage the watches come back one by one, and each of them may wake the stack. Were everything applied again that is
-//! not seen yet, each of those looks would write what changes nothing, for all stacks at once and to an API server that has just
+//! not seen yet, each of those reconciles would write what changes nothing, for all stacks at once and to an API server that has just
 //! come back. To read the metadata costs it far less. A watch that is refused for days holds nothing up so, and what is
-//! changed meanwhile is put right by the next look as ever.
+//! changed meanwhile is put right by the next reconcile as ever.
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
@@ -26,7 +26,7 @@ impl Writer<'_> {
     /// The live object, if this very object was applied, the watch of its kind is down, and the API server says that it has
     /// not moved since.
     pub(super) async fn confirmed(&self, object: &Object) -> Result<Option<Object>> {
-        let Some(resource) = resource(object).filter(|_| self.page.is_out_of_sight(object)) else {
+        let Some(resource) = resource(object).filter(|_| self.cache.is_unwatched(object)) else {
             return Ok(None);
         };
         let api: Api<DynamicObject> =
@@ -37,7 +37,7 @@ impl Writer<'_> {
             what: format!("{} {name}", object.kind()),
             source,
         })?;
-        Ok(found.and_then(|it| self.page.unmoved_from(object, &it.metadata)))
+        Ok(found.and_then(|it| self.cache.unchanged_from(object, &it.metadata)))
     }
 }
 

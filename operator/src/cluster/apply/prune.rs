@@ -65,7 +65,7 @@ impl Writer<'_> {
     async fn would_take_what_serves(&self, keep: &Kept) -> Result<bool> {
         let wanted = |kind: &str| keep.get(kind).cloned().unwrap_or_default();
         let deployments = wanted(kind::<Deployment>());
-        if self.page.is_pruned(kind::<Deployment>(), &deployments) {
+        if self.cache.is_pruned(kind::<Deployment>(), &deployments) {
             return Ok(false);
         }
         let list = send(self.api::<Service>().list(&ours(&self.app.name_any()))).await;
@@ -93,7 +93,7 @@ impl Writer<'_> {
 
     async fn prune_kind<K: Child>(&self, keep: &Kept) -> Result<()> {
         let keep = keep.get(kind::<K>()).cloned().unwrap_or_default();
-        if self.page.is_pruned(kind::<K>(), &keep) {
+        if self.cache.is_pruned(kind::<K>(), &keep) {
             return Ok(());
         }
         let list = send(self.api::<K>().list_metadata(&ours(&self.app.name_any()))).await;
@@ -112,7 +112,7 @@ impl Writer<'_> {
             }
             others.extend(found.metadata.uid);
         }
-        self.page.pruned(kind::<K>(), keep, others);
+        self.cache.pruned(kind::<K>(), keep, others);
         Ok(())
     }
 }

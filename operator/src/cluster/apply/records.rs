@@ -138,7 +138,7 @@ impl Writer<'_> {
     }
 
     async fn merge(&self, name: &str, patch: &Value) -> Result<Box<ControllerRevision>> {
-        self.page.strike(kind::<ControllerRevision>(), name);
+        self.cache.invalidate(kind::<ControllerRevision>(), name);
         let params = PatchParams {
             field_manager: Some(MANAGER.into()),
             ..PatchParams::default()

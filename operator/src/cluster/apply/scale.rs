@@ -56,9 +56,9 @@ impl Writer<'_> {
     ///
     /// # Errors
     /// If the API server refuses a read or the deletion.
-    pub async fn let_go(&self, autoscaler: &str, deployments: &[&str]) -> Result<()> {
+    pub async fn detach_autoscaler(&self, autoscaler: &str, deployments: &[&str]) -> Result<()> {
         let kind = kind::<HorizontalPodAutoscaler>();
-        if self.page.is_absent(kind, autoscaler) {
+        if self.cache.is_absent(kind, autoscaler) {
             return Ok(());
         }
         let found = send(self.api::<HorizontalPodAutoscaler>().get_opt(autoscaler)).await;
@@ -80,7 +80,7 @@ impl Writer<'_> {
     /// Whether an object is known to be as it is wanted.
     #[must_use]
     pub fn knows(&self, object: &Object) -> bool {
-        self.page.unmoved(object).is_some()
+        self.cache.unchanged(object).is_some()
     }
 
     async fn count(&self, metadata: ObjectMeta, count: i32) -> Result<Box<Deployment>> {
@@ -94,7 +94,7 @@ impl Writer<'_> {
         let params = PatchParams::apply(SCALE_MANAGER)
             .force()
             .validation_strict();
-        self.page.strike(kind::<Deployment>(), &name);
+        self.cache.invalidate(kind::<Deployment>(), &name);
         let api = self.api::<Deployment>();
         let answer = send(api.patch(&name, &params, &Patch::Apply(&patch))).await;
         answer.map(Box::new).map_err(|source| Error::Apply {

@@ -63,11 +63,11 @@ fn approval(conditions: &mut Conditions, progress: &Progress) {
             );
         }
         (_, Some(by)) => {
-            let message = format!("{} was approved by {by}", progress.asked.name);
+            let message = format!("{} was approved by {by}", progress.requested.name);
             conditions.set(TYPE, false, Reason::Valid, &message);
         }
         (None, None) => {
-            let message = "the release that is asked for needs no approval";
+            let message = "the requested release needs no approval";
             conditions.set(TYPE, false, Reason::NotNeeded, message);
         }
     }
@@ -78,7 +78,7 @@ fn known(conditions: &mut Conditions, progress: &Progress) {
     match (&progress.unknown, &progress.serving) {
         (Some(why), _) => {
             let message = format!(
-                "{why}; so all pods stay, and nothing is deleted, until the release that is asked for has passed all its gates beside them"
+                "{why}; so all pods stay, and nothing is deleted, until the requested release has passed all its gates beside them"
             );
             conditions.set(TYPE, false, Reason::RecordLost, &message);
         }
@@ -109,7 +109,7 @@ fn templates(conditions: &mut Conditions, progress: &Progress) {
 }
 
 fn ask(progress: &Progress, changes: &[String]) -> String {
-    let ReleaseStatus { version, name, .. } = &progress.asked;
+    let ReleaseStatus { version, name, .. } = &progress.requested;
     format!(
         "{version} waits for an approval: kubectl annotate aps NAME --overwrite {}={name}; it changes: {}; {}",
         annotation::APPROVE,
@@ -126,7 +126,7 @@ fn images(progress: &Progress) -> String {
     }
 }
 
-/// All is well with what serves, and what is asked for has not begun.
+/// All is well with what serves, and what is requested has not begun.
 fn waits(conditions: &mut Conditions, progress: &Progress, changes: &[String]) {
     let message = ask(progress, changes);
     let why = "somebody is to decide";
@@ -147,7 +147,7 @@ fn prepares(conditions: &mut Conditions, progress: &Progress) {
     };
     let message = format!(
         "{} is approved and begins when its images are pulled: {}",
-        progress.asked.version,
+        progress.requested.version,
         images(progress)
     );
     not_begun(
@@ -217,19 +217,19 @@ fn rolled_back(conditions: &mut Conditions, progress: &Progress) {
             ConditionType::RolledBack,
             false,
             Reason::NotNeeded,
-            "the release that is asked for has not failed",
+            "the requested release has not failed",
         ),
     }
 }
 
 fn describe(progress: &Progress, failure: &Failure) -> String {
-    let ReleaseStatus { version, name, .. } = &progress.asked;
+    let ReleaseStatus { version, name, .. } = &progress.requested;
     let Failure { stage, message, .. } = failure;
     format!("{version} ({name}) failed at the {stage}: {message}")
 }
 
 fn done(conditions: &mut Conditions, progress: &Progress) {
-    let version = &progress.asked.version;
+    let version = &progress.requested.version;
     let message = format!("{version} serves at {}", progress.urls.dashboard);
     let nothing = "nothing is left to do";
     conditions.set(ConditionType::Ready, true, Reason::RolledOut, &message);
@@ -242,7 +242,7 @@ fn done(conditions: &mut Conditions, progress: &Progress) {
     conditions.set(ConditionType::Stalled, false, Reason::RolledOut, nothing);
 }
 
-/// All is well, but not with the release that was asked for.
+/// All is well, but not with the requested release.
 fn gone_back(conditions: &mut Conditions, progress: &Progress, failure: &Failure) {
     let serving = progress.serving.as_ref().map_or("", |it| &it.version);
     let message = format!(
@@ -269,12 +269,14 @@ fn under_way(conditions: &mut Conditions, progress: &Progress, stage: StageName,
     };
     let (why, said) = explain(gate);
     let release = match &progress.failure {
-        Some(_) => progress.serving.as_ref().unwrap_or(&progress.asked),
-        None => &progress.asked,
+        Some(_) => progress.serving.as_ref().unwrap_or(&progress.requested),
+        None => &progress.requested,
     };
-    let barred = match (&progress.barrier, stalled) {
-        (Some(barrier), true) => {
-            format!("; the release that serves is not restored: {barrier} (rollout.schemaRollback)")
+    let barred = match (&progress.rollback_blocked, stalled) {
+        (Some(rollback_blocked), true) => {
+            format!(
+                "; the release that serves is not restored: {rollback_blocked} (rollout.schemaRollback)"
+            )
         }
         _ => String::new(),
     };

@@ -187,8 +187,8 @@ fn bad_answers_between_good_ones_that_do_not_last_are_a_row() {
     );
 }
 
-fn case<'a>(release: &'a str, stage: StageName, attempt: &'a Attempt) -> Case<'a> {
-    Case {
+fn key_of<'a>(release: &'a str, stage: StageName, attempt: &'a Attempt) -> CheckKey<'a> {
+    CheckKey {
         stack: "ns/shop",
         stage,
         release,
@@ -198,25 +198,25 @@ fn case<'a>(release: &'a str, stage: StageName, attempt: &'a Attempt) -> Case<'a
 
 #[test]
 fn a_release_is_asked_once_a_second_and_another_one_begins_anew() {
-    let memory = Memory::default();
+    let checks = PublicChecks::default();
     let attempt = Attempt::default();
-    let case = |release| case(release, StageName::Edge, &attempt);
-    let ask = |release, second| memory.judge(&case(release), bad(), at(second), EDGE);
+    let key = |release| key_of(release, StageName::Edge, &attempt);
+    let ask = |release, second| checks.judge(&key(release), bad(), at(second), EDGE);
     ask("one", 0);
-    assert!(memory.recent(&case("one"), at(0)).is_some());
-    assert!(memory.recent(&case("one"), at(1)).is_none());
-    assert!(memory.recent(&case("two"), at(0)).is_none());
+    assert!(checks.recent(&key("one"), at(0)).is_some());
+    assert!(checks.recent(&key("one"), at(1)).is_none());
+    assert!(checks.recent(&key("two"), at(0)).is_none());
     ask("one", 1);
     assert!(matches!(ask("two", 2).0, Verdict::Again { .. }));
     ask("two", 3);
     assert!(matches!(ask("two", 4).0, Verdict::Failed { .. }));
-    memory.forget("ns/shop");
+    checks.forget("ns/shop");
     assert!(matches!(ask("two", 5).0, Verdict::Again { .. }));
 }
 
 #[test]
 fn a_stage_is_remembered_while_another_one_is_asked_and_another_try_is_not() {
-    let memory = Memory::default();
+    let checks = PublicChecks::default();
     let (first, second) = (
         Attempt::default(),
         Attempt {
@@ -225,8 +225,8 @@ fn a_stage_is_remembered_while_another_one_is_asked_and_another_try_is_not() {
         },
     );
     let ask = |stage, attempt, second, patience| {
-        let case = case("one", stage, attempt);
-        memory.judge(&case, Answer::Good, at(second), patience).0
+        let key = key_of("one", stage, attempt);
+        checks.judge(&key, Answer::Good, at(second), patience).0
     };
     let holding = Verdict::Holding { steady: STEADY };
     assert_eq!(ask(StageName::Edge, &first, 0, EDGE), holding);

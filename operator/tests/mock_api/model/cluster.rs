@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use appstack_operator::api::{MANAGER, label};
-use appstack_operator::runtime::versions::{Lookout, Sightings};
+use appstack_operator::runtime::versions::{KindVersions, WatchedVersions};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt as _;
 use kube::api::{ObjectMeta, PartialObjectMeta};
@@ -13,7 +13,7 @@ use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use crate::STACK;
-use crate::ledger::MONITORED;
+use crate::cache::MONITORED;
 use crate::server::{NAMESPACE, Server};
 
 /// What the spec may refer to.
@@ -56,10 +56,10 @@ pub(super) enum Change {
     Replace,
 }
 
-/// The watch of a kind, from where its lookout hears.
+/// The watch of a kind, and where what it sees goes.
 struct Watch {
     kind: &'static str,
-    lookout: Arc<Lookout>,
+    watched: Arc<KindVersions>,
     /// How far it came in the log.
     at: usize,
     state: State,
@@ -90,7 +90,7 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    pub(super) fn new(server: Server, sightings: &Sightings) -> Self {
+    pub(super) fn new(server: Server, versions: &WatchedVersions) -> Self {
         let mut cluster = Self {
             server,
             watches: Vec::new(),
@@ -99,13 +99,13 @@ impl Cluster {
             count: 0,
             story: Vec::new(),
         };
-        cluster.restarted(sightings);
+        cluster.restarted(versions);
         cluster
     }
 
     /// The operator starts anew, and all its watches with it. It knows what is its own by the labels alone, so that somebody
     /// has put those right before.
-    pub(super) fn restarted(&mut self, sightings: &Sightings) {
+    pub(super) fn restarted(&mut self, versions: &WatchedVersions) {
         for (at, kind) in self.server.addresses() {
             let Some(mut object) = self.server.get(&at).filter(|_| kind != "AppStack") else {
                 continue;
@@ -117,7 +117,7 @@ impl Cluster {
         }
         let watch = |kind| Watch {
             kind,
-            lookout: sightings.lookout(kind, None, &[label::STACK, label::MANAGED_BY]),
+            watched: versions.watch(kind, None, &[label::STACK, label::MANAGED_BY]),
             at: 0,
             state: State::Broken,
             last: None,
@@ -261,7 +261,7 @@ impl Cluster {
                 (None, None) => continue,
             };
             let what = named(&event);
-            let told = it.lookout.note(event);
+            let told = it.watched.note(event);
             let kind = it.kind;
             self.wake(kind, &told);
             return Some(what);
@@ -276,7 +276,7 @@ impl Cluster {
         }
         let event = Event::Apply(it.last.clone()?.into_response_partial());
         let what = named(&event);
-        let told = it.lookout.note(event);
+        let told = it.watched.note(event);
         let kind = it.kind;
         self.wake(kind, &told);
         Some(what)
@@ -287,7 +287,7 @@ impl Cluster {
         let it = self.watches.get_mut(watch % len)?;
         // A list that fails leaves a gap always.
         let gap = gap || !matches!(it.state, State::Following | State::Interrupted);
-        it.lookout.interrupted(gap);
+        it.watched.interrupted(gap);
         it.state = if gap {
             State::Broken
         } else {
@@ -303,7 +303,7 @@ impl Cluster {
         if !matches!(it.state, State::Following | State::Interrupted) {
             return None;
         }
-        it.lookout.resumed();
+        it.watched.resumed();
         it.state = State::Following;
         Some(it.kind.to_owned())
     }
@@ -320,7 +320,7 @@ impl Cluster {
             it.at = self.server.moves();
             it.last = None;
             it.state = State::Listing(listed.map(|it| metadata(&it)).collect());
-            told.extend(it.lookout.note::<ConfigMap>(Event::Init));
+            told.extend(it.watched.note::<ConfigMap>(Event::Init));
         }
         let State::Listing(rest) = &mut it.state else {
             return None;
@@ -328,11 +328,11 @@ impl Cluster {
         for _ in 0..count {
             let Some(next) = rest.pop_front() else {
                 it.state = State::Following;
-                told.extend(it.lookout.note::<ConfigMap>(Event::InitDone));
+                told.extend(it.watched.note::<ConfigMap>(Event::InitDone));
                 break;
             };
             let next = Event::InitApply(next.into_response_partial());
-            told.extend(it.lookout.note::<ConfigMap>(next));
+            told.extend(it.watched.note::<ConfigMap>(next));
         }
         self.wake(kind, &told);
         Some(kind.to_owned())

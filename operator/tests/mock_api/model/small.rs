@@ -50,9 +50,9 @@ pub(super) struct Seen {
 
 /// One look.
 pub(super) async fn look(app: &AppStack, ctx: &Context) -> Result<Seen, Error> {
-    let page = ctx.ledger.page(&ctx.sightings, app);
-    let writer = Writer::new(&ctx.client, &page, app, false);
-    let inputs = gather::inputs(&ctx.client, &page, app, false, Timestamp::UNIX_EPOCH).await?;
+    let cache = ctx.cache.of_stack(&ctx.versions, app);
+    let writer = Writer::new(&ctx.client, &cache, app, false);
+    let inputs = gather::inputs(&ctx.client, &cache, app, false, Timestamp::UNIX_EPOCH).await?;
     let Ok(objects) = wanted(app, &inputs) else {
         unreachable!("each object is of its kind");
     };

@@ -16,11 +16,11 @@ use sha2::{Digest as _, Sha256};
 use crate::cluster::cache::Key;
 use crate::model::object::Object;
 use crate::model::secret::SecretData;
-use crate::runtime::versions::{Sight, Version, Versions, kind};
+use crate::runtime::versions::{Known, Version, Versions, kind};
 
 /// What is remembered of one stack.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(super) struct Entries {
     /// Until when it is trusted.
     pub(super) until: Instant,
     pub(super) claimed: BTreeMap<Key, String>,
@@ -58,7 +58,7 @@ struct Read {
     version: Option<Version>,
     content: Content,
     /// Whether we have written to it since, and do not know that this changed nothing.
-    doubtful: bool,
+    stale: bool,
 }
 
 /// What an object holds that specs refer to.
@@ -93,7 +93,7 @@ pub struct KeptRecord {
     pub text: Box<str>,
 }
 
-impl Memory {
+impl Entries {
     pub(super) fn new(until: Instant) -> Self {
         Self {
             until,
@@ -107,9 +107,9 @@ impl Memory {
     }
 
     /// The live object, if `wanted` was applied and is still as it was answered.
-    pub(super) fn unmoved(&self, wanted: &Object, seen: &Sight) -> Option<Object> {
+    pub(super) fn unchanged(&self, wanted: &Object, seen: &Known) -> Option<Object> {
         let entry = self.entry(wanted)?;
-        let same = *seen == Sight::There(entry.version.clone());
+        let same = *seen == Known::At(entry.version.clone());
         same.then(|| entry.judged.as_ref().unwrap_or(wanted).clone())
     }
 
@@ -131,7 +131,7 @@ impl Memory {
         // What was not answered by the API server, such as a Job that is about to be made, is in no state.
         if let Some((version, hash)) = known {
             if let Some(read) = self.reads.get_mut(&key(wanted)) {
-                read.doubtful &= read.version.as_ref() != Some(&version);
+                read.stale &= read.version.as_ref() != Some(&version);
             }
             let entry = Entry {
                 hash,
@@ -142,19 +142,19 @@ impl Memory {
         }
     }
 
-    pub(super) fn strike(&mut self, key: &Key) {
+    pub(super) fn invalidate(&mut self, key: &Key) {
         self.applied.remove(key);
         if let Some(read) = self.reads.get_mut(key) {
-            read.doubtful = true;
+            read.stale = true;
         }
         if key.0 == kind::<ControllerRevision>() {
             self.records = None;
         }
     }
 
-    pub(super) fn content(&self, key: &Key, seen: &Sight) -> Option<Content> {
-        let read = self.reads.get(key).filter(|it| !it.doubtful)?;
-        let then = read.version.clone().map_or(Sight::Absent, Sight::There);
+    pub(super) fn content(&self, key: &Key, seen: &Known) -> Option<Content> {
+        let read = self.reads.get(key).filter(|it| !it.stale)?;
+        let then = read.version.clone().map_or(Known::Absent, Known::At);
         (*seen == then).then(|| read.content.clone())
     }
 
@@ -162,7 +162,7 @@ impl Memory {
         let read = Read {
             version,
             content: found.clone(),
-            doubtful: false,
+            stale: false,
         };
         self.reads.insert(key, read);
     }
@@ -281,8 +281,8 @@ mod tests {
         }
     }
 
-    fn seen(resource_version: &str) -> Sight {
-        Sight::There(version(resource_version))
+    fn seen(resource_version: &str) -> Known {
+        Known::At(version(resource_version))
     }
 
     fn deployment(image: &str, answer: serde_json::Value) -> Object {
@@ -328,28 +328,28 @@ mod tests {
 
     #[test]
     fn an_object_is_known_while_neither_we_nor_anybody_else_changes_it() {
-        let mut memory = Memory::new(Instant::now());
+        let mut entries = Entries::new(Instant::now());
         let wanted = deployment("a:1", json!({}));
-        memory.note_applied(&wanted, &answer("a:1", "7"));
-        assert!(memory.unmoved(&wanted, &seen("7")).is_some());
-        for moved in [seen("8"), Sight::Absent, Sight::Blind] {
-            assert!(memory.unmoved(&wanted, &moved).is_none(), "{moved:?}");
+        entries.note_applied(&wanted, &answer("a:1", "7"));
+        assert!(entries.unchanged(&wanted, &seen("7")).is_some());
+        for moved in [seen("8"), Known::Absent, Known::Unknown] {
+            assert!(entries.unchanged(&wanted, &moved).is_none(), "{moved:?}");
         }
         let other = deployment("a:2", json!({}));
-        assert!(memory.unmoved(&other, &seen("7")).is_none());
-        let applied = |memory: &Memory| [&wanted, &other].map(|it| memory.was_applied(it));
-        assert_eq!(applied(&memory), [true, false]);
-        memory.strike(&("Deployment", NAME.into()));
-        assert!(memory.unmoved(&wanted, &seen("7")).is_none());
-        assert_eq!(applied(&memory), [false, false]);
+        assert!(entries.unchanged(&other, &seen("7")).is_none());
+        let applied = |entries: &Entries| [&wanted, &other].map(|it| entries.was_applied(it));
+        assert_eq!(applied(&entries), [true, false]);
+        entries.invalidate(&("Deployment", NAME.into()));
+        assert!(entries.unchanged(&wanted, &seen("7")).is_none());
+        assert_eq!(applied(&entries), [false, false]);
     }
 
     #[test]
     fn what_gates_judge_is_kept_and_the_rest_is_not() {
-        let mut memory = Memory::new(Instant::now());
+        let mut entries = Entries::new(Instant::now());
         let wanted = deployment("a:1", json!({}));
-        memory.note_applied(&wanted, &answer("a:1", "7"));
-        let Some(Object::Deployment(known)) = memory.unmoved(&wanted, &seen("7")) else {
+        entries.note_applied(&wanted, &answer("a:1", "7"));
+        let Some(Object::Deployment(known)) = entries.unchanged(&wanted, &seen("7")) else {
             panic!("it is not known");
         };
         assert_eq!(known.metadata.generation, Some(3));
@@ -363,56 +363,56 @@ mod tests {
 
     #[test]
     fn what_no_api_server_answered_is_not_remembered() {
-        let mut memory = Memory::new(Instant::now());
+        let mut entries = Entries::new(Instant::now());
         let wanted = deployment("a:1", json!({}));
-        memory.note_applied(&wanted, &wanted);
-        for sight in [Sight::Absent, Sight::Blind] {
-            assert!(memory.unmoved(&wanted, &sight).is_none());
+        entries.note_applied(&wanted, &wanted);
+        for known in [Known::Absent, Known::Unknown] {
+            assert!(entries.unchanged(&wanted, &known).is_none());
         }
     }
 
     #[test]
     fn a_secret_that_we_wrote_to_is_read_again_unless_that_changed_nothing() {
         let key = || ("Secret", NAME.to_owned());
-        let mut memory = Memory::new(Instant::now());
-        memory.note_read(
+        let mut entries = Entries::new(Instant::now());
+        entries.note_read(
             key(),
             Some(version("7")),
             &Content::Secret(SecretData::new()),
         );
-        assert!(memory.content(&key(), &seen("7")).is_some());
-        assert!(memory.content(&key(), &seen("8")).is_none());
+        assert!(entries.content(&key(), &seen("7")).is_some());
+        assert!(entries.content(&key(), &seen("8")).is_none());
 
-        memory.strike(&key());
-        assert!(memory.content(&key(), &seen("7")).is_none());
+        entries.invalidate(&key());
+        assert!(entries.content(&key(), &seen("7")).is_none());
         let answered = |resource_version: &str| ObjectMeta {
             uid: Some("uid".into()),
             resource_version: Some(resource_version.into()),
             ..ObjectMeta::default()
         };
         let wanted = secret(&ObjectMeta::default());
-        memory.note_applied(&wanted, &secret(&answered("8")));
-        assert!(memory.content(&key(), &seen("7")).is_none());
-        memory.note_applied(&wanted, &secret(&answered("7")));
-        assert!(memory.content(&key(), &seen("7")).is_some());
+        entries.note_applied(&wanted, &secret(&answered("8")));
+        assert!(entries.content(&key(), &seen("7")).is_none());
+        entries.note_applied(&wanted, &secret(&answered("7")));
+        assert!(entries.content(&key(), &seen("7")).is_some());
     }
 
     #[test]
     fn that_there_is_none_is_known_until_one_is_made() {
         let key = || ("Secret", NAME.to_owned());
-        let mut memory = Memory::new(Instant::now());
-        assert!(memory.content(&key(), &Sight::Absent).is_none());
-        memory.note_read(key(), None, &Content::Absent);
-        assert!(memory.content(&key(), &Sight::Absent).is_some());
-        assert!(memory.content(&key(), &Sight::Blind).is_none());
+        let mut entries = Entries::new(Instant::now());
+        assert!(entries.content(&key(), &Known::Absent).is_none());
+        entries.note_read(key(), None, &Content::Absent);
+        assert!(entries.content(&key(), &Known::Absent).is_some());
+        assert!(entries.content(&key(), &Known::Unknown).is_none());
         // The watch may not have seen it yet.
-        memory.strike(&key());
-        assert!(memory.content(&key(), &Sight::Absent).is_none());
+        entries.invalidate(&key());
+        assert!(entries.content(&key(), &Known::Absent).is_none());
     }
 
     #[test]
     fn a_kind_is_pruned_again_when_other_names_are_kept_or_something_has_come() {
-        let mut memory = Memory::new(Instant::now());
+        let mut entries = Entries::new(Instant::now());
         let names = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect();
         let seen = |all: &[(&str, &str)]| -> Versions {
             let version = |uid: &str| Version {
@@ -424,25 +424,25 @@ mod tests {
                 .collect()
         };
         let kept: BTreeSet<String> = names(&["kept"]);
-        assert!(!memory.is_pruned("Service", &kept, &seen(&[])));
-        memory.note_pruned("Service", kept.clone(), names(&["gone"]));
+        assert!(!entries.is_pruned("Service", &kept, &seen(&[])));
+        entries.note_pruned("Service", kept.clone(), names(&["gone"]));
         // The watch may not have seen yet that it is gone.
         let late = [("kept", "1"), ("old", "gone")];
-        assert!(memory.is_pruned("Service", &kept, &seen(&late)));
+        assert!(entries.is_pruned("Service", &kept, &seen(&late)));
         let back = [("kept", "2"), ("old", "again")];
-        assert!(!memory.is_pruned("Service", &kept, &seen(&back)));
-        assert!(!memory.is_pruned("Service", &names(&["kept", "new"]), &seen(&[])));
-        assert!(!memory.is_pruned("Secret", &kept, &seen(&[])));
+        assert!(!entries.is_pruned("Service", &kept, &seen(&back)));
+        assert!(!entries.is_pruned("Service", &names(&["kept", "new"]), &seen(&[])));
+        assert!(!entries.is_pruned("Secret", &kept, &seen(&[])));
     }
 
     #[test]
     fn records_are_listed_again_when_one_moves_or_is_written() {
-        let mut memory = Memory::new(Instant::now());
+        let mut entries = Entries::new(Instant::now());
         let versions = Versions::from([("shop-1".to_owned(), version("1"))]);
-        memory.records = Some((versions.clone(), Vec::new()));
-        assert!(memory.records(&versions).is_some());
-        assert!(memory.records(&Versions::new()).is_none());
-        memory.strike(&("ControllerRevision", "shop-2".into()));
-        assert!(memory.records(&versions).is_none());
+        entries.records = Some((versions.clone(), Vec::new()));
+        assert!(entries.records(&versions).is_some());
+        assert!(entries.records(&Versions::new()).is_none());
+        entries.invalidate(&("ControllerRevision", "shop-2".into()));
+        assert!(entries.records(&versions).is_none());
     }
 }

@@ -36,18 +36,18 @@ impl World {
     /// Lets the watches catch up with the API server.
     pub(super) fn catch_up(&self) -> Result<()> {
         for kind in MONITORED {
-            let sightings = &self.context.sightings;
-            let lookout = sightings.lookout(kind, None, &[label::STACK, label::MANAGED_BY]);
+            let versions = &self.context.versions;
+            let watched = versions.watch(kind, None, &[label::STACK, label::MANAGED_BY]);
             // Only the metadata counts, so any type does.
-            lookout.note::<ConfigMap>(Event::Init);
-            let watched = self.server.all(kind).into_iter().filter(|it| {
+            watched.note::<ConfigMap>(Event::Init);
+            let objects = self.server.all(kind).into_iter().filter(|it| {
                 kind != "ControllerRevision" || it["metadata"]["labels"][label::RECORD].is_string()
             });
-            for object in watched {
+            for object in objects {
                 let object: PartialObjectMeta<ConfigMap> = serde_json::from_value(object)?;
-                lookout.note(Event::InitApply(object));
+                watched.note(Event::InitApply(object));
             }
-            lookout.note::<ConfigMap>(Event::InitDone);
+            watched.note::<ConfigMap>(Event::InitDone);
         }
         Ok(())
     }
@@ -273,7 +273,7 @@ async fn watches_that_saw_the_cluster_before_the_stack_lose_nothing_of_it() -> R
 #[tokio::test]
 async fn an_operator_that_starts_believes_nothing_it_did_not_read() -> Result<()> {
     let world = World::at_rest().await?;
-    world.context.ledger.forget("demo/shop");
+    world.context.cache.forget("demo/shop");
     let requests = world.requests_of_a_look().await?;
     for needed in [format!("GET {GENERATED}"), format!("PATCH {DATABASE}")] {
         assert!(requests.contains(&needed), "{requests:?}");
@@ -309,7 +309,7 @@ async fn a_record_that_somebody_deletes_is_missed_at_once() -> Result<()> {
 async fn what_no_watch_sees_is_asked_for_and_applied_only_if_it_has_moved() -> Result<()> {
     let world = World::at_rest().await?;
     // A watch that has not come to its first list.
-    let blind = |kind| drop(world.context.sightings.lookout(kind, None, &[]));
+    let blind = |kind| drop(world.context.versions.watch(kind, None, &[]));
     for kind in ["Service", "CronJob", "Deployment", "StatefulSet", "Ingress"] {
         blind(kind);
     }

@@ -1,7 +1,7 @@
-//! One look at a stack whose spec is right: goes the way that was plotted as far as the gates let it, and writes down what
+//! One pass over a stack whose spec is right: follows the plan as far as the gates let it, and writes down what
 //! became of it.
 //!
-//! The order of the steps is all that is decided here: what is released is `course`'s to say, when a gate opens `gates`'.
+//! The order of the steps is all that is decided here: what is released is `plan`'s to say, when a gate opens `gates`'.
 
 use std::collections::BTreeSet;
 
@@ -16,17 +16,17 @@ use crate::error::Result;
 use crate::model::fact::{Failure, Hold, Holder, Record};
 use crate::model::inputs::{Inputs, Records};
 use crate::model::stack::Stack;
-use crate::plan::{self, Course, Serving, debounce};
+use crate::plan::{self, Plan, Serving, debounce};
 use crate::reconcile::status::{Outcome, Progress};
 use crate::reconcile::{events, key, publish};
 use crate::release::database_roles::Revocation;
 use crate::release::history;
 use crate::release::{approval, data};
 use crate::rollout::gates::{Gate, Trial};
-use crate::rollout::{self, Beside, Plan, Rollout, Visits, revocation};
+use crate::rollout::{self, Beside, Rollout, RolloutStatus, Visits, revocation};
 
-/// What a look at a stack works with.
-pub(super) struct Look<'a> {
+/// What a pass over a stack works with.
+pub(super) struct Pass<'a> {
     pub(super) app: &'a AppStack,
     pub(super) ctx: &'a Context,
     pub(super) writer: &'a Writer<'a>,
@@ -37,120 +37,118 @@ pub(super) struct Look<'a> {
     pub(super) waits: Option<String>,
 }
 
-impl Look<'_> {
-    /// Goes a way as far as the gates let it.
+impl Pass<'_> {
+    /// Follows a plan as far as the gates let it.
     ///
     /// # Errors
     /// At the first request that fails.
-    pub(super) async fn follow(&self, course: Course) -> Result<Outcome> {
-        let course = self.in_turn(self.rested(course));
-        let mut hidden = course.target.secrets.hidden.clone();
-        hidden.extend(course.asked.secrets.hidden.iter().cloned());
+    pub(super) async fn run(&self, plan: Plan) -> Result<Outcome> {
+        let plan = self.in_turn(self.rested(plan));
+        let mut hidden = plan.target.secrets.hidden.clone();
+        hidden.extend(plan.requested.secrets.hidden.iter().cloned());
         let observer = Observer {
             client: &self.ctx.client,
-            namespace: &course.target.namespace,
+            namespace: &plan.target.namespace,
             secrets: &hidden,
             edge_host: self.ctx.settings.edge_host.as_deref(),
         };
         for (record, keeper) in &self.inputs.records.misplaced {
             self.writer.keep_with(record, keeper).await?;
         }
-        let target = build::build(&course.target, course.direction);
-        let plan = self.plan(&course, &target);
+        let target = build::build(&plan.target, plan.direction);
+        let rollout = self.rollout(&plan, &target);
         let mut current = self.inputs.records.hold.clone();
-        if course.target.hibernates && current.is_none() {
-            self.hibernate(&course.target).await?;
+        if plan.target.hibernates && current.is_none() {
+            self.hibernate(&plan.target).await?;
         }
-        if let Some(record) = build::database_record(&course.target) {
+        if let Some(record) = build::database_record(&plan.target) {
             self.writer.record(&record, 1).await?;
         }
-        let rollout = rollout::run(self.writer, &observer, &plan, &mut current).await?;
-        let failed = self.give_up(&course, &rollout).await?;
-        let verified = if rollout.is_shut() {
+        let status = rollout::run(self.writer, &observer, &rollout, &mut current).await?;
+        let failed = self.give_up(&plan, &status).await?;
+        let verified = if status.is_shut() {
             None
         } else {
-            let verified = self.verify(&course.target).await?;
-            self.forget(&course.target).await?;
+            let verified = self.verify(&plan.target).await?;
+            self.forget(&plan.target).await?;
             verified
         };
-        rollout::prune(self.writer, &plan, &rollout).await?;
-        if !matches!(rollout.blocking(), Some((_, Gate::Waiting { .. }))) {
+        rollout::prune(self.writer, &rollout, &status).await?;
+        if !matches!(status.blocking(), Some((_, Gate::Waiting { .. }))) {
             self.ctx.turns.give_back(&key(self.app));
         }
-        let revocation = self
-            .revoke(&observer, &course, &rollout, &mut current)
-            .await?;
-        let progress = self.progress(course, rollout, failed, verified, revocation);
+        let revocation = self.revoke(&observer, &plan, &status, &mut current).await?;
+        let progress = self.progress(plan, status, failed, verified, revocation);
         Ok(Outcome::RolledOut(Box::new(progress)))
     }
 
     /// The same, or the way to the release that serves while the values that make another one are still changing.
-    fn rested(&self, course: Course) -> Course {
+    fn rested(&self, plan: Plan) -> Plan {
         let Serving::Release(served) = self.serving else {
-            return course;
+            return plan;
         };
         let failures = self.inputs.records.failures.iter();
-        let asked = debounce::Asked {
+        let requested = debounce::Request {
             generation: self.app.metadata.generation,
             values: debounce::values(&self.app.spec, self.inputs),
-            release: &course.asked.release,
+            release: &plan.requested.release,
             serving: &served.stack.release,
             failed: failures.map(|it| it.release.as_str()).collect(),
         };
-        match self.ctx.batch.due(&key(self.app), &asked, self.now) {
-            Some(due) if course.is_ahead() => Course {
+        match self.ctx.debounce.due(&key(self.app), &requested, self.now) {
+            Some(due) if plan.is_ahead() => Plan {
                 rests: Some(due),
-                ..course.back_to(served)
+                ..plan.back_to(served)
             },
-            _ => course,
+            _ => plan,
         }
     }
 
     /// The same, or the way to the release that serves while another stack follows changed settings of the operator.
-    fn in_turn(&self, course: Course) -> Course {
+    fn in_turn(&self, plan: Plan) -> Plan {
         let key = key(self.app);
         match self.serving {
-            Serving::Release(served) if course.is_ahead() && course.is_of_settings(served) => {
+            Serving::Release(served) if plan.is_ahead() && plan.is_of_settings(served) => {
                 match self.ctx.turns.take(&key, self.now) {
-                    Ok(()) => course,
-                    Err(other) => Course {
+                    Ok(()) => plan,
+                    Err(other) => Plan {
                         queued: Some(other),
-                        ..course.back_to(served)
+                        ..plan.back_to(served)
                     },
                 }
             }
             _ => {
                 self.ctx.turns.give_back(&key);
-                course
+                plan
             }
         }
     }
 
-    /// How the target of a course is rolled out.
-    fn plan<'b>(&'b self, course: &'b Course, target: &'b Desired) -> Plan<'b> {
+    /// How the target of a plan is rolled out.
+    fn rollout<'b>(&'b self, plan: &'b Plan, target: &'b Desired) -> Rollout<'b> {
         let beside = match self.serving {
             Serving::Nothing => Beside::Nothing,
             // What failed may be all that still answers, until the serving release has turned out to be whole.
-            Serving::Release(_) if course.failure.is_some() => Beside::Everything,
+            Serving::Release(_) if plan.failure.is_some() => Beside::Everything,
             // What it keeps would end before what needs it.
-            Serving::Release(_) if course.target.hibernates => Beside::Everything,
+            Serving::Release(_) if plan.target.hibernates => Beside::Everything,
             Serving::Release(served) => Beside::Release(&served.desired),
             Serving::Unknown { .. } => Beside::Everything,
         };
-        Plan {
-            trial: course.is_trial(self.serving).then_some(Trial {
-                soak: course.target.rollout.soak,
+        Rollout {
+            trial: plan.is_trial(self.serving).then_some(Trial {
+                soak: plan.target.rollout.soak,
                 now: self.now,
             }),
-            unproven: course.is_unproven(self.serving),
+            unverified: plan.is_unverified(self.serving),
             visits: Visits {
-                memory: &self.ctx.tries,
+                checks: &self.ctx.public_checks,
                 stack: key(self.app),
                 attempt: history::attempt(self.app),
                 now: self.now,
             },
-            pulls: course.pulls(),
-            retained: self.retained(course),
+            pulls: plan.pulls(),
+            retained: self.retained(plan),
             target,
             beside,
         }
@@ -158,8 +156,8 @@ impl Look<'_> {
 
     /// What kept releases need, so that they can be restored, what is at work on the roles that they left, and what pulls the
     /// images of one that has not begun.
-    fn retained(&self, course: &Course) -> BTreeSet<(&'static str, String)> {
-        let names = &course.target.names;
+    fn retained(&self, plan: &Plan) -> BTreeSet<(&'static str, String)> {
+        let names = &plan.target.names;
         let Records {
             releases,
             revocations,
@@ -168,12 +166,12 @@ impl Look<'_> {
         } = &self.inputs.records;
         let values = releases.iter().map(|it| names.values(&it.values));
         // While there is no database it would only fail; it is made again.
-        let jobs = revocations.iter().filter(|_| !course.target.hibernates);
+        let jobs = revocations.iter().filter(|_| !plan.target.hibernates);
         let jobs = jobs.map(|it| names.revocation(it));
         // What changes the data is never deleted while it runs.
         let running = hold.iter().filter_map(|it| it.job.clone());
-        let running = running.filter(|_| !course.target.hibernates);
-        let pulls = course.pulls().iter().map(|it| &it.object);
+        let running = running.filter(|_| !plan.target.hibernates);
+        let pulls = plan.pulls().iter().map(|it| &it.object);
         values
             .map(|it| ("Secret", it.into()))
             .chain(jobs.map(|it| ("Job", it.into())))
@@ -186,12 +184,12 @@ impl Look<'_> {
     async fn revoke(
         &self,
         observer: &Observer<'_>,
-        course: &Course,
-        rollout: &Rollout,
+        plan: &Plan,
+        status: &RolloutStatus,
         current: &mut Option<Hold>,
     ) -> Result<Option<Revocation>> {
-        let at_rest = !rollout.is_shut() && !course.is_unproven(self.serving);
-        let both = (&course.target, &course.asked);
+        let at_rest = !status.is_shut() && !plan.is_unverified(self.serving);
+        let both = (&plan.target, &plan.requested);
         let (writer, inputs) = (self.writer, self.inputs);
         let revocation =
             revocation::step(writer, observer, inputs, both, at_rest, current, self.now).await?;
@@ -214,27 +212,27 @@ impl Look<'_> {
         self.writer.hold(&hold).await
     }
 
-    /// Writes down that a release failed, if it is one that is to be given up for the one that serves. The next look goes back.
-    async fn give_up(&self, course: &Course, rollout: &Rollout) -> Result<bool> {
-        let Some((stage, Gate::Failed { reason, message })) = rollout.blocking() else {
+    /// Writes down that a release failed, if it is one that is to be given up for the one that serves. The next reconcile goes back.
+    async fn give_up(&self, plan: &Plan, status: &RolloutStatus) -> Result<bool> {
+        let Some((stage, Gate::Failed { reason, message })) = status.blocking() else {
             return Ok(false);
         };
         // Nothing of a release runs before its migration is done, so that there is nothing to go back from.
         let runs = stage > StageName::Migration;
-        let asked = course.target.rollout.on_failure == OnFailure::Rollback;
+        let requested = plan.target.rollout.on_failure == OnFailure::Rollback;
         let Serving::Release(served) = self.serving else {
             return Ok(false);
         };
-        if !(runs && asked && course.is_trial(self.serving) && course.barrier.is_none()) {
+        if !(runs && requested && plan.is_trial(self.serving) && plan.rollback_blocked.is_none()) {
             return Ok(false);
         }
-        let allowed = course.target.rollout.schema_rollback == SchemaRollback::Allow;
+        let allowed = plan.target.rollout.schema_rollback == SchemaRollback::Allow;
         let change = plan::schema_change(&served.stack, self.inputs).filter(|_| !allowed);
         let stays = change.map_or_else(String::new, |it| {
             format!("; the schema is not rolled back with it: {it}")
         });
         let failure = Failure {
-            release: course.target.release.clone(),
+            release: plan.target.release.clone(),
             attempt: history::attempt(self.app),
             stage: stage.as_str().into(),
             reason: reason.as_str().into(),
@@ -305,7 +303,7 @@ impl Look<'_> {
     }
 
     /// Forgets the releases that are too old to be kept beside the one that serves. What they alone needed goes with the
-    /// next look, which sees that they are gone.
+    /// next reconcile, which sees that they are gone.
     async fn forget(&self, serving: &Stack) -> Result<()> {
         let releases = &self.inputs.records.releases;
         let old = history::forgotten(&self.app.spec, &self.inputs.records, &serving.release);
@@ -324,9 +322,9 @@ impl Look<'_> {
     }
 
     /// Whether the release that serves is as the templates of now would make it.
-    fn is_current(&self, course: &Course, verified: bool) -> Option<bool> {
+    fn is_current(&self, plan: &Plan, verified: bool) -> Option<bool> {
         let stack = match self.serving {
-            _ if verified => &course.target,
+            _ if verified => &plan.target,
             Serving::Release(served) => &served.stack,
             Serving::Nothing | Serving::Unknown { .. } => return None,
         };
@@ -337,18 +335,18 @@ impl Look<'_> {
     /// What the status is computed from.
     fn progress(
         &self,
-        course: Course,
-        rollout: Rollout,
+        plan: Plan,
+        status: RolloutStatus,
         failed: bool,
         verified: Option<Timestamp>,
         revocation: Option<Revocation>,
     ) -> Progress {
-        let names = &course.target.names;
+        let names = &plan.target.names;
         let records = &self.inputs.records;
         let kept = |it| history::kept_summary(names, it);
         let (serving, previous) = match verified {
             Some(_) => (
-                Some(history::summary(&course.target, verified)),
+                Some(history::summary(&plan.target, verified)),
                 history::serving(records).map(kept),
             ),
             None => (
@@ -359,7 +357,7 @@ impl Look<'_> {
         let asked_before = records
             .releases
             .iter()
-            .find(|it| it.hash == course.asked.release)
+            .find(|it| it.hash == plan.requested.release)
             .and_then(|it| it.verified_at);
         let unknown = match self.serving {
             Serving::Unknown { why } if verified.is_none() => Some(why.clone()),
@@ -367,22 +365,25 @@ impl Look<'_> {
         };
         Progress {
             stack: names.stack().to_owned(),
-            current: self.is_current(&course, verified.is_some()),
+            current: self.is_current(&plan, verified.is_some()),
             unknown,
-            asked: history::summary(&course.asked, verified.or(asked_before)),
-            urls: urls(&course.target),
-            failure: course.failure,
+            requested: history::summary(&plan.requested, verified.or(asked_before)),
+            urls: urls(&plan.target),
+            failure: plan.failure,
             approved: approval::approval(
                 self.app,
-                course.asked.names.release(&course.asked.release).as_str(),
+                plan.requested
+                    .names
+                    .release(&plan.requested.release)
+                    .as_str(),
             ),
-            pending: course.pending.map(|it| it.changes),
+            pending: plan.pending.map(|it| it.changes),
             waits: self.waits.clone(),
-            rests: course.rests,
-            queued: course.queued,
-            hibernates: course.target.hibernates,
-            barrier: course.barrier.as_ref().map(ToString::to_string),
-            rollout,
+            rests: plan.rests,
+            queued: plan.queued,
+            hibernates: plan.target.hibernates,
+            rollback_blocked: plan.rollback_blocked.as_ref().map(ToString::to_string),
+            rollout: status,
             serving,
             previous,
             failed,
