@@ -1,39 +1,32 @@
-//! Wakes `reconcile` when an AppStack, a child of one, or something that one refers to changes.
+//! Wakes the reconcilers when something changes that they work on.
 //!
-//! Invariant: no domain words beyond labels and references.
+//! Here is what is the same for every kind. What is its own stands in two files: `controller/<kind>.rs` implements
+//! [`Controlled`], and `reconcile/<kind>.rs` does the work. [`run`] names the kinds.
 
+mod appstack;
 mod gate;
 mod unreadable;
 mod watches;
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use futures::{FutureExt as _, Stream, StreamExt as _};
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{
-    ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
-};
-use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::PartialObjectMeta;
-use kube::runtime::controller::{self, Controller};
+use kube::Resource;
+use kube::core::NamespaceResourceScope;
+use kube::runtime::controller::{self, Action, Controller};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher;
-use kube::{Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{AppStack, AppStackSpec, MANAGER, label};
+use crate::api::AppStack;
 use crate::context::Context;
 use crate::controller::gate::Gate;
 use crate::controller::watches::Scope;
-use crate::error::{Class, Error};
-use crate::model::inputs::{referenced_config_maps, referenced_secrets};
-use crate::model::kinds::Middleware;
-use crate::reconcile::{error_policy, reconcile};
+use crate::error::{Class, Error, Result};
 use crate::runtime::leader::Term;
 
 /// How long reconciliations that are under way may go on once we are told to stop: longer than a request may take, and
@@ -60,7 +53,7 @@ pub async fn run(ctx: Arc<Context>, how: Controllers, stop: CancellationToken) {
     };
     let each = places
         .into_iter()
-        .map(|namespace| control(&ctx, namespace, &how, &stop));
+        .map(|namespace| control::<AppStack>(&ctx, namespace, &how, &stop));
     let beside = async {
         let leads = async {
             how.term.begun().await;
@@ -76,10 +69,43 @@ pub async fn run(ctx: Arc<Context>, how: Controllers, stop: CancellationToken) {
     }
 }
 
-/// Reconciles the AppStacks of one namespace, or of all. At most `concurrency` of them at the same time: the others wait
+/// A kind that we reconcile.
+trait Controlled:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+    /// Takes away what nobody reads: every object of the kind is kept in memory.
+    fn strip(&mut self);
+
+    /// The controller with the watches that wake it, beside the one of the kind itself; `store` holds all objects of the kind.
+    fn watches(
+        controller: Controller<Self>,
+        scope: &Scope,
+        store: &Store<Self>,
+    ) -> Controller<Self>;
+
+    /// One reconciliation.
+    fn reconcile(
+        self: Arc<Self>,
+        ctx: Arc<Context>,
+    ) -> impl Future<Output = Result<Action>> + Send + 'static;
+
+    /// When to try again.
+    fn after_error(self: Arc<Self>, error: &Error, ctx: Arc<Context>) -> Action;
+
+    /// Forgets an object that is gone. `key` is `<namespace>/<name>`.
+    fn forget(ctx: &Context, key: &str);
+}
+
+/// Reconciles the objects of a kind in one namespace, or in all. At most `concurrency` of them at the same time: the others wait
 /// in kube's queue, so that each is worked on as it is when its turn comes, and those that wait when we are told to stop
 /// never begin. What is under way then may end, for [`GRACE`].
-async fn control(
+async fn control<K: Controlled>(
     ctx: &Arc<Context>,
     namespace: Option<String>,
     how: &Controllers,
@@ -93,9 +119,8 @@ async fn control(
     };
     let (store, writer) = reflector::store();
     let listed = CancellationToken::new();
-    let controller = Controller::for_stream(scope.stacks(writer), store.clone());
-    let controller = watch_children(controller, &scope);
-    let controller = watch_references(controller, &scope, &store)
+    let controller = Controller::for_stream(scope.controlled::<K>(writer), store.clone());
+    let controller = K::watches(controller, &scope, &store)
         .reconcile_all_on(beginnings(&scope, listed.clone(), how.term.clone()))
         .with_config(controller::Config::default().concurrency(how.concurrency))
         .graceful_shutdown_on(stop.clone().cancelled_owned());
@@ -108,7 +133,7 @@ async fn control(
         }
     };
     let work = controller
-        .run(watched, error_policy, ctx.clone())
+        .run(watched, K::after_error, ctx.clone())
         .for_each(|result| {
             tell(ctx, result);
             std::future::ready(())
@@ -149,11 +174,11 @@ async fn overdue(stop: &CancellationToken, gate: &Gate) {
     }
 }
 
-/// `reconcile`, counted.
-async fn watched(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<controller::Action, Error> {
+/// A reconciliation, counted.
+async fn watched<K: Controlled>(object: Arc<K>, ctx: Arc<Context>) -> Result<Action> {
     let _under_way = ctx.progress.begin();
     let timer = ctx.metrics.reconcile_started();
-    let result = reconcile(app, ctx.clone()).await;
+    let result = object.reconcile(ctx.clone()).await;
     match &result {
         Ok(_) => timer.succeeded(),
         Err(error) => ctx.metrics.reconcile_failed(error.reason().as_str()),
@@ -161,111 +186,23 @@ async fn watched(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<controller::Ac
     result
 }
 
-fn watch_children(controller: Controller<AppStack>, scope: &Scope) -> Controller<AppStack> {
-    controller
-        .watches_stream(scope.children::<Deployment>(), |it| stack_of(&it))
-        .watches_stream(scope.children::<StatefulSet>(), |it| stack_of(&it))
-        .watches_stream(scope.children::<PersistentVolumeClaim>(), |it| {
-            stack_of(&it)
-        })
-        .watches_stream(scope.children::<Job>(), |it| stack_of(&it))
-        .watches_stream(scope.children::<CronJob>(), |it| stack_of(&it))
-        .watches_stream(scope.children::<HorizontalPodAutoscaler>(), |it| {
-            stack_of(&it)
-        })
-        .watches_stream(scope.children::<Service>(), |it| stack_of(&it))
-        .watches_stream(scope.children::<ServiceAccount>(), |it| stack_of(&it))
-        .watches_stream(scope.children::<NetworkPolicy>(), |it| stack_of(&it))
-        .watches_stream(scope.children::<PodDisruptionBudget>(), |it| stack_of(&it))
-        .watches_stream(scope.children::<Ingress>(), |it| stack_of(&it))
-        .watches_stream(scope.records(), |it| stack_of(&it))
-        // Why a pod does not start is told by the pod alone; its Deployment's status does not change for it.
-        .watches_stream(scope.children::<Pod>(), |it| stack_of(&it))
-        .watches_stream(scope.optional_children::<Middleware>(), |it| stack_of(&it))
-}
-
-fn watch_references(
-    controller: Controller<AppStack>,
-    scope: &Scope,
-    store: &Store<AppStack>,
-) -> Controller<AppStack> {
-    let by_secret = store.clone();
-    let by_config_map = store.clone();
-    let all = store.clone();
-    controller
-        .watches_stream(scope.all::<Secret>(), move |secret| {
-            let refers =
-                |spec: &AppStackSpec, name: &str| referenced_secrets(spec).any(|it| it == name);
-            woken_by(&by_secret, &secret, refers)
-        })
-        .watches_stream(scope.all::<ConfigMap>(), move |map| {
-            let refers = |spec: &AppStackSpec, name: &str| {
-                referenced_config_maps(spec).any(|(it, _)| it == name)
-            };
-            woken_by(&by_config_map, &map, refers)
-        })
-        .watches_stream(scope.ingress_classes(), move |_| {
-            all.state()
-                .iter()
-                .map(|it| ObjectRef::from_obj(it.as_ref()))
-                .collect::<Vec<_>>()
-        })
-}
-
-/// The stack that a child belongs to, by its label.
-fn stack_of<K: Resource>(child: &PartialObjectMeta<K>) -> Option<ObjectRef<AppStack>> {
-    if child
-        .labels()
-        .get(label::MANAGED_BY)
-        .is_none_or(|it| it != MANAGER)
-    {
-        return None;
-    }
-    let stack = child.labels().get(label::STACK)?;
-    Some(ObjectRef::new(stack).within(&child.namespace()?))
-}
-
-/// The stack that an object belongs to, and those whose specs refer to it.
-fn woken_by<K: Resource>(
-    store: &Store<AppStack>,
-    object: &PartialObjectMeta<K>,
-    refers: impl Fn(&AppStackSpec, &str) -> bool,
-) -> Vec<ObjectRef<AppStack>> {
-    let name = object.name_any();
-    let referrers = store
-        .state()
-        .into_iter()
-        .filter(|it| it.namespace() == object.namespace())
-        .filter(|it| refers(&it.spec, &name))
-        .map(|it| ObjectRef::from_obj(it.as_ref()));
-    stack_of(object).into_iter().chain(referrers).collect()
-}
-
-fn tell(
+fn tell<K: Controlled>(
     ctx: &Context,
-    result: Result<
-        (ObjectRef<AppStack>, controller::Action),
-        controller::Error<Error, watcher::Error>,
-    >,
+    result: std::result::Result<(ObjectRef<K>, Action), controller::Error<Error, watcher::Error>>,
 ) {
     match result {
-        Ok((stack, _)) => tracing::debug!(%stack, "reconciled"),
-        Err(controller::Error::ObjectNotFound(stack)) => {
-            let key = format!("{}/{}", stack.namespace.unwrap_or_default(), stack.name);
-            ctx.metrics.stack_gone(&key);
-            ctx.cache.forget(&key);
-            ctx.public_checks.forget(&key);
-            ctx.turns.give_back(&key);
-            ctx.debounce.forget(&key);
-            ctx.backoff.reset(&key);
+        Ok((object, _)) => tracing::debug!(%object, "reconciled"),
+        Err(controller::Error::ObjectNotFound(object)) => {
+            let key = format!("{}/{}", object.namespace.unwrap_or_default(), object.name);
+            K::forget(ctx, &key);
         }
-        Err(controller::Error::ReconcilerFailed(error, stack))
+        Err(controller::Error::ReconcilerFailed(error, object))
             if error.class() == Class::Ending =>
         {
-            tracing::debug!(%stack, error = error.chain(), "the namespace is being deleted");
+            tracing::debug!(%object, error = error.chain(), "the namespace is being deleted");
         }
-        Err(controller::Error::ReconcilerFailed(error, stack)) => {
-            tracing::warn!(%stack, error = error.chain(), "cannot reconcile");
+        Err(controller::Error::ReconcilerFailed(error, object)) => {
+            tracing::warn!(%object, error = error.chain(), "cannot reconcile");
         }
         Err(error) => tracing::warn!(%error, "the controller was interrupted"),
     }

@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod backoff;
 pub mod deadline;
+pub mod kind;
 pub mod leader;
 pub mod metrics;
 pub mod optional_apis;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use appstack_operator::cluster::kinds;
+use appstack_operator::model::object::Object;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -235,6 +236,23 @@ fn no_right_leads_to_more_rights() -> Result<()> {
     for rule in all_rules()? {
         let harmless = |r: &String| !dangerous.contains(&&**r);
         assert!(rule.resources.iter().all(harmless), "{rule:?}");
+    }
+    Ok(())
+}
+
+/// Server-side apply needs create for what is new and patch for what is there.
+#[test]
+fn each_kind_that_we_own_has_its_rights_and_a_deletion_where_it_is_pruned() -> Result<()> {
+    let rules = rules("namespaced")?;
+    for owned in Object::KINDS {
+        let resource = owned.kind.resource();
+        let rule = rules.iter().find(|it| {
+            it.api_groups.contains(&resource.group) && it.resources.contains(&resource.plural)
+        });
+        let rule = rule.with_context(|| format!("no rights on {:?}", owned.kind))?;
+        let mut wanted = vec!["get", "list", "watch", "create", "patch"];
+        wanted.extend(owned.traits.pruned.then_some("delete"));
+        assert_eq!(rule.verbs, wanted, "{rule:?}");
     }
     Ok(())
 }

@@ -42,10 +42,13 @@ use appstack_operator::error::Error;
 use appstack_operator::model::kinds::Middleware;
 use appstack_operator::plan::debounce::Debounce;
 use appstack_operator::plan::turns::Turns;
-use appstack_operator::reconcile::{error_policy, key, reconcile};
+use appstack_operator::reconcile::appstack::reconcile;
+use appstack_operator::reconcile::report::key;
+use appstack_operator::reconcile::requeue::after_error;
 use appstack_operator::rollout::public_check::PublicChecks;
 use appstack_operator::runtime::admin::Progress;
 use appstack_operator::runtime::backoff::Backoff;
+use appstack_operator::runtime::kind::Kind;
 use appstack_operator::runtime::metrics::Metrics;
 use appstack_operator::runtime::optional_apis::Definition;
 use appstack_operator::runtime::versions::WatchedVersions;
@@ -82,7 +85,7 @@ fn operator(server: &Server, debounce: Debounce) -> Context {
         instance: None,
     };
     let optional = kinds::optional();
-    optional.note(&Definition::of::<Middleware>(), true);
+    optional.note(&Definition::of(Kind::of::<Middleware>()), true);
     Context {
         recorder: EventRecorder::new(client.clone(), reporter),
         client,
@@ -177,7 +180,7 @@ impl World {
     }
 
     fn policy(&self, error: &Error) -> Result<Action> {
-        Ok(error_policy(self.app()?, error, self.context.clone()))
+        Ok(after_error(self.app()?, error, self.context.clone()))
     }
 
     fn app(&self) -> Result<Arc<AppStack>> {

@@ -10,13 +10,13 @@ mod records;
 mod scale;
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, Preconditions};
+use kube::core::DynamicObject;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,9 +26,10 @@ use crate::api::{AppStack, AppStackStatus, MANAGER, STATUS_MANAGER, annotation, 
 use crate::cluster::cache::StackCache;
 use crate::cluster::call::send;
 use crate::error::{CallError, Class, Error, Result};
-use crate::model::object::Object;
+use crate::model::object::{Object, OwnedKind};
 use crate::model::observed::OldPod;
-use crate::runtime::versions::kind;
+use crate::runtime::kind::Kind;
+use crate::runtime::optional_apis::OptionalApis;
 
 /// An object as the API server answered it, now or when it was last applied and has not moved since. Only this module
 /// makes one, so that nobody judges what was merely built.
@@ -49,26 +50,26 @@ pub struct Writer<'a> {
     cache: &'a StackCache<'a>,
     app: &'a AppStack,
     namespace: String,
-    traefik_kinds: bool,
+    optional: &'a OptionalApis,
     /// Those that were read in this reconciliation: several steps look at a Job that changes data.
     jobs: Mutex<BTreeMap<String, Job>>,
 }
 
 impl<'a> Writer<'a> {
-    /// A writer for `app`.
+    /// A writer for `app`. `optional` tells which kinds of other projects are there.
     #[must_use]
     pub fn new(
         client: &'a Client,
         cache: &'a StackCache<'a>,
         app: &'a AppStack,
-        traefik_kinds: bool,
+        optional: &'a OptionalApis,
     ) -> Self {
         Self {
             namespace: app.namespace().unwrap_or_default(),
             client,
             cache,
             app,
-            traefik_kinds,
+            optional,
             jobs: Mutex::default(),
         }
     }
@@ -90,7 +91,7 @@ impl<'a> Writer<'a> {
         if let Some(known) = self.cache.unchanged(object) {
             return Ok(known);
         }
-        if !self.is_served(object) {
+        if !self.is_served(object.owned()) {
             // A kept release may hold it. All else of the release goes on, and it comes back with its kind.
             return Ok(object.clone());
         }
@@ -102,114 +103,105 @@ impl<'a> Writer<'a> {
         Ok(answer)
     }
 
-    /// Whether the API server has the kind of an object.
-    const fn is_served(&self, object: &Object) -> bool {
-        self.traefik_kinds || !matches!(object, Object::Middleware(_))
+    /// Whether the API server has a kind.
+    fn is_served(&self, owned: &OwnedKind) -> bool {
+        !owned.traits.optional || self.optional.serves(owned.kind)
     }
 
     async fn send(&self, object: &Object) -> Result<Object> {
         Ok(match object {
-            Object::ServiceAccount(it) => Object::ServiceAccount(self.put(it.as_ref()).await?),
-            Object::Secret(it) if it.immutable == Some(true) => {
-                Object::Secret(self.put_content(it.as_ref()).await?)
-            }
-            Object::Secret(it) => Object::Secret(self.put(it.as_ref()).await?),
-            Object::ConfigMap(it) if it.immutable == Some(true) => {
-                Object::ConfigMap(self.put_content(it.as_ref()).await?)
-            }
-            Object::ConfigMap(it) => Object::ConfigMap(self.put(it.as_ref()).await?),
-            Object::NetworkPolicy(it) => Object::NetworkPolicy(self.put(it.as_ref()).await?),
-            Object::Service(it) => Object::Service(self.put(it.as_ref()).await?),
-            Object::PersistentVolumeClaim(it) => {
-                Object::PersistentVolumeClaim(self.put(it.as_ref()).await?)
-            }
-            Object::StatefulSet(it) => Object::StatefulSet(self.put(it.as_ref()).await?),
-            Object::Job(it) => Object::Job(self.job(it.as_ref()).await?),
             Object::Finished(name) => Object::Finished(name.clone()),
-            Object::CronJob(it) => Object::CronJob(self.put(it.as_ref()).await?),
-            Object::Deployment(it) => Object::Deployment(self.deployment(it.as_ref()).await?),
-            Object::PodDisruptionBudget(it) => {
-                Object::PodDisruptionBudget(self.put(it.as_ref()).await?)
-            }
-            Object::HorizontalPodAutoscaler(it) => {
-                Object::HorizontalPodAutoscaler(self.put(it.as_ref()).await?)
-            }
-            Object::Middleware(it) => Object::Middleware(self.put(it.as_ref()).await?),
-            Object::Ingress(it) => Object::Ingress(self.put(it.as_ref()).await?),
+            Object::Job(it) => Object::Job(self.job(it).await?),
+            Object::Deployment(it) => Object::Deployment(self.deployment(it).await?),
+            other => self.put_object(other).await?,
         })
     }
 
-    /// Applies an object under the UID that is known of it: one that took its name meanwhile is not written to. Then, or
-    /// if ours was deleted, the name is looked at again.
-    async fn put<K: Child>(&self, object: &K) -> Result<Box<K>> {
-        let name = object.name_any();
-        if let Some(uid) = self.cache.claimed(kind::<K>(), &name) {
-            match self.patch(object, Some(uid)).await {
-                Err(error) if error.class() == Class::Conflict => {
-                    self.cache.unclaim(kind::<K>(), &name);
-                }
-                answer => return answer,
-            }
-        }
-        let uid = self.own::<K>(&name).await?;
-        self.patch(object, uid).await
+    async fn put_object(&self, object: &Object) -> Result<Object> {
+        let (kind, name) = (object.owned().kind, object.name());
+        let answer = if object.is_immutable() {
+            self.put_content(kind, &name, object).await?
+        } else {
+            self.put(kind, &name, object).await?
+        };
+        Object::parse(kind.name(), answer).map_err(|error| not_json(kind, &name, error))
     }
 
     /// Applies what is named by its content and made to last. What somebody else has put under its name with another
     /// content could never be corrected, so it makes room.
-    async fn put_content<K: Child>(&self, object: &K) -> Result<Box<K>> {
-        match self.put(object).await {
+    async fn put_content<T: Serialize, A: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        name: &str,
+        object: &T,
+    ) -> Result<A> {
+        match self.put(kind, name, object).await {
             Err(error) if error.is_of_lasting_content() => {
-                let name = object.name_any();
-                let Some(uid) = self.own::<K>(&name).await? else {
+                let Some(uid) = self.own(kind, name).await? else {
                     return Err(error);
                 };
                 tracing::info!(
-                    kind = kind::<K>(),
+                    ?kind,
                     name,
                     "somebody gave it another content; it is made again"
                 );
-                self.delete::<K>(&name, Some(uid)).await?;
-                self.put(object).await
+                self.delete(kind, name, Some(uid)).await?;
+                self.put(kind, name, object).await
             }
             answer => answer,
         }
     }
 
+    /// Applies an object under the UID that is known of it: one that took its name meanwhile is not written to. Then, or
+    /// if ours was deleted, the name is looked at again. Gives the answer as whatever type it is wanted.
+    async fn put<T: Serialize, A: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        name: &str,
+        object: &T,
+    ) -> Result<A> {
+        if let Some(uid) = self.cache.claimed(kind.name(), name) {
+            match self.patch(kind, name, object, Some(uid)).await {
+                Err(error) if error.class() == Class::Conflict => {
+                    self.cache.unclaim(kind.name(), name);
+                }
+                answer => return answer,
+            }
+        }
+        let uid = self.own(kind, name).await?;
+        self.patch(kind, name, object, uid).await
+    }
+
     /// The UID of what is there under a name, which must be ours.
-    async fn own<K: Child>(&self, name: &str) -> Result<Option<String>> {
-        let found = send(self.api::<K>().get_metadata_opt(name)).await;
-        let Some(found) = found.map_err(|source| unread::<K>(name, source))? else {
+    async fn own(&self, kind: Kind, name: &str) -> Result<Option<String>> {
+        let found = send(self.objects(kind).get_metadata_opt(name)).await;
+        let Some(found) = found.map_err(|source| unread(kind, name, source))? else {
             return Ok(None);
         };
-        self.claim::<K>(name, &found.metadata)?;
+        self.claim(kind, name, &found.metadata)?;
         Ok(found.metadata.uid)
     }
 
-    async fn patch<K: Child>(&self, object: &K, uid: Option<String>) -> Result<Box<K>> {
-        let name = object.name_any();
-        let failed = |source| Error::Apply {
-            kind: kind::<K>(),
-            name: name.clone(),
-            source,
-        };
-        let mut object = serde_json::to_value(object)
-            .map_err(|error| failed(CallError::Kube(Box::new(kube::Error::SerdeError(error)))))?;
+    async fn patch<T: Serialize, A: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        name: &str,
+        object: &T,
+        uid: Option<String>,
+    ) -> Result<A> {
+        let mut object = serde_json::to_value(object).map_err(|it| not_json(kind, name, it))?;
         if let Some(uid) = uid {
             object["metadata"]["uid"] = uid.into();
         }
         let params = PatchParams::apply(MANAGER).force().validation_strict();
-        self.cache.invalidate(kind::<K>(), &name);
-        let answer: K = send(
-            self.api::<K>()
-                .patch(&name, &params, &Patch::Apply(&object)),
-        )
-        .await
-        .map_err(failed)?;
-        if let Some(uid) = &answer.meta().uid {
-            self.cache.claim(kind::<K>(), &name, uid);
+        self.cache.invalidate(kind.name(), name);
+        let api = self.objects(kind);
+        let answer = send(api.patch(name, &params, &Patch::Apply(&object))).await;
+        let answer = answer.map_err(|source| refused(kind, name, source))?;
+        if let Some(uid) = &answer.metadata.uid {
+            self.cache.claim(kind.name(), name, uid);
         }
-        Ok(Box::new(answer))
+        typed(answer).map_err(|it| not_json(kind, name, it))
     }
 
     /// A Job's template cannot be changed, so one that is there is left to run. One that ended is deleted when anything
@@ -217,11 +209,11 @@ impl<'a> Writer<'a> {
     async fn job(&self, wanted: &Job) -> Result<Box<Job>> {
         let name = wanted.name_any();
         let Some(found) = self.existing_job(&name).await? else {
-            return self.patch(wanted, None).await;
+            return self.patch(Kind::of::<Job>(), &name, wanted, None).await;
         };
         let inputs = |job: &Job| job.annotations().get(annotation::INPUTS_HASH).cloned();
         if crate::cluster::observe::job_ended(&found) && inputs(&found) != inputs(wanted) {
-            self.delete::<Job>(&name, found.metadata.uid.clone())
+            self.delete(Kind::of::<Job>(), &name, found.metadata.uid.clone())
                 .await?;
             return Ok(Box::new(wanted.clone()));
         }
@@ -237,10 +229,10 @@ impl<'a> Writer<'a> {
             return Ok(Some(job.clone()));
         }
         let found = send(self.api::<Job>().get_opt(name)).await;
-        let Some(found) = found.map_err(|source| unread::<Job>(name, source))? else {
+        let Some(found) = found.map_err(|source| unread(Kind::of::<Job>(), name, source))? else {
             return Ok(None);
         };
-        self.claim::<Job>(name, &found.metadata)?;
+        self.claim(Kind::of::<Job>(), name, &found.metadata)?;
         self.jobs().insert(name.to_owned(), found.clone());
         Ok(Some(found))
     }
@@ -256,16 +248,16 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// If the API server refuses the deletion.
     pub async fn end_job(&self, name: &str) -> Result<()> {
-        self.delete::<Job>(name, None).await
+        self.delete(Kind::of::<Job>(), name, None).await
     }
 
     /// Makes sure that what was found under a name is ours: nobody else's object is ever taken over.
-    fn claim<K: Child>(&self, name: &str, found: &ObjectMeta) -> Result<()> {
+    fn claim(&self, kind: Kind, name: &str, found: &ObjectMeta) -> Result<()> {
         if self.is_ours(found) {
             return Ok(());
         }
         Err(Error::NameTaken {
-            kind: kind::<K>(),
+            kind: kind.name(),
             name: name.into(),
         })
     }
@@ -287,7 +279,10 @@ impl<'a> Writer<'a> {
     /// If the API server refuses a deletion.
     pub async fn replace_pods(&self, pods: impl Iterator<Item = &OldPod>) -> Result<()> {
         for pod in pods {
-            match self.delete::<Pod>(&pod.name, Some(pod.uid.clone())).await {
+            match self
+                .delete(Kind::of::<Pod>(), &pod.name, Some(pod.uid.clone()))
+                .await
+            {
                 Ok(()) => tracing::info!(pod = pod.name, "a pod that was stuck is replaced"),
                 Err(error) if error.class() == Class::Conflict => {}
                 Err(error) => return Err(error),
@@ -296,18 +291,18 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    async fn delete<K: Child>(&self, name: &str, uid: Option<String>) -> Result<()> {
+    async fn delete(&self, kind: Kind, name: &str, uid: Option<String>) -> Result<()> {
         let params = DeleteParams::background().preconditions(Preconditions {
             uid,
             resource_version: None,
         });
-        self.cache.invalidate(kind::<K>(), name);
-        if kind::<K>() == kind::<Job>() {
+        self.cache.invalidate(kind.name(), name);
+        if kind.name() == Kind::of::<Job>().name() {
             self.jobs().remove(name);
         }
-        match send(self.api::<K>().delete(name, &params)).await {
+        match send(self.objects(kind).delete(name, &params)).await {
             Err(source) if !source.is_not_found() => Err(Error::Delete {
-                kind: kind::<K>(),
+                kind: kind.name(),
                 name: name.into(),
                 source,
             }),
@@ -345,30 +340,34 @@ impl<'a> Writer<'a> {
     {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
+
+    /// The objects of a kind.
+    fn objects(&self, kind: Kind) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.namespace, &kind.resource())
+    }
 }
 
-/// What a kind of ours can do.
-trait Child:
-    Resource<DynamicType = (), Scope = NamespaceResourceScope>
-    + Serialize
-    + DeserializeOwned
-    + Clone
-    + Debug
-{
+/// An answer as another type.
+fn typed<A: DeserializeOwned>(answer: DynamicObject) -> serde_json::Result<A> {
+    serde_json::from_value(serde_json::to_value(answer)?)
 }
 
-impl<K> Child for K where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Serialize
-        + DeserializeOwned
-        + Clone
-        + Debug
-{
-}
-
-fn unread<K: Child>(name: &str, source: CallError) -> Error {
+fn unread(kind: Kind, name: &str, source: CallError) -> Error {
     Error::Read {
-        what: format!("{} {name}", kind::<K>()),
+        what: format!("{} {name}", kind.name()),
         source,
     }
+}
+
+fn refused(kind: Kind, name: &str, source: CallError) -> Error {
+    Error::Apply {
+        kind: kind.name(),
+        name: name.into(),
+        source,
+    }
+}
+
+fn not_json(kind: Kind, name: &str, error: serde_json::Error) -> Error {
+    let error = kube::Error::SerdeError(error);
+    refused(kind, name, CallError::Kube(Box::new(error)))
 }

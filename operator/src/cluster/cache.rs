@@ -21,7 +21,8 @@ use self::entries::Entries;
 use crate::api::{AppStack, MANAGER, label};
 use crate::model::object::Object;
 use crate::runtime::backoff::spread;
-use crate::runtime::versions::{Known, Version, Versions, WatchedVersions, kind};
+use crate::runtime::kind::kind;
+use crate::runtime::versions::{Known, Version, Versions, WatchedVersions};
 
 pub use self::entries::{Content, KeptRecord};
 

@@ -2,6 +2,8 @@
 //!
 //! Invariant: judges nothing and writes nothing. What is absent is left out of the `Inputs`; `check` says so.
 
+mod certificate;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -18,7 +20,6 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use crate::api::{AppStack, label};
-use crate::check;
 use crate::cluster::cache::{Content, KeptRecord, StackCache};
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
@@ -27,12 +28,14 @@ use crate::model::inputs::{
     Inputs, MigrationRecord, RandomValues, Records, ReleaseRecord, external_database,
     referenced_config_maps, referenced_secrets,
 };
+use crate::model::kinds::Middleware;
 use crate::model::manifests::Manifests;
 use crate::model::names::{ChildName, Names};
 use crate::model::secret::SecretData;
-use crate::model::self_signed::{self, Certificate};
 use crate::release::{data, history, identity, record};
-use crate::runtime::versions::{Version, Versions, kind};
+use crate::runtime::kind::{Kind, kind};
+use crate::runtime::optional_apis::OptionalApis;
+use crate::runtime::versions::{Version, Versions};
 
 /// Everything that a roll-out depends on beside the spec.
 ///
@@ -42,7 +45,7 @@ pub async fn inputs(
     client: &Client,
     cache: &StackCache<'_>,
     app: &AppStack,
-    traefik_kinds: bool,
+    optional: &OptionalApis,
     now: Timestamp,
 ) -> Result<Inputs> {
     let namespace = app.namespace().unwrap_or_default();
@@ -51,7 +54,7 @@ pub async fn inputs(
     let manifests = manifests(client, cache, &namespace, app, &mut records).await?;
     let wanted = wanted_secrets(app, &names, &records);
     let secrets = secrets(client, cache, &namespace, &wanted).await?;
-    let stored_certificate = stored_certificate(&names, &secrets);
+    let stored_certificate = certificate::stored(&names, &secrets);
     Ok(Inputs {
         config_maps: config_maps(client, cache, &namespace, app).await?,
         restored: None,
@@ -59,11 +62,11 @@ pub async fn inputs(
         turned: turned(client, &namespace, &names, &records, &manifests).await?,
         manifests,
         ingress_classes: ingress_classes(client, cache).await?,
-        certificate: self_signed(app, &names, &secrets, stored_certificate.as_ref(), now)?,
+        certificate: certificate::current(app, &names, &secrets, stored_certificate.as_ref(), now)?,
         volume: volume(client, cache, &namespace, app, &names).await?,
         random: draw(),
         stored_certificate,
-        traefik_kinds,
+        traefik_kinds: optional.serves(Kind::of::<Middleware>()),
         records,
         secrets,
     })
@@ -166,37 +169,6 @@ fn text_of(secret: Secret) -> SecretData {
         .into_iter()
         .filter_map(|(key, value)| Some((key, text(value.0)?)))
         .collect()
-}
-
-fn stored_certificate(
-    names: &Names,
-    secrets: &BTreeMap<String, SecretData>,
-) -> Option<Certificate> {
-    let authority = secrets.get(names.authority().as_str());
-    let stored = secrets.get(names.certificate().as_str());
-    self_signed::stored(authority, stored)
-}
-
-fn self_signed(
-    app: &AppStack,
-    names: &Names,
-    secrets: &BTreeMap<String, SecretData>,
-    stored: Option<&Certificate>,
-    now: Timestamp,
-) -> Result<Option<Certificate>> {
-    let tls = app.spec.edge.as_ref().and_then(|it| it.tls.as_ref());
-    if tls.is_some_and(|it| it.self_signed.is_none()) {
-        return Ok(None);
-    }
-    let (dashboard, api) = check::hosts(&app.spec);
-    let hosts: Vec<String> = dashboard.into_iter().chain([api]).collect();
-    if let Some(current) = stored.filter(|it| self_signed::is_current(it, &hosts, now)) {
-        return Ok(Some(current.clone()));
-    }
-    let authority = secrets.get(names.authority().as_str());
-    self_signed::issue(authority, &hosts, now)
-        .map(Some)
-        .map_err(Error::Certificate)
 }
 
 /// The UID of the embedded database's volume claim, if there is one. That there is none is believed of the API server

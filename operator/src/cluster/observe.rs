@@ -67,16 +67,7 @@ impl Observer<'_> {
                 Object::CronJob(it) => Observed::Workload(self.runs(it).await?),
                 Object::Job(it) => Observed::Job(self.job(it).await?),
                 Object::Finished(_) => Observed::Job(JobRun::done(None)),
-                Object::ServiceAccount(_)
-                | Object::Secret(_)
-                | Object::ConfigMap(_)
-                | Object::NetworkPolicy(_)
-                | Object::Service(_)
-                | Object::PersistentVolumeClaim(_)
-                | Object::PodDisruptionBudget(_)
-                | Object::HorizontalPodAutoscaler(_)
-                | Object::Middleware(_)
-                | Object::Ingress(_) => Observed::Nothing,
+                _ => Observed::Nothing,
             });
         }
         Ok(observed)

@@ -1,4 +1,4 @@
-//! AppStacks that cannot be read: written past the schema, or by a version of the operator that knows more.
+//! Objects that we reconcile and that cannot be read: written past the schema, or by a version of the operator that knows more.
 //!
 //! Invariant: one of them stalls itself alone. It is named in the log and counted, and to everybody else it is not there;
 //! what it was before is not worked on, since nobody wants that any more.
@@ -6,28 +6,29 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kube::Resource;
+use kube::Resource as _;
 use kube::api::ObjectMeta;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::Event;
 
-use crate::api::AppStack;
+use crate::controller::Controlled;
+use crate::runtime::kind::kind;
 use crate::runtime::metrics::Metrics;
 
 /// Takes what cannot be read out of what one watch tells.
-pub(super) struct Sieve {
+pub(super) struct Sieve<K: Controlled> {
     metrics: Arc<Metrics>,
-    store: Store<AppStack>,
+    store: Store<K>,
     /// What cannot be read, by namespace and name.
     unreadable: BTreeSet<String>,
     /// The same of a list that has not come to its end.
     listed: BTreeSet<String>,
 }
 
-impl Sieve {
+impl<K: Controlled> Sieve<K> {
     /// `store` is where the events go that pass.
-    pub(super) fn new(metrics: Arc<Metrics>, store: Store<AppStack>) -> Self {
+    pub(super) fn new(metrics: Arc<Metrics>, store: Store<K>) -> Self {
         Self {
             metrics,
             store,
@@ -36,11 +37,8 @@ impl Sieve {
         }
     }
 
-    /// What an event tells of AppStacks that can be read. One that could and cannot any more is gone.
-    pub(super) fn pass(
-        &mut self,
-        event: Event<DeserializeGuard<AppStack>>,
-    ) -> Option<Event<AppStack>> {
+    /// What an event tells of objects that can be read. One that could and cannot any more is gone.
+    pub(super) fn pass(&mut self, event: Event<DeserializeGuard<K>>) -> Option<Event<K>> {
         let before = self.unreadable.len();
         let passed = match event {
             Event::Init => {
@@ -60,7 +58,7 @@ impl Sieve {
             }
             Event::Apply(it) => match read(it) {
                 Ok(app) => {
-                    self.unreadable.remove(&key(&app.metadata));
+                    self.unreadable.remove(&key(app.meta()));
                     Some(Event::Apply(app))
                 }
                 Err(metadata) => {
@@ -69,8 +67,9 @@ impl Sieve {
                 }
             },
             Event::Delete(it) => {
-                self.unreadable.remove(&key(it.meta()));
-                let last = self.last_read(it.meta());
+                let metadata = it.meta().clone();
+                self.unreadable.remove(&key(&metadata));
+                let last = self.last_read(&metadata);
                 it.0.ok().or(last).map(Event::Delete)
             }
         };
@@ -78,19 +77,24 @@ impl Sieve {
         passed
     }
 
-    /// An AppStack as it was when it could still be read.
-    fn last_read(&self, metadata: &ObjectMeta) -> Option<AppStack> {
+    /// An object as it was when it could still be read.
+    fn last_read(&self, metadata: &ObjectMeta) -> Option<K> {
         let reference = ObjectRef::new(metadata.name.as_deref()?);
         let reference = reference.within(metadata.namespace.as_deref()?);
         self.store.get(&reference).map(Arc::unwrap_or_clone)
     }
 }
 
-/// The AppStack, or whose fault it is, which is told.
-fn read(guard: DeserializeGuard<AppStack>) -> Result<AppStack, Box<ObjectMeta>> {
+/// The object, or whose fault it is, which is told.
+fn read<K: Controlled>(guard: DeserializeGuard<K>) -> Result<K, Box<ObjectMeta>> {
     guard.0.map_err(|invalid| {
-        let stack = key(&invalid.metadata);
-        tracing::warn!(stack, error = invalid.error, "an AppStack cannot be read");
+        let (kind, object) = (kind::<K>(), key(&invalid.metadata));
+        tracing::warn!(
+            kind,
+            object,
+            error = invalid.error,
+            "an object cannot be read"
+        );
         Box::new(invalid.metadata)
     })
 }

@@ -7,22 +7,24 @@ use std::fmt::Debug;
 use std::future::ready;
 use std::sync::Arc;
 
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, stream};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::networking::v1::IngressClass;
 use kube::api::PartialObjectMeta;
-use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::core::{DeserializeGuard, DynamicObject, NamespaceResourceScope};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource};
 
-use crate::api::{AppStack, MANAGER, label};
+use crate::api::{MANAGER, label};
 use crate::context::Context;
+use crate::controller::Controlled;
 use crate::controller::gate::Gate;
 use crate::controller::unreadable::Sieve;
-use crate::release::approval;
-use crate::runtime::versions::kind;
+use crate::model::object::OwnedKind;
+use crate::runtime::kind::{self, kind};
 use crate::runtime::watch::{Patience, leaves_gap, short, telling};
 
 /// The labels that say whose an object is.
@@ -86,75 +88,78 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// The AppStacks themselves, which are kept whole but for what nobody reads.
-    pub(super) fn stacks(
+    /// The objects of a kind that we reconcile, which are kept whole but for what nobody reads.
+    pub(super) fn controlled<K: Controlled>(
         &self,
-        writer: Writer<AppStack>,
-    ) -> impl Stream<Item = watcher::Result<AppStack>> + Send + use<> {
+        writer: Writer<K>,
+    ) -> impl Stream<Item = watcher::Result<K>> + Send + use<K> {
         let mut sieve = Sieve::new(self.ctx.metrics.clone(), writer.as_reader());
         let events = watcher(self.api(self.ctx.client.clone()), short());
-        let stacks = undisturbed("AppStack", events, self.ctx.jitter, |_| {})
-            .filter_map(move |event: Event<DeserializeGuard<AppStack>>| {
-                ready(sieve.pass(event).map(Ok))
-            })
-            .modify(|it: &mut AppStack| {
-                let managers = it.metadata.managed_fields.iter_mut();
-                managers.for_each(|them| them.retain(approval::wrote_approval));
-            })
+        let objects = undisturbed(kind::<K>(), events, self.ctx.jitter, |_| {})
+            .filter_map(move |event: Event<DeserializeGuard<K>>| ready(sieve.pass(event).map(Ok)))
+            .modify(K::strip)
             .reflect(writer)
             // Those that are gone too: whatever is remembered of them goes when they are looked for in vain.
             .touched_objects();
-        self.gate.passed(stacks)
+        self.gate.passed(objects)
     }
 
     /// What we made, of a kind.
     pub(super) fn children<K: Kind>(&self) -> impl Touched<K> + use<K> {
-        let labels = format!("{}={MANAGER}", label::MANAGED_BY);
-        self.seen(&labels, Self::api)
+        self.seen(kind::<K>(), &ours(), Self::api)
     }
 
-    /// The same of a kind that is not served everywhere: while it is.
-    pub(super) fn optional_children<K: Kind>(&self) -> impl Touched<K> + use<K> {
+    /// The same of a kind that we own. One that is not served everywhere is watched while it is.
+    pub(super) fn children_of(
+        &self,
+        owned: &OwnedKind,
+    ) -> BoxStream<'static, watcher::Result<PartialObjectMeta<DynamicObject>>> {
+        let OwnedKind { kind, traits } = *owned;
         let scope = self.clone();
-        self.ctx.optional.while_served::<K, _, _>(move || {
+        let begin = move || {
             let seen = Seen {
                 scope: scope.clone(),
-                kind: kind::<K>(),
+                kind: kind.name(),
             };
+            let children = scope.seen(kind.name(), &ours(), move |scope, client| {
+                scope.any(kind, client)
+            });
             // It goes when the stream does.
-            scope.children::<K>().inspect(move |_| {
+            children.inspect(move |_| {
                 let _ = &seen;
             })
-        })
+        };
+        if traits.optional {
+            self.ctx.optional.while_served(kind, begin).boxed()
+        } else {
+            begin().boxed()
+        }
     }
 
     /// What we wrote down.
     pub(super) fn records(&self) -> impl Touched<ControllerRevision> + use<> {
-        self.seen(label::RECORD, Self::api)
+        self.seen(kind::<ControllerRevision>(), label::RECORD, Self::api)
     }
 
     /// Everything of a kind, whose ever it is.
     pub(super) fn all<K: Kind>(&self) -> impl Touched<K> + use<K> {
-        self.seen("", Self::api)
+        self.seen(kind::<K>(), "", Self::api)
     }
 
     pub(super) fn ingress_classes(&self) -> impl Touched<IngressClass> + use<> {
-        self.seen("", |_, client| Api::all(client))
+        self.seen(kind::<IngressClass>(), "", |_, client| Api::all(client))
     }
 
     /// What is seen through an API, of what has these labels.
-    fn seen<K>(
-        &self,
-        labels: &str,
-        api: fn(&Self, Client) -> Api<PartialObjectMeta<K>>,
-    ) -> impl Touched<K> + use<K>
+    fn seen<K, F>(&self, kind: &'static str, labels: &str, api: F) -> impl Touched<K> + use<K, F>
     where
-        K: Resource<DynamicType = ()> + Clone + Debug + Send + 'static,
+        K: Resource + Clone + Debug + Send + 'static,
+        F: FnOnce(&Self, Client) -> Api<PartialObjectMeta<K>>,
     {
         let watched = self
             .ctx
             .versions
-            .watch(kind::<K>(), self.namespace.as_deref(), &KEPT);
+            .watch(kind, self.namespace.as_deref(), &KEPT);
         let config = short();
         let config = if labels.is_empty() {
             config
@@ -165,7 +170,7 @@ impl Scope {
         let client = telling(&self.ctx.client, move || taken_up.resumed());
         let failed = watched.clone();
         let events = watcher(api(self, client), config);
-        let events = undisturbed(kind::<K>(), events, self.ctx.jitter, move |error| {
+        let events = undisturbed(kind, events, self.ctx.jitter, move |error| {
             failed.interrupted(leaves_gap(error));
         });
         let touched = events.flat_map(move |event| stream::iter(watched.note(event)).map(Ok));
@@ -181,4 +186,17 @@ impl Scope {
             None => Api::all(client),
         }
     }
+
+    fn any(&self, kind: kind::Kind, client: Client) -> Api<PartialObjectMeta<DynamicObject>> {
+        let resource = kind.resource();
+        match &self.namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+            None => Api::all_with(client, &resource),
+        }
+    }
+}
+
+/// The label of what we made.
+fn ours() -> String {
+    format!("{}={MANAGER}", label::MANAGED_BY)
 }

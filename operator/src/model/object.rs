@@ -11,78 +11,162 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::ObjectMeta;
-use serde::de::{self, DeserializeOwned};
+use serde::de::{self, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::model::kinds::Middleware;
 use crate::model::names::ChildName;
+use crate::runtime::kind::Kind;
 
-/// The kinds that we own. There is no "other": a new kind must be taught to apply, observe, prune and the chart.
-#[derive(Clone, Debug, Serialize)]
-#[serde(untagged)]
-pub enum Object {
+/// What is true of a kind that we own.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnedKind {
+    /// The kind.
+    pub kind: Kind,
+    /// What follows from it.
+    pub traits: Traits,
+}
+
+/// What is true of the objects of a kind. Where nothing is said, it is not so.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something else, and any of them may be true"
+)]
+pub struct Traits {
+    /// A release is kept with them: they are read again when it is restored.
+    pub kept: bool,
+    /// They are deleted when no release needs them.
+    pub pruned: bool,
+    /// Specs refer to others of the kind, so that all of them are watched and not ours alone.
+    pub referenced: bool,
+    /// The kind is another project's, and not every API server has it.
+    pub optional: bool,
+}
+
+/// A type whose kind is in the table.
+trait Owned {
+    const OWNED: OwnedKind;
+}
+
+/// Makes [`Object`] and what is the same for all kinds from one table.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident: $($is:ident)*;)*) => {
+        /// The kinds that we own. There is no "other".
+        #[derive(Clone, Debug, Serialize)]
+        #[serde(untagged)]
+        pub enum Object {
+            $($(#[$doc])* $kind(Box<$kind>),)*
+            /// A Job that was to run once and is recorded as done: kept while it is there, never made again.
+            #[serde(skip)]
+            Finished(ChildName),
+        }
+
+        $(impl Owned for $kind {
+            const OWNED: OwnedKind = OwnedKind {
+                kind: Kind::named::<$kind>(stringify!($kind)),
+                traits: Traits { $($is: true,)* ..Traits::NONE },
+            };
+        })*
+
+        impl Object {
+            /// All of them, in the order in which they are pruned.
+            pub const KINDS: &[OwnedKind] = &[$($kind::OWNED,)*];
+
+            /// Its kind, and what is true of that.
+            #[must_use]
+            pub const fn owned(&self) -> &'static OwnedKind {
+                match self {
+                    $(Self::$kind(_) => &$kind::OWNED,)*
+                    Self::Finished(_) => &Job::OWNED,
+                }
+            }
+
+            /// The metadata; `None` of what is only known to be done.
+            #[must_use]
+            pub const fn metadata(&self) -> Option<&ObjectMeta> {
+                Some(match self {
+                    $(Self::$kind(it) => &it.metadata,)*
+                    Self::Finished(_) => return None,
+                })
+            }
+
+            /// The same, to be changed.
+            pub const fn metadata_mut(&mut self) -> Option<&mut ObjectMeta> {
+                Some(match self {
+                    $(Self::$kind(it) => &mut it.metadata,)*
+                    Self::Finished(_) => return None,
+                })
+            }
+
+            /// An object of a kind, as the API server answers it.
+            ///
+            /// # Errors
+            /// If it is not of that kind, or that is not ours.
+            pub fn parse(kind: &str, object: Value) -> serde_json::Result<Self> {
+                match kind {
+                    $(stringify!($kind) => serde_json::from_value(object).map(Self::$kind),)*
+                    _ => Err(serde_json::Error::custom(format!("kind {kind:?} is not ours"))),
+                }
+            }
+        }
+    };
+}
+
+// The table. A new kind is a line here, its objects in `build`, and its rights in the chart; what a gate sees of it, if
+// anything, is `cluster::observe`'s to say.
+kinds! {
     /// The identity of pods; it may nothing.
-    ServiceAccount(Box<ServiceAccount>),
+    ServiceAccount: kept pruned;
     /// A Secret of ours.
-    Secret(Box<Secret>),
+    Secret: pruned referenced;
     /// The runtime configuration of the frontend.
-    ConfigMap(Box<ConfigMap>),
+    ConfigMap: kept pruned referenced;
     /// Who may talk to whom.
-    NetworkPolicy(Box<NetworkPolicy>),
+    NetworkPolicy: kept pruned;
     /// A stable address of pods.
-    Service(Box<Service>),
+    Service: kept pruned;
     /// The database's data. Never deleted by the operator.
-    PersistentVolumeClaim(Box<PersistentVolumeClaim>),
+    PersistentVolumeClaim:;
     /// The database.
-    StatefulSet(Box<StatefulSet>),
+    StatefulSet: kept pruned;
     /// Something that is to run once, such as a migration.
-    Job(Box<Job>),
-    /// Something that was to run once and is recorded as done: kept while it is there, never made again.
-    #[serde(skip)]
-    Finished(ChildName),
+    Job: pruned;
     /// What runs a job at certain times.
-    CronJob(Box<CronJob>),
+    CronJob: kept pruned;
+    /// What chooses the number of pods. It goes before what it scales.
+    HorizontalPodAutoscaler: kept pruned;
     /// Backend, frontend or a worker.
-    Deployment(Box<Deployment>),
+    Deployment: kept pruned;
     /// How many pods an eviction must leave.
-    PodDisruptionBudget(Box<PodDisruptionBudget>),
-    /// What chooses the number of pods.
-    HorizontalPodAutoscaler(Box<HorizontalPodAutoscaler>),
-    /// What Traefik does with a request on its way.
-    Middleware(Box<Middleware>),
+    PodDisruptionBudget: kept pruned;
     /// A way in.
-    Ingress(Box<Ingress>),
+    Ingress: kept pruned;
+    /// What Traefik does with a request on its way.
+    Middleware: kept pruned optional;
+}
+
+impl Traits {
+    const NONE: Self = Self {
+        kept: false,
+        pruned: false,
+        referenced: false,
+        optional: false,
+    };
 }
 
 impl<'de> Deserialize<'de> for Object {
-    /// By its kind. Errors name a kind that is not ours.
+    /// By its kind. Errors name a kind that no release is kept with.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        fn of<T: DeserializeOwned, E: de::Error>(value: Value) -> Result<Box<T>, E> {
-            serde_json::from_value(value)
-                .map(Box::new)
-                .map_err(E::custom)
-        }
         let value = Value::deserialize(deserializer)?;
         let kind = value["kind"].as_str().unwrap_or_default().to_owned();
-        Ok(match kind.as_str() {
-            "ServiceAccount" => Self::ServiceAccount(of(value)?),
-            "ConfigMap" => Self::ConfigMap(of(value)?),
-            "NetworkPolicy" => Self::NetworkPolicy(of(value)?),
-            "Service" => Self::Service(of(value)?),
-            "StatefulSet" => Self::StatefulSet(of(value)?),
-            "CronJob" => Self::CronJob(of(value)?),
-            "Deployment" => Self::Deployment(of(value)?),
-            "PodDisruptionBudget" => Self::PodDisruptionBudget(of(value)?),
-            "HorizontalPodAutoscaler" => Self::HorizontalPodAutoscaler(of(value)?),
-            "Middleware" => Self::Middleware(of(value)?),
-            "Ingress" => Self::Ingress(of(value)?),
-            _ => {
-                return Err(de::Error::custom(format!(
-                    "objects of kind {kind:?} are not kept"
-                )));
-            }
-        })
+        if !Self::is_kept(&kind) {
+            return Err(de::Error::custom(format!(
+                "objects of kind {kind:?} are not kept"
+            )));
+        }
+        Self::parse(&kind, value).map_err(de::Error::custom)
     }
 }
 
@@ -90,22 +174,12 @@ impl Object {
     /// The kind, as manifests spell it.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::ServiceAccount(_) => "ServiceAccount",
-            Self::Secret(_) => "Secret",
-            Self::ConfigMap(_) => "ConfigMap",
-            Self::NetworkPolicy(_) => "NetworkPolicy",
-            Self::Service(_) => "Service",
-            Self::PersistentVolumeClaim(_) => "PersistentVolumeClaim",
-            Self::StatefulSet(_) => "StatefulSet",
-            Self::Job(_) | Self::Finished(_) => "Job",
-            Self::CronJob(_) => "CronJob",
-            Self::Deployment(_) => "Deployment",
-            Self::PodDisruptionBudget(_) => "PodDisruptionBudget",
-            Self::HorizontalPodAutoscaler(_) => "HorizontalPodAutoscaler",
-            Self::Middleware(_) => "Middleware",
-            Self::Ingress(_) => "Ingress",
-        }
+        self.owned().kind.name()
+    }
+
+    fn is_kept(kind: &str) -> bool {
+        let mut kept = Self::KINDS.iter().filter(|it| it.traits.kept);
+        kept.any(|it| it.kind.name() == kind)
     }
 
     /// The name.
@@ -120,6 +194,16 @@ impl Object {
         }
     }
 
+    /// Whether its content can never be changed.
+    #[must_use]
+    pub fn is_immutable(&self) -> bool {
+        match self {
+            Self::Secret(it) => it.immutable == Some(true),
+            Self::ConfigMap(it) => it.immutable == Some(true),
+            _ => false,
+        }
+    }
+
     /// Whether it makes the pods that these labels select.
     #[must_use]
     pub fn runs(&self, selector: &BTreeMap<String, String>) -> bool {
@@ -130,48 +214,5 @@ impl Object {
             }
             _ => false,
         }
-    }
-
-    /// The metadata; `None` of what is only known to be done.
-    #[must_use]
-    pub const fn metadata(&self) -> Option<&ObjectMeta> {
-        Some(match self {
-            Self::ServiceAccount(it) => &it.metadata,
-            Self::Secret(it) => &it.metadata,
-            Self::ConfigMap(it) => &it.metadata,
-            Self::NetworkPolicy(it) => &it.metadata,
-            Self::Service(it) => &it.metadata,
-            Self::PersistentVolumeClaim(it) => &it.metadata,
-            Self::StatefulSet(it) => &it.metadata,
-            Self::Job(it) => &it.metadata,
-            Self::Finished(_) => return None,
-            Self::CronJob(it) => &it.metadata,
-            Self::Deployment(it) => &it.metadata,
-            Self::PodDisruptionBudget(it) => &it.metadata,
-            Self::HorizontalPodAutoscaler(it) => &it.metadata,
-            Self::Middleware(it) => &it.metadata,
-            Self::Ingress(it) => &it.metadata,
-        })
-    }
-
-    /// The same, to be changed.
-    pub const fn metadata_mut(&mut self) -> Option<&mut ObjectMeta> {
-        Some(match self {
-            Self::ServiceAccount(it) => &mut it.metadata,
-            Self::Secret(it) => &mut it.metadata,
-            Self::ConfigMap(it) => &mut it.metadata,
-            Self::NetworkPolicy(it) => &mut it.metadata,
-            Self::Service(it) => &mut it.metadata,
-            Self::PersistentVolumeClaim(it) => &mut it.metadata,
-            Self::StatefulSet(it) => &mut it.metadata,
-            Self::Job(it) => &mut it.metadata,
-            Self::Finished(_) => return None,
-            Self::CronJob(it) => &mut it.metadata,
-            Self::Deployment(it) => &mut it.metadata,
-            Self::PodDisruptionBudget(it) => &mut it.metadata,
-            Self::HorizontalPodAutoscaler(it) => &mut it.metadata,
-            Self::Middleware(it) => &mut it.metadata,
-            Self::Ingress(it) => &mut it.metadata,
-        })
     }
 }

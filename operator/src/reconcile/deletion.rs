@@ -9,11 +9,11 @@ use kube::runtime::controller::Action;
 
 use crate::api::{AppStack, DATA_FINALIZER};
 use crate::cluster::apply::Writer;
+use crate::cluster::gather;
 use crate::context::Context;
 use crate::error::{Class, Result};
-use crate::model::kinds::Middleware;
 use crate::reconcile::status::{self, Outcome};
-use crate::reconcile::{gather, next_look, settle};
+use crate::reconcile::{data, requeue};
 use crate::rollout::hold;
 
 /// One step of a deletion.
@@ -25,19 +25,14 @@ pub(super) async fn step(app: &AppStack, ctx: &Context, now: Timestamp) -> Resul
         return Ok(Action::await_change());
     }
     let cache = ctx.cache.of_stack(&ctx.versions, app);
-    let writer = Writer::new(
-        &ctx.client,
-        &cache,
-        app,
-        ctx.optional.serves::<Middleware>(),
-    );
-    let inputs = gather(app, ctx, &cache, now).await?;
+    let writer = Writer::new(&ctx.client, &cache, app, &ctx.optional);
+    let inputs = gather::inputs(&ctx.client, &cache, app, &ctx.optional, now).await?;
     let hold = inputs.records.hold.as_ref();
     let Some(hold) = hold.filter(|it| it.is_waited_for(now)) else {
         writer.keep_from_deletion(false).await?;
         return Ok(Action::await_change());
     };
-    match settle(app, ctx, &writer, &inputs, hold).await {
+    match data::settle(app, ctx, &writer, &inputs, hold).await {
         Ok(true) => Ok(Action::await_change()),
         // Nothing can be written down in a namespace that is being deleted, the data included.
         Err(error) if error.class() == Class::Ending => {
@@ -46,7 +41,7 @@ pub(super) async fn step(app: &AppStack, ctx: &Context, now: Timestamp) -> Resul
         }
         Ok(false) => {
             let outcome = Outcome::Deleting(hold::in_use(hold));
-            let action = next_look(&outcome, now, 0.0);
+            let action = requeue::after(&outcome, now, 0.0);
             writer
                 .status(&status::compute(app, &Ok(outcome), now))
                 .await?;

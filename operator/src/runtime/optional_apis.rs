@@ -20,9 +20,10 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::PartialObjectMeta;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Client, Resource};
+use kube::{Api, Client};
 use tokio::sync::watch;
 
+use crate::runtime::kind::Kind;
 use crate::runtime::watch::{Patience, short};
 
 /// The CustomResourceDefinition of a kind.
@@ -35,10 +36,11 @@ pub struct Definition {
 impl Definition {
     /// That of a kind.
     #[must_use]
-    pub fn of<K: Resource<DynamicType = ()>>() -> Self {
+    pub fn of(kind: Kind) -> Self {
+        let resource = kind.resource();
         Self {
-            plural: K::plural(&()).into_owned(),
-            group: K::group(&()).into_owned(),
+            plural: resource.plural,
+            group: resource.group,
         }
     }
 }
@@ -72,8 +74,8 @@ impl OptionalApis {
 
     /// Whether a kind is served; not while that is not known.
     #[must_use]
-    pub fn serves<K: Resource<DynamicType = ()>>(&self) -> bool {
-        is_served(&self.0.borrow(), &Definition::of::<K>())
+    pub fn serves(&self, kind: Kind) -> bool {
+        is_served(&self.0.borrow(), &Definition::of(kind))
     }
 
     /// Waits until it is known of each kind whether it is served.
@@ -96,16 +98,16 @@ impl OptionalApis {
     }
 
     /// What `begin` gives, for as long as a kind is served; anew each time that it is served again.
-    pub fn while_served<K, S, F>(
+    pub fn while_served<S, F>(
         &self,
+        kind: Kind,
         mut begin: F,
-    ) -> impl Stream<Item = S::Item> + Send + use<K, S, F>
+    ) -> impl Stream<Item = S::Item> + Send + use<S, F>
     where
-        K: Resource<DynamicType = ()>,
         S: Stream + Send,
         F: FnMut() -> S + Send,
     {
-        let definition = Definition::of::<K>();
+        let definition = Definition::of(kind);
         let times = stream::unfold(self.0.subscribe(), move |mut known| {
             let definition = definition.clone();
             async move {
@@ -216,13 +218,13 @@ mod tests {
     use super::*;
 
     fn apis() -> (OptionalApis, Definition) {
-        let definition = Definition::of::<Ingress>();
+        let definition = Definition::of(Kind::of::<Ingress>());
         (OptionalApis::new([definition.clone()]), definition)
     }
 
     #[test]
     fn a_definition_has_the_name_that_the_api_server_wants() {
-        let name = Definition::of::<Ingress>().to_string();
+        let name = Definition::of(Kind::of::<Ingress>()).to_string();
         assert_eq!(name, "ingresses.networking.k8s.io");
     }
 
@@ -236,7 +238,7 @@ mod tests {
             apis.note(&definition, is_served);
             apis.note(&definition, is_served);
             assert!(apis.known().now_or_never().is_some());
-            assert_eq!(apis.serves::<Ingress>(), is_served);
+            assert_eq!(apis.serves(Kind::of::<Ingress>()), is_served);
             assert_eq!(changes.next().now_or_never(), Some(Some(())));
             assert!(changes.next().now_or_never().is_none());
         }
@@ -250,7 +252,7 @@ mod tests {
             times += 1;
             stream::once(ready(times)).chain(stream::pending())
         };
-        let mut all = Box::pin(apis.while_served::<Ingress, _, _>(begin));
+        let mut all = Box::pin(apis.while_served(Kind::of::<Ingress>(), begin));
         for time in 1..=2 {
             assert!(all.next().now_or_never().is_none());
             apis.note(&definition, true);

@@ -13,7 +13,7 @@ use kube::api::{ObjectMeta, PartialObjectMeta};
 use kube::core::PartialObjectMetaExt as _;
 use kube::runtime::watcher::Event;
 
-pub use self::version::{Version, kind};
+pub use self::version::Version;
 
 /// What the watches of all kinds saw.
 #[derive(Debug, Default)]

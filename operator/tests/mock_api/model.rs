@@ -19,7 +19,7 @@ use appstack_operator::api::AppStack;
 use appstack_operator::context::Context;
 use appstack_operator::error::{Class, Error};
 use appstack_operator::plan::debounce::Debounce;
-use appstack_operator::reconcile::reconcile;
+use appstack_operator::reconcile::appstack::reconcile;
 use kube::runtime::controller::Action;
 use serde_json::{Value, json};
 

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use appstack_operator::api::annotation;
 use appstack_operator::model::kinds::Middleware;
+use appstack_operator::runtime::kind::Kind;
 use appstack_operator::runtime::optional_apis::Definition;
 use serde_json::json;
 
@@ -28,7 +29,7 @@ impl World {
 
     /// Lets the API server serve Traefik's kinds, or not.
     fn serves(&self, is_served: bool) {
-        let definition = Definition::of::<Middleware>();
+        let definition = Definition::of(Kind::of::<Middleware>());
         self.context.optional.note(&definition, is_served);
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use appstack_operator::context::Context;
 use appstack_operator::model::kinds::Middleware;
+use appstack_operator::runtime::kind::Kind;
 use appstack_operator::runtime::versions::Known;
 use serde_json::json;
 use tokio::time::timeout;
@@ -40,7 +41,7 @@ async fn worked(server: &Server, times: usize) {
 }
 
 fn serves(ctx: &Context) -> bool {
-    ctx.optional.serves::<Middleware>()
+    ctx.optional.serves(Kind::of::<Middleware>())
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,24 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
-use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt as _;
 
-use super::{Child, Writer};
+use super::Writer;
 use crate::api::label;
 use crate::build::Desired;
 use crate::cluster::cache::Key;
 use crate::cluster::call::send;
 use crate::cluster::ours;
 use crate::error::{Error, Result};
-use crate::model::kinds::Middleware;
 use crate::model::names::Names;
-use crate::runtime::versions::kind;
+use crate::model::object::Object;
+use crate::runtime::kind::{Kind, kind};
 
 /// The names of what is not pruned, by kind.
 type Kept = BTreeMap<&'static str, BTreeSet<String>>;
@@ -41,21 +37,10 @@ impl Writer<'_> {
             return Ok(());
         }
         // No volume claim, no pod and no record: the first is data, the others look after themselves.
-        self.prune_kind::<ServiceAccount>(&keep).await?;
-        self.prune_kind::<Secret>(&keep).await?;
-        self.prune_kind::<ConfigMap>(&keep).await?;
-        self.prune_kind::<NetworkPolicy>(&keep).await?;
-        self.prune_kind::<Service>(&keep).await?;
-        self.prune_kind::<StatefulSet>(&keep).await?;
-        self.prune_kind::<Job>(&keep).await?;
-        self.prune_kind::<CronJob>(&keep).await?;
-        // Before what they scale.
-        self.prune_kind::<HorizontalPodAutoscaler>(&keep).await?;
-        self.prune_kind::<Deployment>(&keep).await?;
-        self.prune_kind::<PodDisruptionBudget>(&keep).await?;
-        self.prune_kind::<Ingress>(&keep).await?;
-        if self.traefik_kinds {
-            self.prune_kind::<Middleware>(&keep).await?;
+        for owned in Object::KINDS.iter().filter(|it| it.traits.pruned) {
+            if self.is_served(owned) {
+                self.prune_kind(owned.kind, &keep).await?;
+            }
         }
         Ok(())
     }
@@ -83,7 +68,9 @@ impl Writer<'_> {
                 continue;
             };
             let name: String = Names::revision_of(&service.name_any(), revision).into();
-            if !deployments.contains(&name) && self.own::<Deployment>(&name).await?.is_some() {
+            if !deployments.contains(&name)
+                && self.own(Kind::of::<Deployment>(), &name).await?.is_some()
+            {
                 tracing::warn!(deployment = name, "it serves and is kept, with all else");
                 return Ok(true);
             }
@@ -91,14 +78,18 @@ impl Writer<'_> {
         Ok(false)
     }
 
-    async fn prune_kind<K: Child>(&self, keep: &Kept) -> Result<()> {
-        let keep = keep.get(kind::<K>()).cloned().unwrap_or_default();
-        if self.cache.is_pruned(kind::<K>(), &keep) {
+    async fn prune_kind(&self, kind: Kind, keep: &Kept) -> Result<()> {
+        let keep = keep.get(kind.name()).cloned().unwrap_or_default();
+        if self.cache.is_pruned(kind.name(), &keep) {
             return Ok(());
         }
-        let list = send(self.api::<K>().list_metadata(&ours(&self.app.name_any()))).await;
+        let list = send(
+            self.objects(kind)
+                .list_metadata(&ours(&self.app.name_any())),
+        )
+        .await;
         let list = list.map_err(|source| Error::Read {
-            what: format!("the list of kind {}", kind::<K>()),
+            what: format!("the list of kind {}", kind.name()),
             source,
         })?;
         let mut others = BTreeSet::new();
@@ -108,11 +99,11 @@ impl Writer<'_> {
                 continue;
             }
             if self.is_ours(&found.metadata) {
-                self.delete::<K>(&name, found.metadata.uid.clone()).await?;
+                self.delete(kind, &name, found.metadata.uid.clone()).await?;
             }
             others.extend(found.metadata.uid);
         }
-        self.cache.pruned(kind::<K>(), keep, others);
+        self.cache.pruned(kind.name(), keep, others);
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::model::fact::{Hold, Keeper, Record};
 use crate::model::names::{ChildName, Names};
 use crate::release::{data, record};
-use crate::runtime::versions::kind;
+use crate::runtime::kind::{Kind, kind};
 
 /// The field manager of the finalizer of an AppStack, which we apply apart from all else.
 const DATA_MANAGER: &str = "appstack-operator/data";
@@ -32,12 +32,17 @@ impl Writer<'_> {
         let names = Names::of(&self.app.name_any());
         let owner = self.keeper(&data::keeper(record, self.app.spec.deletion_policy()));
         let object = record::object(&names, &self.namespace, owner, record, revision);
-        let kept = match self.put(&object).await {
-            Err(error) if error.is_of_lasting_content() && is_content(record) => {
-                self.put_content(&object).await?
-            }
+        let (kind, name) = (record_kind(), object.name_any());
+        let put: Result<ControllerRevision> = if is_content(record) {
+            self.put_content(kind, &name, &object).await
+        } else {
+            self.put(kind, &name, &object).await
+        };
+        let kept = match put {
             // It was written before, by a version that says the same otherwise: what it says never changes.
-            Err(error) if error.is_of_lasting_content() => self.mark(&object).await?,
+            Err(error) if error.is_of_lasting_content() && !is_content(record) => {
+                self.mark(&object).await?
+            }
             answer => answer?,
         };
         Ok(kept.metadata.creation_timestamp.map(|time| time.0))
@@ -55,7 +60,9 @@ impl Writer<'_> {
         let owner = self.app.controller_owner_ref(&());
         let record = Record::Hold(hold.clone());
         let object = record::object(&names, &self.namespace, owner, &record, 1);
-        self.put(&object).await.map(drop)
+        let put: Result<ControllerRevision> =
+            self.put(record_kind(), &object.name_any(), &object).await;
+        put.map(drop)
     }
 
     /// Writes down that nobody has the data any more.
@@ -124,7 +131,7 @@ impl Writer<'_> {
     }
 
     /// Changes what of a record may change: its place in the order and its annotations.
-    async fn mark(&self, object: &ControllerRevision) -> Result<Box<ControllerRevision>> {
+    async fn mark(&self, object: &ControllerRevision) -> Result<ControllerRevision> {
         let name = object.name_any();
         let mut annotations = json!({annotation::ASSETS: null, annotation::MANIFESTS: null});
         for (key, value) in object.annotations() {
@@ -137,7 +144,7 @@ impl Writer<'_> {
         self.merge(&name, &patch).await
     }
 
-    async fn merge(&self, name: &str, patch: &Value) -> Result<Box<ControllerRevision>> {
+    async fn merge(&self, name: &str, patch: &Value) -> Result<ControllerRevision> {
         self.cache.invalidate(kind::<ControllerRevision>(), name);
         let params = PatchParams {
             field_manager: Some(MANAGER.into()),
@@ -145,7 +152,7 @@ impl Writer<'_> {
         };
         let api = self.api::<ControllerRevision>();
         let answer = send(api.patch(name, &params, &Patch::Merge(patch))).await;
-        answer.map(Box::new).map_err(|source| Error::Apply {
+        answer.map_err(|source| Error::Apply {
             kind: kind::<ControllerRevision>(),
             name: name.into(),
             source,
@@ -169,7 +176,7 @@ impl Writer<'_> {
         for found in list {
             let name = found.name_any();
             if !needed.contains(&name) && self.is_ours(&found.metadata) {
-                self.delete::<ControllerRevision>(&name, found.metadata.uid)
+                self.delete(record_kind(), &name, found.metadata.uid)
                     .await?;
             }
         }
@@ -181,9 +188,13 @@ impl Writer<'_> {
     /// # Errors
     /// If the API server refuses it.
     pub async fn forget(&self, record: &ChildName) -> Result<()> {
-        self.delete::<ControllerRevision>(record.as_str(), None)
-            .await
+        self.delete(record_kind(), record.as_str(), None).await
     }
+}
+
+/// The kind of the objects that hold records.
+fn record_kind() -> Kind {
+    Kind::of::<ControllerRevision>()
 }
 
 /// Whether a record is named by all that it says.

@@ -13,26 +13,26 @@ use crate::cluster::call::send;
 use crate::error::{Error, Result};
 use crate::model::object::Object;
 use crate::model::scaling;
-use crate::runtime::versions::kind;
+use crate::runtime::kind::{Kind, kind};
 
 impl Writer<'_> {
     /// Applies a Deployment. Where an autoscaler chooses the number of pods, ours is only the one to begin with.
     pub(super) async fn deployment(&self, wanted: &Deployment) -> Result<Box<Deployment>> {
+        let (kind, name) = (Kind::of::<Deployment>(), wanted.name_any());
         if scaling::least(wanted).is_none() {
-            return self.put(wanted).await;
+            return self.put(kind, &name, wanted).await;
         }
         let start = scaling::count(wanted);
         let mut silent = wanted.clone();
         if let Some(spec) = &mut silent.spec {
             spec.replicas = None;
         }
-        let name = wanted.name_any();
         let found = send(self.api::<Deployment>().get_opt(&name)).await;
-        let Some(found) = found.map_err(|source| unread::<Deployment>(&name, source))? else {
-            let made = self.patch(&silent, None).await?;
+        let Some(found) = found.map_err(|source| unread(kind, &name, source))? else {
+            let made: Deployment = self.patch(kind, &name, &silent, None).await?;
             return self.count(identity(&made.metadata), start).await;
         };
-        self.claim::<Deployment>(&name, &found.metadata)?;
+        self.claim(kind, &name, &found.metadata)?;
         if let Some(count) = scaling::handed_over(&found, start) {
             let as_seen = ObjectMeta {
                 resource_version: found.metadata.resource_version.clone(),
@@ -40,7 +40,7 @@ impl Writer<'_> {
             };
             self.count(as_seen, count).await?;
         }
-        self.patch(&silent, found.metadata.uid).await
+        self.patch(kind, &name, &silent, found.metadata.uid).await
     }
 
     /// Lets a Deployment that takes no requests yet have more pods.
@@ -57,21 +57,19 @@ impl Writer<'_> {
     /// # Errors
     /// If the API server refuses a read or the deletion.
     pub async fn detach_autoscaler(&self, autoscaler: &str, deployments: &[&str]) -> Result<()> {
-        let kind = kind::<HorizontalPodAutoscaler>();
-        if self.cache.is_absent(kind, autoscaler) {
+        let kind = Kind::of::<HorizontalPodAutoscaler>();
+        if self.cache.is_absent(kind.name(), autoscaler) {
             return Ok(());
         }
         let found = send(self.api::<HorizontalPodAutoscaler>().get_opt(autoscaler)).await;
-        let found =
-            found.map_err(|source| unread::<HorizontalPodAutoscaler>(autoscaler, source))?;
+        let found = found.map_err(|source| unread(kind, autoscaler, source))?;
         let scales = |it: &HorizontalPodAutoscaler| {
             let target = it.spec.as_ref().map(|it| it.scale_target_ref.name.as_str());
             target.is_some_and(|it| deployments.contains(&it))
         };
         match found {
             Some(found) if self.is_ours(&found.metadata) && scales(&found) => {
-                self.delete::<HorizontalPodAutoscaler>(autoscaler, found.metadata.uid)
-                    .await
+                self.delete(kind, autoscaler, found.metadata.uid).await
             }
             _ => Ok(()),
         }

@@ -16,7 +16,8 @@ use sha2::{Digest as _, Sha256};
 use crate::cluster::cache::Key;
 use crate::model::object::Object;
 use crate::model::secret::SecretData;
-use crate::runtime::versions::{Known, Version, Versions, kind};
+use crate::runtime::kind::kind;
+use crate::runtime::versions::{Known, Version, Versions};
 
 /// What is remembered of one stack.
 #[derive(Debug)]
@@ -233,18 +234,7 @@ fn judged(answer: &Object) -> Option<Object> {
                 it.spec.as_mut().map(|it| &mut it.template),
             );
         }
-        Object::ServiceAccount(_)
-        | Object::Secret(_)
-        | Object::ConfigMap(_)
-        | Object::NetworkPolicy(_)
-        | Object::Service(_)
-        | Object::PersistentVolumeClaim(_)
-        | Object::Finished(_)
-        | Object::CronJob(_)
-        | Object::PodDisruptionBudget(_)
-        | Object::HorizontalPodAutoscaler(_)
-        | Object::Middleware(_)
-        | Object::Ingress(_) => return None,
+        _ => return None,
     }
     Some(answer)
 }

@@ -2,10 +2,8 @@
 //!
 //! Invariant: equal versions are the same state, but for a status that nobody asks for.
 
-use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use kube::Resource;
 use kube::api::ObjectMeta;
 
 /// Kinds whose status moves by itself, and says nothing that anybody asks for: it is no part of the state of theirs.
@@ -18,15 +16,6 @@ pub struct Version {
     pub uid: Box<str>,
     /// The object's resourceVersion; of restless kinds what all but their status was last written by.
     pub resource_version: Box<str>,
-}
-
-/// The kind as a word that lives for ever: that of every typed kind is a constant.
-#[must_use]
-pub fn kind<K: Resource<DynamicType = ()>>() -> &'static str {
-    match K::kind(&()) {
-        Cow::Borrowed(kind) => kind,
-        Cow::Owned(_) => "object",
-    }
 }
 
 impl Version {

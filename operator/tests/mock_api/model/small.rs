@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use appstack_operator::api::{AppStack, MANAGER, StageName, label};
 use appstack_operator::build::{Desired, Stage};
 use appstack_operator::cluster::apply::Writer;
-use appstack_operator::cluster::gather;
+use appstack_operator::cluster::{gather, kinds};
 use appstack_operator::context::Context;
 use appstack_operator::error::Error;
 use appstack_operator::model::fact::Record;
@@ -51,8 +51,9 @@ pub(super) struct Seen {
 /// One look.
 pub(super) async fn look(app: &AppStack, ctx: &Context) -> Result<Seen, Error> {
     let cache = ctx.cache.of_stack(&ctx.versions, app);
-    let writer = Writer::new(&ctx.client, &cache, app, false);
-    let inputs = gather::inputs(&ctx.client, &cache, app, false, Timestamp::UNIX_EPOCH).await?;
+    let none = kinds::optional();
+    let writer = Writer::new(&ctx.client, &cache, app, &none);
+    let inputs = gather::inputs(&ctx.client, &cache, app, &none, Timestamp::UNIX_EPOCH).await?;
     let Ok(objects) = wanted(app, &inputs) else {
         unreachable!("each object is of its kind");
     };

@@ -1,0 +1,113 @@
+//! The reconciliation of an AppStack, and when it comes again.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use kube::runtime::controller::Action;
+
+use crate::api::AppStack;
+use crate::cluster::apply::Writer;
+use crate::cluster::cache::StackCache;
+use crate::cluster::gather;
+use crate::context::Context;
+use crate::error::{Error, Result, Unreadable};
+use crate::plan::{self, Plan, Serving};
+use crate::reconcile::pass::Pass;
+use crate::reconcile::status::Outcome;
+use crate::reconcile::{data, deletion, report, requeue, status};
+use crate::rollout;
+
+/// One reconciliation. The status is written whether the roll-out worked or not.
+///
+/// # Errors
+/// What kept the roll-out from going on, or the status from being written.
+#[tracing::instrument(skip_all, fields(namespace = app.namespace(), stack = app.name_any()))]
+pub async fn reconcile(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<Action> {
+    if app.metadata.deletion_timestamp.is_some() {
+        return Box::pin(deletion::step(&app, &ctx, now())).await;
+    }
+    let now = now();
+    let cache = ctx.cache.of_stack(&ctx.versions, &app);
+    let writer = Writer::new(&ctx.client, &cache, &app, &ctx.optional);
+    // On the heap, here and below: the state of all its requests is large, and every waiting reconciliation would carry it.
+    let outcome = Box::pin(roll_out(&app, &ctx, &cache, &writer, now)).await;
+    let status = status::compute(&app, &outcome, now);
+    let written = writer.status(&status).await;
+    if let (Err(error), Err(_)) = (&outcome, &written) {
+        tracing::warn!(
+            error = error.chain(),
+            "the roll-out failed, and so does the report of it"
+        );
+    }
+    written?;
+    report::changes(&app, &ctx, &status).await;
+    let outcome = outcome?;
+    ctx.backoff.reset(&report::key(&app));
+    Ok(requeue::after(&outcome, now, (ctx.jitter)()))
+}
+
+async fn roll_out(
+    app: &AppStack,
+    ctx: &Context,
+    cache: &StackCache<'_>,
+    writer: &Writer<'_>,
+    now: Timestamp,
+) -> Result<Outcome> {
+    if app.spec.suspend == Some(true) {
+        return Ok(Outcome::Suspended);
+    }
+    let mut inputs = gather::inputs(&ctx.client, cache, app, &ctx.optional, now).await?;
+    if data::are_given_back(app, ctx, writer, &inputs).await? {
+        inputs = gather::inputs(&ctx.client, cache, app, &ctx.optional, now).await?;
+    }
+    let waits = data::hibernate_waits(app, &inputs, now);
+    let awake;
+    let app = if waits.is_some() {
+        awake = data::awake(app);
+        &awake
+    } else {
+        app
+    };
+    let serving = plan::serving(app, &inputs, &ctx.settings);
+    if !inputs.records.unreadable.is_empty() {
+        keep(writer, &serving).await?;
+        let records = inputs.records.unreadable.clone();
+        return Err(Error::Unreadable(Unreadable { records }));
+    }
+    let pass = Pass {
+        app,
+        ctx,
+        writer,
+        inputs: &inputs,
+        serving: &serving,
+        now,
+        waits,
+    };
+    match Plan::new(app, &inputs, &ctx.settings, &serving) {
+        Ok(plan) => {
+            report::warnings(app, ctx, &plan.requested, &inputs).await;
+            Box::pin(pass.run(plan)).await
+        }
+        Err(invalid) => {
+            keep(writer, &serving).await?;
+            Err(Error::Invalid(invalid))
+        }
+    }
+}
+
+/// What serves goes on as it is, whatever is wrong with what is requested.
+async fn keep(writer: &Writer<'_>, serving: &Serving) -> Result<()> {
+    match serving {
+        Serving::Release(served) => rollout::heal(writer, &served.desired).await,
+        Serving::Nothing | Serving::Unknown { .. } => Ok(()),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the clock"
+)]
+fn now() -> Timestamp {
+    Timestamp::now()
+}

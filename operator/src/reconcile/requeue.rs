@@ -1,0 +1,66 @@
+//! When a stack comes again if nothing wakes it.
+//!
+//! Invariant: pure but for the back-off; time and chance are arguments.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+
+use crate::api::{AppStack, StageName};
+use crate::context::Context;
+use crate::error::{Class, Error};
+use crate::model::observed::Images;
+use crate::reconcile::report::key;
+use crate::reconcile::status::Outcome;
+use crate::rollout::gates::Gate;
+use crate::runtime::backoff::spread;
+
+/// How soon a stack is looked at again whose gate is shut. Watches wake us; this is for the change that was missed.
+const WAITING: Duration = Duration::from_secs(20);
+/// How soon a stack at rest is looked at again: often enough for a certificate that is due. The end of it is left to chance,
+/// or all would come together each hour after a start.
+const AT_REST: Duration = Duration::from_hours(1);
+/// How soon a faulty spec is looked at again; what it refers to may be there by then.
+const INVALID: Duration = Duration::from_mins(5);
+/// How soon we try again after somebody else wrote at the same time.
+const CONFLICT: Duration = Duration::from_secs(1);
+
+/// After an error.
+#[must_use]
+pub fn after_error(app: Arc<AppStack>, error: &Error, ctx: Arc<Context>) -> Action {
+    match error.class() {
+        Class::User => Action::requeue(INVALID),
+        // Nothing tells us when somebody else's object goes.
+        Class::Taken => Action::requeue(WAITING),
+        Class::Ending => Action::await_change(),
+        Class::Conflict => Action::requeue(CONFLICT),
+        Class::Transient => Action::requeue(ctx.backoff.next(&key(&app), (ctx.jitter)())),
+    }
+}
+
+/// After a reconciliation. `jitter` is a random number from 0 to 1.
+pub(super) fn after(outcome: &Outcome, now: Timestamp, jitter: f64) -> Action {
+    match outcome {
+        Outcome::Suspended => Action::await_change(),
+        Outcome::Deleting(_) => Action::requeue(WAITING),
+        Outcome::RolledOut(progress) if progress.failed => Action::requeue(Duration::ZERO),
+        Outcome::RolledOut(progress) => match progress.rollout.blocking() {
+            Some((_, Gate::Waiting { until, .. })) => Action::requeue(wait(*until, now)),
+            // Nothing wakes us when the way from outside is mended.
+            Some((StageName::Edge, Gate::Failed { .. })) => Action::requeue(WAITING),
+            None if progress.waits.is_some() => Action::requeue(WAITING),
+            None if progress.queued.is_some() => Action::requeue(WAITING),
+            None if progress.rests.is_some() => Action::requeue(wait(progress.rests, now)),
+            None if progress.rollout.images != Images::Pulled => Action::requeue(WAITING),
+            _ => Action::requeue(spread(AT_REST, jitter)),
+        },
+    }
+}
+
+/// Until a gate opens by itself, or until the next reconcile if that is sooner.
+fn wait(until: Option<Timestamp>, now: Timestamp) -> Duration {
+    let left = until.and_then(|it| Duration::try_from(it.duration_since(now)).ok());
+    left.unwrap_or(WAITING).min(WAITING)
+}
