@@ -19,6 +19,7 @@ use self::database::{migration, role};
 use self::workload::{assets, backend, frontend, pod};
 use crate::api::StageName;
 use crate::model::fact::Record;
+use crate::model::identity::ReleaseHash;
 use crate::model::manifests::Manifests;
 use crate::model::stack::{CheckLimits, Stack};
 
@@ -32,7 +33,7 @@ pub use self::workload::process::HEAD;
 #[derive(Clone, Debug)]
 pub struct Desired {
     /// The hash of the release that these objects are of.
-    pub release: String,
+    pub release: ReleaseHash,
     /// The stages. A name may come twice; its stages then follow each other.
     pub stages: Vec<Stage>,
 }

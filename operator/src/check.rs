@@ -23,6 +23,7 @@ use kube::{Resource as _, ResourceExt as _};
 
 use crate::api::{self, AppStack, AppStackSpec, EmailTls, Environment};
 use crate::error::Invalid;
+use crate::model::identity::{DataId, ReleaseHash};
 use crate::model::image;
 use crate::model::inputs::Inputs;
 use crate::model::names::Names;
@@ -173,7 +174,7 @@ fn backend(spec: &AppStackSpec, faults: &mut Faults) -> Backend {
 
 fn frontend(
     spec: &AppStackSpec,
-    release: &str,
+    release: &ReleaseHash,
     inputs: &Inputs,
     faults: &mut Faults,
 ) -> Option<Frontend> {
@@ -202,7 +203,12 @@ fn frontend(
     })
 }
 
-fn assets(frontend: &api::Frontend, image: &str, release: &str, inputs: &Inputs) -> Option<Assets> {
+fn assets(
+    frontend: &api::Frontend,
+    image: &str,
+    release: &ReleaseHash,
+    inputs: &Inputs,
+) -> Option<Assets> {
     let requested = frontend.assets.as_ref()?;
     let most = requested
         .releases
@@ -214,9 +220,9 @@ fn assets(frontend: &api::Frontend, image: &str, release: &str, inputs: &Inputs)
 }
 
 /// Which data the database holds: those of its volume claim, once there is one, or those of an external one.
-fn data_of(database: &Database, inputs: &Inputs) -> Option<String> {
+fn data_of(database: &Database, inputs: &Inputs) -> Option<DataId> {
     match &database.embedded {
-        Some(_) => inputs.volume.clone(),
+        Some(_) => inputs.volume.as_ref().map(DataId::of_volume),
         None => Some(data::external(&database.connection)),
     }
 }
@@ -225,7 +231,7 @@ fn migration(
     spec: &AppStackSpec,
     backend: &Backend,
     database: &Connection,
-    data: Option<&String>,
+    data: Option<&DataId>,
     inputs: &Inputs,
 ) -> Option<Migration> {
     let migrate = spec.backend.migrate.as_ref()?;
@@ -249,7 +255,7 @@ fn migration(
     })
 }
 
-fn seed(spec: &AppStackSpec, data: Option<&String>, inputs: &Inputs) -> Option<Seed> {
+fn seed(spec: &AppStackSpec, data: Option<&DataId>, inputs: &Inputs) -> Option<Seed> {
     let seed = spec.backend.seed.as_ref()?;
     let mut seeds = inputs.records.seeds.iter();
     Some(Seed {

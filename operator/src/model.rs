@@ -4,6 +4,7 @@
 
 pub mod fact;
 pub mod hash;
+pub mod identity;
 pub mod image;
 pub mod inputs;
 pub mod kinds;

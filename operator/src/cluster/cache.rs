@@ -19,6 +19,7 @@ use kube::api::ObjectMeta;
 
 use self::entries::Entries;
 use crate::api::{AppStack, MANAGER, label};
+use crate::model::identity::ManifestsHash;
 use crate::model::object::Object;
 use crate::runtime::backoff::spread;
 use crate::runtime::kind::kind;
@@ -224,12 +225,12 @@ impl StackCache<'_> {
 
     /// The objects of a kept release under this hash, as JSON. What is named by its content never changes.
     #[must_use]
-    pub fn manifests(&self, hash: &str) -> Option<Arc<str>> {
+    pub fn manifests(&self, hash: &ManifestsHash) -> Option<Arc<str>> {
         self.entries(|it| it.manifests.get(hash).cloned())
     }
 
     /// Notes the objects of kept releases under their hashes; others are forgotten.
-    pub fn read_manifests(&self, all: BTreeMap<String, Arc<str>>) {
+    pub fn read_manifests(&self, all: BTreeMap<ManifestsHash, Arc<str>>) {
         self.entries(|it| it.manifests = all);
     }
 

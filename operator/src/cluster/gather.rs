@@ -3,6 +3,7 @@
 //! Invariant: judges nothing and writes nothing. What is absent is left out of the `Inputs`; `check` says so.
 
 mod certificate;
+mod records;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -19,20 +20,21 @@ use rand::distr::Alphanumeric;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use crate::api::{AppStack, label};
+use self::records::{kept, parsed};
+use crate::api::AppStack;
 use crate::cluster::cache::{Content, KeptRecord, StackCache};
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
-use crate::model::fact::{Keeper, Record};
+use crate::model::fact::Record;
+use crate::model::identity::{ManifestsHash, ReleaseHash, TemplateHash, VolumeUid};
 use crate::model::inputs::{
-    Inputs, MigrationRecord, RandomValues, Records, ReleaseRecord, external_database,
-    referenced_config_maps, referenced_secrets,
+    Inputs, RandomValues, Records, external_database, referenced_config_maps, referenced_secrets,
 };
 use crate::model::kinds::Middleware;
 use crate::model::manifests::Manifests;
 use crate::model::names::{ChildName, Names};
 use crate::model::secret::SecretData;
-use crate::release::{data, history, identity, record};
+use crate::release::{history, identity, record};
 use crate::runtime::kind::{Kind, kind};
 use crate::runtime::optional_apis::OptionalApis;
 use crate::runtime::versions::{Version, Versions};
@@ -179,13 +181,13 @@ async fn volume(
     namespace: &str,
     app: &AppStack,
     names: &Names,
-) -> Result<Option<String>> {
+) -> Result<Option<VolumeUid>> {
     if external_database(&app.spec).is_some() {
         return Ok(None);
     }
     let name = names.database_volume();
     if let Some(uid) = cache.still_there(kind::<PersistentVolumeClaim>(), name.as_str()) {
-        return Ok(Some(uid));
+        return Ok(Some(VolumeUid::of_claim(uid)));
     }
     let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
     let claim = send(api.get_metadata_opt(name.as_str())).await;
@@ -193,7 +195,8 @@ async fn volume(
         what: format!("PersistentVolumeClaim {name}"),
         source,
     })?;
-    Ok(claim.and_then(|it| it.metadata.uid))
+    let uid = claim.and_then(|it| it.metadata.uid);
+    Ok(uid.map(VolumeUid::of_claim))
 }
 
 async fn ingress_classes(client: &Client, cache: &StackCache<'_>) -> Result<Vec<IngressClass>> {
@@ -248,7 +251,7 @@ async fn manifests(
     namespace: &str,
     app: &AppStack,
     records: &mut Records,
-) -> Result<BTreeMap<String, Arc<Manifests>>> {
+) -> Result<BTreeMap<ReleaseHash, Arc<Manifests>>> {
     let names = Names::of(&app.name_any());
     let spec = identity::lasting(&app.spec);
     let kept = [
@@ -256,7 +259,7 @@ async fn manifests(
         history::pinned(&app.spec, &names, records),
     ];
     let same = records.releases.iter().filter(|it| it.spec == spec);
-    let wanted: BTreeMap<String, String> = kept
+    let wanted: BTreeMap<ReleaseHash, ManifestsHash> = kept
         .into_iter()
         .flatten()
         .chain(same)
@@ -310,8 +313,8 @@ async fn turned(
     namespace: &str,
     names: &Names,
     records: &Records,
-    manifests: &BTreeMap<String, Arc<Manifests>>,
-) -> Result<BTreeMap<String, String>> {
+    manifests: &BTreeMap<ReleaseHash, Arc<Manifests>>,
+) -> Result<BTreeMap<String, TemplateHash>> {
     let serving = history::serving(records);
     if serving.is_none_or(|it| manifests.contains_key(&it.hash)) {
         return Ok(BTreeMap::new());
@@ -323,7 +326,7 @@ async fn turned(
         source,
     })?;
     let revisions = list.into_iter().filter_map(|it| {
-        let revision = it.spec?.selector?.remove(label::REVISION)?;
+        let revision = TemplateHash::of_selector(&it.spec?.selector?)?;
         Some((it.metadata.name?, revision))
     });
     Ok(revisions.collect())
@@ -334,99 +337,6 @@ fn versions<K: Resource<DynamicType = ()>>(objects: &[K]) -> Versions {
         .iter()
         .map(|it| Some((it.name_any(), Version::of(kind::<K>(), it.meta())?)));
     each.flatten().collect()
-}
-
-fn kept(revision: &ControllerRevision) -> KeptRecord {
-    let data = revision.data.as_ref();
-    let owners = revision.owner_references();
-    let controller = owners.iter().find(|it| it.controller == Some(true));
-    KeptRecord {
-        controller: controller.map(|it| it.uid.clone()),
-        owner: owners.first().map(|it| it.uid.clone()),
-        revision: revision.revision,
-        since: revision.creation_timestamp().map(|time| time.0),
-        assets: record::assets(revision),
-        manifests: record::manifests(revision),
-        name: revision.name_any(),
-        text: data.map(|it| it.0.to_string()).unwrap_or_default().into(),
-    }
-}
-
-/// What the records say. Those of an AppStack of the same name that was deleted are about to go and say nothing.
-fn parsed(kept: &[KeptRecord], app: &AppStack) -> Records {
-    let uid = app.metadata.uid.as_ref();
-    let mut records = Records::default();
-    for it in kept
-        .iter()
-        .filter(|it| it.controller.is_none() || it.controller.as_ref() == uid)
-    {
-        match record::parse(&it.text) {
-            Ok(record) => {
-                records.misplaced.extend(misplaced(it, &record, app));
-                note(&mut records, it, record);
-            }
-            Err(why) => records.unreadable.push(format!("{}: {why}", it.name)),
-        }
-    }
-    records
-}
-
-/// The name of a record and what it should go with, if it does not.
-fn misplaced(kept: &KeptRecord, record: &Record, app: &AppStack) -> Option<(String, Keeper)> {
-    let keeper = data::keeper(record, app.spec.deletion_policy());
-    let goes_with = match &keeper {
-        Keeper::Stack => app.metadata.uid.as_ref(),
-        Keeper::Volume(claim) => Some(claim),
-        Keeper::Nobody => None,
-    };
-    (kept.owner.as_ref() != goes_with).then(|| (kept.name.clone(), keeper))
-}
-
-fn note(records: &mut Records, it: &KeptRecord, record: Record) {
-    match record {
-        Record::Release {
-            hash,
-            spec,
-            values,
-            migration,
-            ports,
-            renewal,
-            manifests: _,
-            assets: _,
-        } => records.releases.push(ReleaseRecord {
-            assets: it.assets.clone(),
-            revision: it.revision,
-            verified_at: it.since,
-            hash,
-            spec: *spec,
-            values,
-            migration,
-            ports,
-            renewal,
-            manifests: it.manifests.clone(),
-        }),
-        Record::Database {
-            choice,
-            stateful_set,
-        } => {
-            records.databases.insert(choice, Arc::from(stateful_set));
-        }
-        Record::Failure(failure) => records.failures.push(failure),
-        Record::Migration { hash, data, head } => {
-            records
-                .migrations
-                .push(MigrationRecord { hash, data, head });
-        }
-        Record::Role(login) => records.roles.push(login),
-        Record::Revocation { logins } => records.revocations.push(logins),
-        Record::Seed { data } => records.seeds.push(data),
-        Record::Hold(hold) => records.hold = Some(hold),
-        Record::Pulled { hash } => {
-            records.pulled.insert(hash);
-        }
-        // They are read by name.
-        Record::Manifests { .. } => {}
-    }
 }
 
 /// Long enough that nobody guesses them, and of letters and digits alone, so that they need no quoting anywhere.

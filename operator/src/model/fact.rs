@@ -7,6 +7,10 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use serde::{Deserialize, Serialize};
 
+use super::identity::{
+    DataId, DatabaseHash, ManifestsHash, MigrationHash, PullHash, ReleaseHash, ValuesHash,
+    VolumeUid,
+};
 use super::manifests::Manifests;
 use crate::api::AppStackSpec;
 use crate::settings::Ports;
@@ -17,15 +21,15 @@ use crate::settings::Ports;
 pub enum Record {
     /// Every gate was open for this release.
     Release {
-        /// Its hash; see `release::hash`.
-        hash: String,
+        /// Its hash; see `release::identity`.
+        hash: ReleaseHash,
         /// The spec it was made from.
         spec: Box<AppStackSpec>,
         /// The hash of the values that its pods read; it names the Secret that keeps them.
-        values: String,
+        values: ValuesHash,
         /// The hash of its migration, where it has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        migration: Option<String>,
+        migration: Option<MigrationHash>,
         /// The settings of the operator that reach its pods or its edge; none in records of before they were kept.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ports: Option<Ports>,
@@ -35,7 +39,7 @@ pub enum Record {
         /// The hash of its objects as they were rendered; it names the record that keeps them. It is no part of the data, as
         /// those of another time may have other assets.
         #[serde(skip)]
-        manifests: Option<String>,
+        manifests: Option<ManifestsHash>,
         /// The images whose assets it serves beside its own, oldest first; see `bridge::images`. They are no part of the
         /// data, which never change: a release that is brought back serves the assets of others than the first time.
         #[serde(skip)]
@@ -52,7 +56,7 @@ pub enum Record {
     /// something of it.
     Database {
         /// The hash of what the user chose; see `release::identity::database`.
-        choice: String,
+        choice: DatabaseHash,
         /// What runs it.
         #[serde(rename = "statefulSet")]
         stateful_set: Box<StatefulSet>,
@@ -61,11 +65,11 @@ pub enum Record {
     Failure(Failure),
     /// The migration of this content succeeded.
     Migration {
-        /// Its hash; see `release::migration_hash`.
-        hash: String,
+        /// Its hash; see `release::identity`.
+        hash: MigrationHash,
         /// Which data it is about; see `release::data`. The key is that of the time when only volumes were told apart.
         #[serde(default, rename = "volume", skip_serializing_if = "Option::is_none")]
-        data: Option<String>,
+        data: Option<DataId>,
         /// Which schema the database had then, where `migrate.headCommand` told.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         head: Option<String>,
@@ -81,14 +85,14 @@ pub enum Record {
     Seed {
         /// Which data it is about; see `release::data`. The key is that of the time when only volumes were told apart.
         #[serde(default, rename = "volume", skip_serializing_if = "Option::is_none")]
-        data: Option<String>,
+        data: Option<DataId>,
     },
     /// Somebody changes the data, and nobody else may until that is over.
     Hold(Hold),
     /// Images of a release that has not begun were pulled.
     Pulled {
-        /// The hash of the pull; see `desired::Pull`.
-        hash: String,
+        /// The hash of the pull; see `build::Pull`.
+        hash: PullHash,
     },
 }
 
@@ -101,7 +105,7 @@ pub struct Hold {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
     /// The hash of the release for which it is done.
-    pub release: String,
+    pub release: ReleaseHash,
     /// When it began.
     pub since: Timestamp,
     /// When it is over at the latest.
@@ -142,7 +146,7 @@ pub enum Keeper {
     /// With the AppStack.
     Stack,
     /// With the volume claim of this UID.
-    Volume(String),
+    Volume(VolumeUid),
     /// With nothing: the data are elsewhere and outlive the AppStack.
     Nobody,
 }
@@ -154,7 +158,7 @@ pub struct Login {
     pub role: String,
     /// The UID of the volume claim that holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub volume: Option<String>,
+    pub volume: Option<VolumeUid>,
     /// The UID of the Job that made it: one that is made again is another one.
     pub made_by: String,
 }
@@ -163,7 +167,7 @@ pub struct Login {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The hash of the release.
-    pub release: String,
+    pub release: ReleaseHash,
     /// Which try it was.
     pub attempt: Attempt,
     /// The stage that failed, as conditions spell it.

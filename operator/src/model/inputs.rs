@@ -15,7 +15,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{AppStack, AppStackSpec, ExternalDatabase};
 use crate::model::fact::{Failure, Hold, Keeper, Login};
-use crate::model::hash::short_hash;
+use crate::model::identity::{
+    DataId, DatabaseHash, ManifestsHash, MigrationHash, PullHash, ReleaseHash, TemplateHash,
+    ValuesHash, VolumeUid,
+};
 use crate::model::manifests::Manifests;
 use crate::model::names::Names;
 use crate::model::secret::SecretData;
@@ -34,18 +37,18 @@ pub struct Inputs {
     /// lost.
     pub restored: Option<SecretData>,
     /// The hash of a kept release; `None` for a release of now.
-    pub release: Option<String>,
+    pub release: Option<ReleaseHash>,
     /// The objects of kept releases as they were rendered, by the hash of the release: of the one that serves, and of those that
     /// may be asked for.
-    pub manifests: BTreeMap<String, Arc<Manifests>>,
+    pub manifests: BTreeMap<ReleaseHash, Arc<Manifests>>,
     /// The revision of the pods to which each Service of the stack turns requests, by the Service's name. Read only where it is
     /// not written down what serves.
-    pub turned: BTreeMap<String, String>,
+    pub turned: BTreeMap<String, TemplateHash>,
     /// The IngressClasses of the cluster.
     pub ingress_classes: Vec<IngressClass>,
     /// The UID of the embedded database's volume claim. A claim that was deleted and made again holds none of the data
     /// that migrations and the seed made.
-    pub volume: Option<String>,
+    pub volume: Option<VolumeUid>,
     /// Whether Traefik's own kinds are served here, so that a redirect can be made.
     pub traefik_kinds: bool,
     /// What is recorded of the past.
@@ -65,7 +68,7 @@ pub struct Records {
     /// Releases whose gates were all open, oldest first.
     pub releases: Vec<ReleaseRecord>,
     /// The embedded database as it was rendered, by the hash of what the user chose.
-    pub databases: BTreeMap<String, Arc<StatefulSet>>,
+    pub databases: BTreeMap<DatabaseHash, Arc<StatefulSet>>,
     /// Releases that failed.
     pub failures: Vec<Failure>,
     /// Migrations that succeeded, in the order in which they did.
@@ -75,11 +78,11 @@ pub struct Records {
     /// Roles that are on their way out, together as they go.
     pub revocations: Vec<Vec<Login>>,
     /// Which data were seeded; see `release::data`.
-    pub seeds: Vec<Option<String>>,
+    pub seeds: Vec<Option<DataId>>,
     /// Who has the data just now.
     pub hold: Option<Hold>,
     /// Hashes of the pulls of images that came to their end; see `build::Pull`.
-    pub pulled: BTreeSet<String>,
+    pub pulled: BTreeSet<PullHash>,
     /// The names of records that do not go with what they should go with, and that.
     pub misplaced: Vec<(String, Keeper)>,
     /// Names of records that cannot be read, each with the reason. What they say is not known, which is never the same as
@@ -90,8 +93,8 @@ pub struct Records {
 /// A release whose gates were all open.
 #[derive(Clone, Debug)]
 pub struct ReleaseRecord {
-    /// Its hash; see `release::hash`.
-    pub hash: String,
+    /// Its hash; see `release::identity`.
+    pub hash: ReleaseHash,
     /// The order of verification; the highest one serves.
     pub revision: i64,
     /// When it was first verified.
@@ -99,15 +102,15 @@ pub struct ReleaseRecord {
     /// The spec it was made from.
     pub spec: AppStackSpec,
     /// The hash of the values that its pods read; it names the Secret that keeps them.
-    pub values: String,
+    pub values: ValuesHash,
     /// The hash of its migration, where it has one.
-    pub migration: Option<String>,
+    pub migration: Option<MigrationHash>,
     /// The settings of the operator that reach its pods or its edge; `None` if nobody wrote them down.
     pub ports: Option<Ports>,
     /// Which request to take the templates of its time it followed.
     pub renewal: Option<String>,
     /// The hash of its objects as they were rendered; `None` if nobody wrote them down.
-    pub manifests: Option<String>,
+    pub manifests: Option<ManifestsHash>,
     /// The images whose assets it serves beside its own, oldest first; see `bridge::images`.
     pub assets: Vec<String>,
 }
@@ -115,10 +118,10 @@ pub struct ReleaseRecord {
 /// A migration that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MigrationRecord {
-    /// Its hash; see `release::migration_hash`.
-    pub hash: String,
+    /// Its hash; see `release::identity`.
+    pub hash: MigrationHash,
     /// Which data it changed; see `release::data`.
-    pub data: Option<String>,
+    pub data: Option<DataId>,
     /// Which schema the database had then, where that was told.
     pub head: Option<String>,
 }
@@ -202,12 +205,12 @@ impl Inputs {
 
 /// The hash of values that pods read: it names the Secret that keeps them.
 #[must_use]
-pub fn values_hash(values: &SecretData) -> String {
+pub fn values_hash(values: &SecretData) -> ValuesHash {
     let parts: Vec<&str> = values
         .iter()
         .flat_map(|(key, value)| [key.as_str(), value.expose_secret()])
         .collect();
-    short_hash(&parts)
+    ValuesHash::of(&parts)
 }
 
 /// The names of the Secrets that a spec refers to.

@@ -10,7 +10,8 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde::{Deserialize, Serialize};
 
-use super::hash::{canonical, short_hash};
+use super::hash::canonical;
+use super::identity::ManifestsHash;
 use super::object::Object;
 
 /// The objects of a release.
@@ -39,8 +40,8 @@ pub struct Part {
 impl Manifests {
     /// The hash of all of them.
     #[must_use]
-    pub fn hash(&self) -> String {
-        short_hash(&[&canonical(self)])
+    pub fn hash(&self) -> ManifestsHash {
+        ManifestsHash::of(&[&canonical(self)])
     }
 
     /// All of them.

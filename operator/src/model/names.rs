@@ -6,6 +6,10 @@ use std::fmt;
 
 use crate::model::fact::{Attempt, Login};
 use crate::model::hash::short_hash;
+use crate::model::identity::{
+    DataId, DatabaseHash, ManifestsHash, MigrationHash, PullHash, ReleaseHash, TemplateHash,
+    ValuesHash, VolumeUid,
+};
 
 /// The length of a DNS label (RFC 1035), which Services, pods' host names and label values share.
 const MAX_LABEL: usize = 63;
@@ -135,21 +139,22 @@ impl Names {
 
     /// The Job of the migration with this hash.
     #[must_use]
-    pub fn migration(&self, hash: &str) -> ChildName {
+    pub fn migration(&self, hash: &MigrationHash) -> ChildName {
         self.child(&format!("migrate-{hash}"))
     }
 
     /// The record that a migration was done on these data; see `release::data`.
     #[must_use]
-    pub fn migration_record(&self, hash: &str, data: Option<&str>) -> ChildName {
-        let both = short_hash(&[hash, data.unwrap_or_default()]);
+    pub fn migration_record(&self, hash: &MigrationHash, data: Option<&DataId>) -> ChildName {
+        let data = data.map_or("", DataId::as_str);
+        let both = short_hash(&[hash.as_str(), data]);
         self.child(&format!("migrate-{both}"))
     }
 
     /// The record that these data were seeded.
     #[must_use]
-    pub fn seed_record(&self, data: Option<&str>) -> ChildName {
-        let data = short_hash(&[data.unwrap_or_default()]);
+    pub fn seed_record(&self, data: Option<&DataId>) -> ChildName {
+        let data = short_hash(&[data.map_or("", DataId::as_str)]);
         self.child(&format!("seed-{data}"))
     }
 
@@ -186,26 +191,26 @@ impl Names {
     /// The Secret of all values that pods of the backend image read, with this content. Named by content, so that a
     /// release can be restored as it was.
     #[must_use]
-    pub fn values(&self, hash: &str) -> ChildName {
+    pub fn values(&self, hash: &ValuesHash) -> ChildName {
         self.child(&format!("values-{hash}"))
     }
 
     /// The Deployment of a part whose pod template has this hash. Named by content, so that the pods of two releases run
     /// side by side.
     #[must_use]
-    pub fn revision(part: &ChildName, hash: &str) -> ChildName {
+    pub fn revision(part: &ChildName, hash: &TemplateHash) -> ChildName {
         Self::revision_of(part.as_str(), hash)
     }
 
     /// The same of the name of a Service, which is that of its part.
     #[must_use]
-    pub fn revision_of(part: &str, hash: &str) -> ChildName {
-        ChildName::new(part, hash, MAX_LABEL)
+    pub fn revision_of(part: &str, hash: &TemplateHash) -> ChildName {
+        ChildName::new(part, hash.as_str(), MAX_LABEL)
     }
 
     /// The Deployment that pulls images before their release begins, and the record that they were pulled.
     #[must_use]
-    pub fn pull(&self, hash: &str) -> ChildName {
+    pub fn pull(&self, hash: &PullHash) -> ChildName {
         self.child(&format!("pull-{hash}"))
     }
 
@@ -223,8 +228,8 @@ impl Names {
 
     /// The ConfigMap of the frontend with this content. Named by content, so that pods of the old release keep theirs.
     #[must_use]
-    pub fn frontend_config(&self, hash: &str) -> ChildName {
-        self.child(&format!("frontend-{hash}"))
+    pub fn frontend_config(&self, content: &str) -> ChildName {
+        self.child(&format!("frontend-{}", short_hash(&[content])))
     }
 
     /// The Ingress of HTTPS, or of HTTP where TLS is off.
@@ -265,31 +270,31 @@ impl Names {
 
     /// The record that a release failed.
     #[must_use]
-    pub fn failure(&self, release: &str, attempt: &Attempt) -> ChildName {
+    pub fn failure(&self, release: &ReleaseHash, attempt: &Attempt) -> ChildName {
         let Attempt {
             generation,
             request,
         } = attempt;
         let request = request.as_deref().unwrap_or_default();
-        let attempt = short_hash(&[release, &generation.to_string(), request]);
+        let attempt = short_hash(&[release.as_str(), &generation.to_string(), request]);
         self.child(&format!("failed-{attempt}"))
     }
 
     /// The record of a release, and its name in the status.
     #[must_use]
-    pub fn release(&self, hash: &str) -> ChildName {
-        self.child(hash)
+    pub fn release(&self, hash: &ReleaseHash) -> ChildName {
+        self.child(hash.as_str())
     }
 
     /// The record of the embedded database as it was rendered for what the user chose.
     #[must_use]
-    pub fn database_record(&self, choice: &str) -> ChildName {
+    pub fn database_record(&self, choice: &DatabaseHash) -> ChildName {
         self.child(&format!("database-{choice}"))
     }
 
     /// The record of the objects of a release as they were rendered. Named by content: releases may share them.
     #[must_use]
-    pub fn manifests(&self, hash: &str) -> ChildName {
+    pub fn manifests(&self, hash: &ManifestsHash) -> ChildName {
         self.child(&format!("manifests-{hash}"))
     }
 
@@ -302,7 +307,7 @@ fn logins_hash(logins: &[&Login]) -> String {
     let parts: Vec<&str> = logins
         .iter()
         .flat_map(|it| {
-            let volume = it.volume.as_deref().unwrap_or_default();
+            let volume = it.volume.as_ref().map_or("", VolumeUid::as_str);
             [it.role.as_str(), volume, it.made_by.as_str()]
         })
         .collect();
@@ -321,7 +326,7 @@ mod tests {
     #[test]
     fn the_longest_stack_name_that_is_accepted_needs_no_shortening() {
         let stack = "s".repeat(40);
-        let name = Names::of(&stack).migration("0123456789");
+        let name = Names::of(&stack).migration(&"0123456789".into());
         assert_eq!(name.as_str(), format!("{stack}-migrate-0123456789"));
     }
 

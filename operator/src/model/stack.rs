@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::api::{
     AppStackSpec, Approval, DeletionPolicy, EmailTls, Environment, OnFailure, SchemaRollback,
 };
+use crate::model::identity::{DataId, DatabaseHash, MigrationHash, ReleaseHash, ValuesHash};
 use crate::model::manifests::Manifests;
 use crate::model::names::Names;
 use crate::model::secret::SecretData;
@@ -43,8 +44,8 @@ pub struct Stack {
     pub project_name: String,
     /// The first superuser's e-mail address.
     pub superuser: String,
-    /// The hash of all that makes this release; see `release::hash`.
-    pub release: String,
+    /// The hash of all that makes this release; see `release::identity`.
+    pub release: ReleaseHash,
     /// What of the spec belongs to the release.
     pub spec: AppStackSpec,
     /// Which request to take the templates of its time it follows.
@@ -52,7 +53,7 @@ pub struct Stack {
     /// The objects of the release as they are kept with it; `None` where it has yet to be verified.
     pub manifests: Option<Arc<Manifests>>,
     /// Which data the database holds, once there are any; see `release::data`.
-    pub data: Option<String>,
+    pub data: Option<DataId>,
     /// Secret values and where pods find them.
     pub secrets: Secrets,
     /// The database.
@@ -133,7 +134,7 @@ pub struct Secrets {
     /// restored.
     pub values: SecretData,
     /// The hash of these values.
-    pub hash: String,
+    pub hash: ValuesHash,
     /// Every secret value, so that none of them is shown in a log.
     pub hidden: Vec<SecretString>,
     /// `SENTRY_DSN` without its secret part, for the frontend.
@@ -208,7 +209,7 @@ pub struct Embedded {
     /// CPU and memory.
     pub resources: ResourceRequirements,
     /// The hash of what the user chose; see `release::identity::database`.
-    pub choice: String,
+    pub choice: DatabaseHash,
     /// What runs it, as it was rendered for that choice; `None` where it has yet to be.
     pub kept: Option<Arc<StatefulSet>>,
     /// How its superuser reaches it: the Jobs that look after roles do, and nobody else.
@@ -245,7 +246,7 @@ pub struct Command {
 #[derive(Clone, Debug)]
 pub struct Migration {
     /// The hash of its content: image, command and database.
-    pub hash: String,
+    pub hash: MigrationHash,
     /// What runs.
     pub run: Command,
     /// Prints which schema the database has; empty if nothing does.

@@ -14,6 +14,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::api::AppStackSpec;
 use crate::model::hash::short_hash;
+use crate::model::identity::ReleaseHash;
 use crate::model::inputs::{Inputs, referenced_config_maps, referenced_secrets};
 
 /// What every stack was asked for when it was last looked at.
@@ -40,11 +41,11 @@ pub struct Request<'a> {
     /// The hash of the values that it refers to; see [`values`].
     pub values: String,
     /// The release that they lead to.
-    pub release: &'a str,
+    pub release: &'a ReleaseHash,
     /// The release that serves.
-    pub serving: &'a str,
+    pub serving: &'a ReleaseHash,
     /// The releases that failed.
-    pub failed: BTreeSet<&'a str>,
+    pub failed: BTreeSet<&'a ReleaseHash>,
 }
 
 /// What a stack was asked for.
@@ -53,7 +54,7 @@ struct Last {
     generation: Option<i64>,
     values: String,
     /// The release that was begun last.
-    begun: Option<String>,
+    begun: Option<ReleaseHash>,
     /// When its values first and last changed, while more of them may.
     changing: Option<(Timestamp, Timestamp)>,
 }
@@ -119,7 +120,7 @@ fn judge(
     let seen = Last {
         generation: request.generation,
         values: request.values.clone(),
-        begun: begins.then(|| request.release.to_owned()),
+        begun: begins.then(|| request.release.clone()),
         changing: changing.filter(|_| due.is_some()),
     };
     (seen, due)
@@ -131,8 +132,8 @@ fn changing(
     request: &Request<'_>,
     now: Timestamp,
 ) -> Option<(Timestamp, Timestamp)> {
-    let ended = |it: &str| it == request.serving || request.failed.contains(it);
-    let under_way = before.begun.as_deref().is_some_and(|it| !ended(it));
+    let ended = |it: &ReleaseHash| it == request.serving || request.failed.contains(it);
+    let under_way = before.begun.as_ref().is_some_and(|it| !ended(it));
     let by_spec = before.generation != request.generation;
     if under_way || by_spec || request.release == request.serving {
         return None;
@@ -181,12 +182,13 @@ mod tests {
             release: &str,
             failed: &[&str],
         ) -> Option<i64> {
+            let failed: Vec<ReleaseHash> = failed.iter().map(|&it| it.into()).collect();
             let request = Request {
                 generation: Some(generation),
                 values: values.into(),
-                release,
-                serving: "one",
-                failed: failed.iter().copied().collect(),
+                release: &release.into(),
+                serving: &"one".into(),
+                failed: failed.iter().collect(),
             };
             let now = Timestamp::from_second(second).unwrap();
             let due = self.0.due("ns/shop", &request, now);

@@ -33,7 +33,7 @@ pub fn pending(
         return None;
     }
     let name = requested.names.release(&requested.release);
-    let approved = approval::approval(app, name.as_str()).is_some();
+    let approved = approval::approval(app, &name).is_some();
     let mut pulls = build::pulls(serving, requested);
     pulls.retain(|it| !records.pulled.contains(&it.hash));
     (!approved || !pulls.is_empty()).then(|| Pending {

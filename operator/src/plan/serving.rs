@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 
-use crate::api::{AppStack, label};
+use crate::api::AppStack;
 use crate::build::{self, Desired, Direction};
 use crate::check;
 use crate::error::Invalid;
+use crate::model::identity::TemplateHash;
 use crate::model::inputs::{Inputs, ReleaseRecord};
 use crate::model::manifests::Manifests;
 use crate::model::names::Names;
@@ -87,9 +88,9 @@ fn is_turned_to(manifests: &Manifests, inputs: &Inputs) -> bool {
     });
     services.all(|it| {
         let selector = it.spec.as_ref().and_then(|it| it.selector.as_ref());
-        let revision = selector.and_then(|it| it.get(label::REVISION));
+        let revision = selector.and_then(TemplateHash::of_selector);
         let name = it.metadata.name.as_deref().unwrap_or_default();
-        revision.is_some() && inputs.turned.get(name) == revision
+        revision.is_some() && inputs.turned.get(name) == revision.as_ref()
     })
 }
 

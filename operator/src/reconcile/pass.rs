@@ -14,6 +14,7 @@ use crate::cluster::observe::Observer;
 use crate::context::Context;
 use crate::error::Result;
 use crate::model::fact::{Failure, Hold, Holder, Record};
+use crate::model::identity::ManifestsHash;
 use crate::model::inputs::{Inputs, Records};
 use crate::model::stack::Stack;
 use crate::plan::{self, Plan, Serving, debounce};
@@ -94,7 +95,7 @@ impl Pass<'_> {
             values: debounce::values(&self.app.spec, self.inputs),
             release: &plan.requested.release,
             serving: &served.stack.release,
-            failed: failures.map(|it| it.release.as_str()).collect(),
+            failed: failures.map(|it| &it.release).collect(),
         };
         match self.ctx.debounce.due(&key(self.app), &requested, self.now) {
             Some(due) if plan.is_ahead() => Plan {
@@ -317,7 +318,8 @@ impl Pass<'_> {
         let kept = releases
             .iter()
             .filter(|it| old.iter().all(|old| old.hash != it.hash));
-        let mut needed: BTreeSet<String> = kept.filter_map(|it| it.manifests.clone()).collect();
+        let mut needed: BTreeSet<ManifestsHash> =
+            kept.filter_map(|it| it.manifests.clone()).collect();
         needed.insert(build::manifests(serving).hash());
         self.writer.forget_manifests(&needed).await
     }
@@ -371,13 +373,7 @@ impl Pass<'_> {
             requested: history::summary(&plan.requested, verified.or(asked_before)),
             urls: urls(&plan.target),
             failure: plan.failure,
-            approved: approval::approval(
-                self.app,
-                plan.requested
-                    .names
-                    .release(&plan.requested.release)
-                    .as_str(),
-            ),
+            approved: approval::approval(self.app, &names.release(&plan.requested.release)),
             pending: plan.pending.map(|it| it.changes),
             waits: self.waits.clone(),
             rests: plan.rests,

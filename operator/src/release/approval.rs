@@ -6,11 +6,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::ResourceExt as _;
 
 use crate::api::{AppStack, annotation};
+use crate::model::names::ChildName;
+
 /// Who approved a release and when, as far as the API tells: the tool that wrote the annotation. `None` if nobody did.
 #[must_use]
-pub fn approval(app: &AppStack, release: &str) -> Option<String> {
+pub fn approval(app: &AppStack, release: &ChildName) -> Option<String> {
     let approved = app.annotations().get(annotation::APPROVE)?;
-    (approved == release).then(|| {
+    (approved == release.as_str()).then(|| {
         let entry = app.managed_fields().iter().find(|it| wrote_approval(it));
         let by = entry.and_then(|it| it.manager.clone());
         let at = entry.and_then(|it| it.time.as_ref());
@@ -31,6 +33,7 @@ pub fn wrote_approval(manager: &ManagedFieldsEntry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::names::Names;
 
     #[test]
     fn an_approval_is_for_one_release_and_names_the_tool_that_gave_it() {
@@ -43,11 +46,12 @@ mod tests {
               spec: {environment: local, domain: localhost, backend: {image: 'a/b:1'}}}",
         )
         .unwrap();
-        let by = approval(&app, "shop-1");
+        let name = |hash: &str| Names::of("shop").release(&hash.into());
+        let by = approval(&app, &name("1"));
         assert_eq!(
             by.as_deref(),
             Some("kubectl-annotate at 2026-01-02T03:04:05Z")
         );
-        assert_eq!(approval(&app, "shop-2"), None);
+        assert_eq!(approval(&app, &name("2")), None);
     }
 }

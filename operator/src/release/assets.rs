@@ -4,6 +4,7 @@
 //! Invariant: pure. The release that serves keeps the list that it was verified with, whatever is recorded or forgotten
 //! later: another list would be another pod template, and so a restart of what serves.
 
+use crate::model::identity::ReleaseHash;
 use crate::model::inputs::Records;
 use crate::release::history;
 
@@ -30,9 +31,9 @@ pub fn is_older(container: &str) -> bool {
 /// What the serving release itself serves on comes before what is recorded: records are forgotten, and a release that
 /// changes nothing of the frontend must not change its pods for that.
 #[must_use]
-pub fn images(records: &Records, release: &str, own: &str, most: usize) -> Vec<String> {
+pub fn images(records: &Records, release: &ReleaseHash, own: &str, most: usize) -> Vec<String> {
     let serving = history::serving(records);
-    if let Some(serving) = serving.filter(|it| it.hash == release) {
+    if let Some(serving) = serving.filter(|it| it.hash == *release) {
         return serving.assets.clone();
     }
     let its_own = serving.and_then(history::frontend_image);

@@ -5,28 +5,25 @@
 
 use crate::api::DeletionPolicy;
 use crate::model::fact::{Keeper, Record};
-use crate::model::hash::short_hash;
+use crate::model::identity::{DataId, MigrationHash, VolumeUid};
 use crate::model::inputs::Records;
 use crate::model::names::{ChildName, Names};
 use crate::model::stack::Connection;
 
-/// What the identity of an external database begins with; no UID does.
-const EXTERNAL: &str = "external-";
-
-/// The identity of an external database.
+/// The data of an external database.
 #[must_use]
-pub fn external(connection: &Connection) -> String {
+pub fn external(connection: &Connection) -> DataId {
     let Connection {
         host, port, dbname, ..
     } = connection;
-    format!("{EXTERNAL}{}", short_hash(&[host, port, dbname]))
+    DataId::of_external(host, port, dbname)
 }
 
 /// Whether a fact is about these data. Earlier versions did not write down which external database a fact was about: it counts
 /// for each, since a seed of data that are in use is worse than one that is missing.
 #[must_use]
-pub fn is_about(fact: Option<&String>, data: Option<&String>) -> bool {
-    let is_external = data.is_some_and(|it| it.starts_with(EXTERNAL));
+pub fn is_about(fact: Option<&DataId>, data: Option<&DataId>) -> bool {
+    let is_external = data.is_some_and(DataId::is_external);
     fact == data || (fact.is_none() && is_external)
 }
 
@@ -35,15 +32,11 @@ pub fn is_about(fact: Option<&String>, data: Option<&String>) -> bool {
 pub fn keeper(record: &Record, policy: DeletionPolicy) -> Keeper {
     match record {
         Record::Migration { data, .. } | Record::Seed { data } => match data {
-            Some(it) if it.starts_with(EXTERNAL) => match policy {
-                DeletionPolicy::Retain => Keeper::Nobody,
-                DeletionPolicy::Delete => Keeper::Stack,
-            },
-            Some(volume) => Keeper::Volume(volume.clone()),
-            None => Keeper::Stack,
+            Some(it) if it.is_external() && policy == DeletionPolicy::Retain => Keeper::Nobody,
+            it => volume(it.as_ref().and_then(DataId::volume)),
         },
-        Record::Role(login) => volume(login.volume.as_ref()),
-        Record::Revocation { logins } => volume(logins.iter().find_map(|it| it.volume.as_ref())),
+        Record::Role(login) => volume(login.volume.clone()),
+        Record::Revocation { logins } => volume(logins.iter().find_map(|it| it.volume.clone())),
         Record::Release { .. }
         | Record::Manifests { .. }
         | Record::Database { .. }
@@ -53,8 +46,8 @@ pub fn keeper(record: &Record, policy: DeletionPolicy) -> Keeper {
     }
 }
 
-fn volume(uid: Option<&String>) -> Keeper {
-    uid.map_or(Keeper::Stack, |it| Keeper::Volume(it.clone()))
+fn volume(uid: Option<VolumeUid>) -> Keeper {
+    uid.map_or(Keeper::Stack, Keeper::Volume)
 }
 
 /// The names of the records of facts that nobody asks for any more: migrations of before the oldest kept release, and what is
@@ -64,17 +57,20 @@ fn volume(uid: Option<&String>) -> Keeper {
 pub fn forgotten(
     names: &Names,
     records: &Records,
-    data: Option<&String>,
-    verified: Option<&String>,
+    data: Option<&DataId>,
+    verified: Option<&MigrationHash>,
 ) -> Vec<ChildName> {
-    let is_needed = |hash: &String| {
+    let is_needed = |hash: &MigrationHash| {
         let kept = records
             .releases
             .iter()
             .filter_map(|it| it.migration.as_ref());
         kept.chain(verified).any(|it| it == hash)
     };
-    let is_lost = |fact: Option<&String>| is_volume(fact) && is_volume(data) && fact != data;
+    let volume = data.and_then(DataId::volume);
+    let is_gone =
+        |other: Option<&VolumeUid>| other.is_some() && volume.is_some() && other != volume.as_ref();
+    let is_lost = |fact: Option<&DataId>| is_gone(fact.and_then(DataId::volume).as_ref());
     let ours: Vec<_> = records
         .migrations
         .iter()
@@ -88,17 +84,13 @@ pub fn forgotten(
     let lost = lost.filter(|it| is_lost(it.data.as_ref()));
     let migrations = old
         .chain(lost)
-        .map(|it| names.migration_record(&it.hash, it.data.as_deref()));
+        .map(|it| names.migration_record(&it.hash, it.data.as_ref()));
     let seeds = records.seeds.iter().filter(|it| is_lost(it.as_ref()));
-    let seeds = seeds.map(|it| names.seed_record(it.as_deref()));
+    let seeds = seeds.map(|it| names.seed_record(it.as_ref()));
     let roles = records.roles.iter();
-    let roles = roles.filter(|it| is_lost(it.volume.as_ref()));
+    let roles = roles.filter(|it| is_gone(it.volume.as_ref()));
     let roles = roles.map(|it| names.role_record(it));
     migrations.chain(seeds).chain(roles).collect()
-}
-
-fn is_volume(data: Option<&String>) -> bool {
-    data.is_some_and(|it| !it.starts_with(EXTERNAL))
 }
 
 #[cfg(test)]
@@ -122,25 +114,25 @@ mod tests {
     fn an_external_database_is_told_by_its_place_and_an_old_fact_is_about_each() {
         let (a, b) = (external(&connection("a")), external(&connection("b")));
         assert_ne!(a, b);
-        assert!(!a.contains("5432"), "{a}");
+        assert!(!a.as_str().contains("5432"), "{a}");
         assert!(is_about(Some(&a), Some(&a)));
         assert!(!is_about(Some(&a), Some(&b)));
         assert!(is_about(None, Some(&b)));
-        let uid = "uid".to_owned();
+        let uid = DataId::from("uid");
         assert!(!is_about(None, Some(&uid)));
         assert!(!is_about(Some(&uid), None));
     }
 
     #[test]
     fn what_is_true_of_data_is_kept_as_long_as_the_data_are() {
-        let seed = |data: Option<&str>| Record::Seed {
-            data: data.map(str::to_owned),
+        let seed = |data: Option<&DataId>| Record::Seed {
+            data: data.cloned(),
         };
         let kept = |record: &Record| {
             [DeletionPolicy::Retain, DeletionPolicy::Delete].map(|it| keeper(record, it))
         };
         let volume = || Keeper::Volume("uid".into());
-        assert_eq!(kept(&seed(Some("uid"))), [volume(), volume()]);
+        assert_eq!(kept(&seed(Some(&"uid".into()))), [volume(), volume()]);
         let external = external(&connection("a"));
         let of_external = [Keeper::Nobody, Keeper::Stack];
         assert_eq!(kept(&seed(Some(&external))), of_external);
@@ -151,13 +143,14 @@ mod tests {
 
     #[test]
     fn facts_of_other_volumes_and_of_before_the_oldest_kept_release_are_forgotten() {
-        let (ours, other) = ("ours".to_owned(), "other".to_owned());
-        let migration = |hash: &str, data: &String| MigrationRecord {
+        let (our_volume, other_volume) = (VolumeUid::from("ours"), VolumeUid::from("other"));
+        let [ours, other] = [&our_volume, &other_volume].map(DataId::of_volume);
+        let migration = |hash: &str, data: &DataId| MigrationRecord {
             hash: hash.into(),
             data: Some(data.clone()),
             head: None,
         };
-        let login = |volume: &String| Login {
+        let login = |volume: &VolumeUid| Login {
             role: "r".into(),
             volume: Some(volume.clone()),
             made_by: "j".into(),
@@ -170,22 +163,22 @@ mod tests {
                 migration("m1", &other),
             ],
             seeds: vec![Some(ours.clone()), Some(other.clone())],
-            roles: vec![login(&ours), login(&other)],
+            roles: vec![login(&our_volume), login(&other_volume)],
             ..Records::default()
         };
         let names = Names::of("shop");
-        let check = |data: &String, verified: &str, expected: Vec<ChildName>| {
-            let verified = verified.to_owned();
-            let found = forgotten(&names, &records, Some(data), Some(&verified));
+        let check = |data: &DataId, verified: &str, expected: Vec<ChildName>| {
+            let found = forgotten(&names, &records, Some(data), Some(&verified.into()));
             assert_eq!(found, expected, "{data} {verified}");
         };
-        let of_migration = |hash: &str, data: &str| names.migration_record(hash, Some(data));
+        let of_migration =
+            |hash: &str, data: &DataId| names.migration_record(&hash.into(), Some(data));
         let of_other = || {
             let seed = names.seed_record(Some(&other));
             [
                 of_migration("m1", &other),
                 seed,
-                names.role_record(&login(&other)),
+                names.role_record(&login(&other_volume)),
             ]
         };
         let old = [of_migration("m1", &ours)].into_iter();

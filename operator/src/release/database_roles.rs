@@ -3,6 +3,7 @@
 //! Invariant: pure. A role that a Job made again is another one than before, so that an old revocation never takes it.
 
 use crate::model::fact::Login;
+use crate::model::identity::VolumeUid;
 use crate::model::inputs::Records;
 use crate::model::stack::Stack;
 
@@ -27,7 +28,7 @@ pub enum Revocation {
 
 /// Whether a role was made on a volume, and is not on its way out.
 #[must_use]
-pub fn is_there(records: &Records, role: &str, volume: Option<&String>) -> bool {
+pub fn is_there(records: &Records, role: &str, volume: Option<&VolumeUid>) -> bool {
     let mut made = records.roles.iter();
     made.any(|it| it.role == role && it.volume.as_ref() == volume && !is_outgoing(records, it))
 }
@@ -44,7 +45,7 @@ pub fn outgoing(records: &Records, role: &str) -> Vec<String> {
 
 /// The names of the roles that were made on a volume, those that are on their way out among them.
 #[must_use]
-pub fn made(records: &Records, volume: Option<&String>) -> Vec<String> {
+pub fn made(records: &Records, volume: Option<&VolumeUid>) -> Vec<String> {
     let of_volume = records
         .roles
         .iter()
@@ -55,7 +56,7 @@ pub fn made(records: &Records, volume: Option<&String>) -> Vec<String> {
 /// The roles of the stack's volume that none of `needed` logs in as and that are not on their way out yet. A kept release
 /// gets its role back when it is restored, so it needs none until then.
 #[must_use]
-pub fn unneeded(records: &Records, volume: Option<&String>, needed: &[&Stack]) -> Vec<Login> {
+pub fn unneeded(records: &Records, volume: Option<&VolumeUid>, needed: &[&Stack]) -> Vec<Login> {
     let is_needed = |login: &Login| {
         let mut users = needed.iter().map(|it| &it.database.connection.user);
         users.any(|it| *it == login.role)

@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::{AppStack, AppStackSpec, ReleaseStatus, annotation};
 use crate::model::fact::{Attempt, Failure};
+use crate::model::identity::ReleaseHash;
 use crate::model::image;
 use crate::model::inputs::{Records, ReleaseRecord};
 use crate::model::names::Names;
@@ -56,9 +57,13 @@ pub fn attempt(app: &AppStack) -> Attempt {
 
 /// How this try of a release failed, if it did.
 #[must_use]
-pub fn failure<'a>(records: &'a Records, release: &str, attempt: &Attempt) -> Option<&'a Failure> {
+pub fn failure<'a>(
+    records: &'a Records,
+    release: &ReleaseHash,
+    attempt: &Attempt,
+) -> Option<&'a Failure> {
     let mut failures = records.failures.iter();
-    failures.find(|it| it.release == release && it.attempt == *attempt)
+    failures.find(|it| it.release == *release && it.attempt == *attempt)
 }
 
 /// The releases that are too old to be kept beside the one that serves now, of which there may be no record yet.
@@ -66,14 +71,14 @@ pub fn failure<'a>(records: &'a Records, release: &str, attempt: &Attempt) -> Op
 pub fn forgotten<'a>(
     spec: &AppStackSpec,
     records: &'a Records,
-    serving: &str,
+    serving: &ReleaseHash,
 ) -> Vec<&'a ReleaseRecord> {
     let requested = spec.rollout.as_ref().and_then(|it| it.history);
     let kept = requested
         .and_then(|it| usize::try_from(it).ok())
         .unwrap_or(HISTORY);
     let others = newest_first(records).into_iter();
-    let others = others.filter(|it| it.hash != serving);
+    let others = others.filter(|it| it.hash != *serving);
     others.skip(kept.saturating_sub(1)).collect()
 }
 
@@ -85,7 +90,7 @@ pub fn summary(stack: &Stack, verified: Option<Timestamp>) -> ReleaseStatus {
         version: stack.version.clone(),
         backend_image: stack.backend.image.clone(),
         frontend_image: stack.frontend.as_ref().map(|it| it.image.clone()),
-        migration: stack.migration.as_ref().map(|it| it.hash.clone()),
+        migration: stack.migration.as_ref().map(|it| (&it.hash).into()),
         verified_at: verified.map(Time),
     }
 }
@@ -100,7 +105,7 @@ pub fn kept_summary(names: &Names, record: &ReleaseRecord) -> ReleaseStatus {
         version: image::version(version, &backend_image),
         backend_image,
         frontend_image: frontend_image(record),
-        migration: record.migration.clone(),
+        migration: record.migration.as_ref().map(Into::into),
         verified_at: record.verified_at.map(Time),
     }
 }
@@ -134,7 +139,7 @@ mod tests {
 
     fn records(revisions: impl Iterator<Item = i64>) -> Records {
         let record = |revision: i64| ReleaseRecord {
-            hash: format!("h{revision}"),
+            hash: format!("h{revision}").as_str().into(),
             revision,
             verified_at: None,
             spec: spec(MINIMAL),
@@ -154,12 +159,12 @@ mod tests {
     #[test]
     fn the_release_with_the_highest_revision_serves_and_old_ones_are_forgotten() {
         let records = records((1..=12).rev());
-        assert_eq!(serving(&records).unwrap().hash, "h12");
-        assert_eq!(previous(&records).unwrap().hash, "h11");
+        assert_eq!(serving(&records).unwrap().hash, "h12".into());
+        assert_eq!(previous(&records).unwrap().hash, "h11".into());
         let hashes = |yaml: &str, serving: &str| -> Vec<String> {
             let spec = spec(yaml);
-            let forgotten = forgotten(&spec, &records, serving);
-            forgotten.iter().map(|it| it.hash.clone()).collect()
+            let forgotten = forgotten(&spec, &records, &serving.into());
+            forgotten.iter().map(|it| (&it.hash).into()).collect()
         };
         assert_eq!(hashes(MINIMAL, "h12"), ["h2", "h1"]);
         let history =
@@ -190,10 +195,10 @@ mod tests {
             failures: vec![failed],
             ..Records::default()
         };
-        assert!(failure(&records, "h", &attempt(2, None)).is_some());
-        assert!(failure(&records, "h", &attempt(3, None)).is_none());
-        assert!(failure(&records, "h", &attempt(2, Some("again"))).is_none());
-        assert!(failure(&records, "other", &attempt(2, None)).is_none());
+        assert!(failure(&records, &"h".into(), &attempt(2, None)).is_some());
+        assert!(failure(&records, &"h".into(), &attempt(3, None)).is_none());
+        assert!(failure(&records, &"h".into(), &attempt(2, Some("again"))).is_none());
+        assert!(failure(&records, &"other".into(), &attempt(2, None)).is_none());
     }
 
     #[test]

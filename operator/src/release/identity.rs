@@ -7,7 +7,8 @@ use kube::ResourceExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{AppStack, AppStackSpec, annotation};
-use crate::model::hash::{canonical, short_hash};
+use crate::model::hash::canonical;
+use crate::model::identity::{DatabaseHash, MigrationHash, ReleaseHash, ValuesHash};
 use crate::model::inputs::{Records, ReleaseRecord};
 use crate::model::stack::{Command, Connection};
 use crate::release::history::{newest_first, serving};
@@ -43,7 +44,7 @@ pub struct Identity<'a> {
     /// The spec, of which only what is lasting counts.
     pub spec: &'a AppStackSpec,
     /// The hash of the values that its pods read.
-    pub values: &'a str,
+    pub values: &'a ValuesHash,
     /// The settings of the operator that reach pods or the edge.
     pub ports: Ports,
     /// Which request to take the templates of now it follows.
@@ -53,11 +54,11 @@ pub struct Identity<'a> {
 impl Identity<'_> {
     /// The hash of all of it, which names a new release.
     #[must_use]
-    pub fn hash(&self) -> String {
+    pub fn hash(&self) -> ReleaseHash {
         let Ports { https, http } = self.ports;
-        short_hash(&[
+        ReleaseHash::of(&[
             &canonical(&lasting(self.spec)),
-            self.values,
+            self.values.as_str(),
             &format!("{https} {http}"),
             self.renewal.unwrap_or_default(),
         ])
@@ -70,13 +71,13 @@ impl Identity<'_> {
         let same_ports = kept.ports.is_none_or(|it| it == self.ports);
         same_ports
             && kept.renewal.as_deref() == self.renewal
-            && kept.values == self.values
+            && kept.values == *self.values
             && kept.spec == lasting(self.spec)
     }
 
     /// The hash of the kept release that this is, else that of a new one.
     #[must_use]
-    pub fn name(&self, records: &Records) -> String {
+    pub fn name(&self, records: &Records) -> ReleaseHash {
         let mut kept = newest_first(records).into_iter();
         let known = kept.find(|it| self.is_of(it));
         known.map_or_else(|| self.hash(), |it| it.hash.clone())
@@ -100,8 +101,8 @@ pub fn database(
     resources: &ResourceRequirements,
     admin_password: &SecretString,
     renewal: Option<&str>,
-) -> String {
-    short_hash(&[
+) -> DatabaseHash {
+    DatabaseHash::of(&[
         version,
         &canonical(resources),
         admin_password.expose_secret(),
@@ -111,9 +112,9 @@ pub fn database(
 
 /// The hash of a migration's content: it runs once for each image, command and database.
 #[must_use]
-pub fn migration_hash(image: &str, run: &Command, database: &Connection) -> String {
+pub fn migration_hash(image: &str, run: &Command, database: &Connection) -> MigrationHash {
     let run = canonical(&(&run.command, &run.args));
-    short_hash(&[
+    MigrationHash::of(&[
         image,
         &run,
         &database.host,
@@ -138,7 +139,7 @@ mod tests {
         http: 80,
     };
 
-    fn identity<'a>(spec: &'a AppStackSpec, values: &'a str) -> Identity<'a> {
+    fn identity<'a>(spec: &'a AppStackSpec, values: &'a ValuesHash) -> Identity<'a> {
         Identity {
             spec,
             values,
@@ -152,14 +153,15 @@ mod tests {
         let spec = spec(MINIMAL);
         let other =
             self::spec("{environment: local, domain: localhost, backend: {image: 'a/b:2'}}");
-        let base = identity(&spec, "s");
+        let (values, other_values) = ("s".into(), "t".into());
+        let base = identity(&spec, &values);
         let elsewhere = Ports {
             https: 8443,
             http: 80,
         };
         let others = [
-            identity(&other, "s"),
-            identity(&spec, "t"),
+            identity(&other, &values),
+            identity(&spec, &other_values),
             Identity {
                 ports: elsewhere,
                 ..base.clone()
@@ -175,12 +177,13 @@ mod tests {
             assert_ne!(base.hash(), other.hash());
             assert!(!other.is_of(&kept), "{other:?}");
         }
-        assert_eq!(base.hash(), identity(&spec, "s").hash());
+        assert_eq!(base.hash(), identity(&spec, &values).hash());
     }
 
     #[test]
     fn a_hash_is_what_it_always_was() {
-        assert_eq!(identity(&spec(MINIMAL), "s").hash(), "e82755df6f");
+        let release = identity(&spec(MINIMAL), &"s".into()).hash();
+        assert_eq!(release.as_str(), "e82755df6f");
         let run = Command {
             command: Vec::new(),
             args: vec!["migrate".into()],
@@ -193,7 +196,8 @@ mod tests {
             password: "p".into(),
             sslmode: "prefer".into(),
         };
-        assert_eq!(migration_hash("a/b:1", &run, &database), "ebe83008ca");
+        let migration = migration_hash("a/b:1", &run, &database);
+        assert_eq!(migration.as_str(), "ebe83008ca");
     }
 
     #[test]
@@ -206,8 +210,9 @@ mod tests {
             }],
             ..Records::default()
         };
-        assert_eq!(identity(&spec, "s").name(&records), "h");
-        assert_ne!(identity(&spec, "t").name(&records), "h");
+        let name = |values: &str| identity(&spec, &values.into()).name(&records);
+        assert_eq!(name("s"), "h".into());
+        assert_ne!(name("t"), "h".into());
     }
 
     fn kept(spec: &AppStackSpec) -> ReleaseRecord {
@@ -234,10 +239,8 @@ mod tests {
             history: Some(3),
             ..Rollout::default()
         });
-        assert_eq!(
-            identity(&spec(MINIMAL), "s").hash(),
-            identity(&changed, "s").hash()
-        );
+        let hash = |spec| identity(spec, &"s".into()).hash();
+        assert_eq!(hash(&spec(MINIMAL)), hash(&changed));
         let kept = kept(&spec(MINIMAL));
         assert_eq!(restored(&kept, &changed), changed);
     }

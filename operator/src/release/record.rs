@@ -14,7 +14,8 @@ use serde::Deserialize;
 
 use crate::api::{MANAGER, annotation, label};
 use crate::model::fact::Record;
-use crate::model::hash::{canonical, short_hash};
+use crate::model::hash::canonical;
+use crate::model::identity::ManifestsHash;
 use crate::model::names::{ChildName, Names};
 
 /// The name of a record.
@@ -25,10 +26,10 @@ pub fn name(names: &Names, record: &Record) -> ChildName {
         Record::Manifests { manifests, .. } => names.manifests(&manifests.hash()),
         Record::Database { choice, .. } => names.database_record(choice),
         Record::Failure(failure) => names.failure(&failure.release, &failure.attempt),
-        Record::Migration { hash, data, .. } => names.migration_record(hash, data.as_deref()),
+        Record::Migration { hash, data, .. } => names.migration_record(hash, data.as_ref()),
         Record::Role(login) => names.role_record(login),
         Record::Revocation { logins } => names.revocation(logins),
-        Record::Seed { data } => names.seed_record(data.as_deref()),
+        Record::Seed { data } => names.seed_record(data.as_ref()),
         Record::Hold(_) => names.data_hold(),
         Record::Pulled { hash } => names.pull(hash),
     }
@@ -105,15 +106,16 @@ pub fn annotations(record: &Record) -> Option<BTreeMap<String, String>> {
     };
     let assets = (!assets.is_empty()).then(|| (annotation::ASSETS.to_owned(), assets.join(",")));
     let manifests = manifests.clone();
-    let manifests = manifests.map(|it| (annotation::MANIFESTS.to_owned(), it));
+    let manifests = manifests.map(|it| (annotation::MANIFESTS.to_owned(), it.into()));
     Some(assets.into_iter().chain(manifests).collect())
 }
 
 /// The hash of the objects of a release as they were rendered, as the object of its record says.
 #[must_use]
-pub fn manifests(revision: &ControllerRevision) -> Option<String> {
+pub fn manifests(revision: &ControllerRevision) -> Option<ManifestsHash> {
     let annotations = revision.annotations();
-    annotations.get(annotation::MANIFESTS).cloned()
+    let hash = annotations.get(annotation::MANIFESTS).cloned();
+    hash.map(ManifestsHash::of_annotation)
 }
 
 /// The images whose assets a release serves beside its own, as the object of its record says.
@@ -126,9 +128,9 @@ pub fn assets(revision: &ControllerRevision) -> Vec<String> {
 
 /// The hash of the objects of a release in the data of an object, as they are there and not as they are read.
 #[must_use]
-pub fn manifests_hash(data: &str) -> Option<String> {
+pub fn manifests_hash(data: &str) -> Option<ManifestsHash> {
     let data: serde_json::Value = serde_json::from_str(data).ok()?;
-    Some(short_hash(&[&canonical(&data["manifests"])]))
+    Some(ManifestsHash::of(&[&canonical(&data["manifests"])]))
 }
 
 /// The record in the data of an object.

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::model::identity::{DataId, MigrationHash};
 use crate::model::inputs::{MigrationRecord, Records};
 use crate::release::data::is_about;
 
@@ -13,8 +14,8 @@ use crate::release::data::is_about;
 #[must_use]
 pub fn schema_change(
     records: &Records,
-    data: Option<&String>,
-    kept: Option<&String>,
+    data: Option<&DataId>,
+    kept: Option<&MigrationHash>,
 ) -> Option<SchemaChange> {
     let mut done = records
         .migrations
@@ -22,7 +23,7 @@ pub fn schema_change(
         .filter(|it| is_about(it.data.as_ref(), data));
     let then = done.clone().find(|it| Some(&it.hash) == kept)?;
     let now = done.next_back()?;
-    let of = |it: &MigrationRecord| it.head.clone().unwrap_or_else(|| it.hash.clone());
+    let of = |it: &MigrationRecord| it.head.clone().unwrap_or_else(|| (&it.hash).into());
     let differs = match (&then.head, &now.head) {
         (Some(then), Some(now)) => then != now,
         _ => then.hash != now.hash,

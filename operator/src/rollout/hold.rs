@@ -14,6 +14,7 @@ use crate::cluster::apply::Writer;
 use crate::cluster::observe::{self, Observer};
 use crate::error::Result;
 use crate::model::fact::{Hold, Holder, Record};
+use crate::model::identity::ReleaseHash;
 use crate::model::object::Object;
 use crate::model::observed::{JobState, Observed};
 use crate::rollout::gates::Gate;
@@ -23,7 +24,7 @@ use crate::rollout::noted;
 const GRACE: SignedDuration = SignedDuration::from_mins(2);
 
 /// The hold that a stage needs while its Job runs; `None` if it changes no data, or has done so.
-pub(super) fn of_stage(stage: &Stage, release: &str, now: Timestamp) -> Option<Hold> {
+pub(super) fn of_stage(stage: &Stage, release: &ReleaseHash, now: Timestamp) -> Option<Hold> {
     let fact = stage.record.as_ref()?;
     let holder = match fact {
         Record::Migration { .. } => Holder::Migration,
@@ -42,13 +43,13 @@ pub(super) fn of_stage(stage: &Stage, release: &str, now: Timestamp) -> Option<H
 }
 
 /// The hold that a Job needs.
-pub(super) fn of_job(job: &Job, holder: Holder, release: &str, now: Timestamp) -> Hold {
+pub(super) fn of_job(job: &Job, holder: Holder, release: &ReleaseHash, now: Timestamp) -> Hold {
     let limit = job.spec.as_ref().and_then(|it| it.active_deadline_seconds);
     let limit = SignedDuration::from_secs(limit.unwrap_or_default());
     Hold {
         holder,
         job: job.metadata.name.clone(),
-        release: release.to_owned(),
+        release: release.clone(),
         since: now,
         until: now.saturating_add(limit + GRACE).ok(),
         fact: None,

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{Reason, StageName};
 use crate::model::fact::Attempt;
+use crate::model::identity::ReleaseHash;
 use crate::model::observed::Answer;
 use crate::model::stack::CheckLimits;
 
@@ -69,7 +70,7 @@ pub struct CheckKey<'a> {
     /// The stage whose gate it is about.
     pub stage: StageName,
     /// The hash of the release.
-    pub release: &'a str,
+    pub release: &'a ReleaseHash,
     /// Which try of the release it is: each begins anew.
     pub attempt: &'a Attempt,
 }
@@ -82,7 +83,7 @@ type Stages = BTreeMap<StageName, Remembered>;
 
 #[derive(Clone, Debug)]
 struct Remembered {
-    release: String,
+    release: ReleaseHash,
     attempt: Attempt,
     tries: Tries,
     verdict: Verdict,
@@ -90,7 +91,7 @@ struct Remembered {
 
 impl Remembered {
     fn is_of(&self, key: &CheckKey<'_>) -> bool {
-        (&*self.release, &self.attempt) == (key.release, key.attempt)
+        (&self.release, &self.attempt) == (key.release, key.attempt)
     }
 }
 
@@ -117,7 +118,7 @@ impl PublicChecks {
         let before = stages.get(&key.stage).filter(|it| it.is_of(key));
         let (tries, verdict) = judge(before.map(|it| it.tries), answer, now, patience);
         let remembered = Remembered {
-            release: key.release.into(),
+            release: key.release.clone(),
             attempt: key.attempt.clone(),
             tries,
             verdict: verdict.clone(),

@@ -15,6 +15,7 @@ use crate::build::workload::job::Run;
 use crate::build::workload::pod::{self, Pod};
 use crate::build::{Stage, database};
 use crate::model::fact::{Login, Record};
+use crate::model::identity::DataId;
 use crate::model::names::ChildName;
 use crate::model::object::Object;
 use crate::model::stack::{Embedded, Stack, value};
@@ -44,7 +45,7 @@ pub(in crate::build) fn stage(stack: &Stack, embedded: &Embedded) -> Stage {
     }
     let login = Login {
         role: role.clone(),
-        volume: stack.data.clone(),
+        volume: stack.data.as_ref().and_then(DataId::volume),
         made_by: String::new(),
     };
     Stage {
@@ -93,7 +94,7 @@ pub fn revocation(stack: &Stack, embedded: &Embedded, logins: &[Login]) -> Job {
         template: template(stack, embedded, REVOKE, REVOKE_SCRIPT, env),
         timeout: PATIENCE + TIMEOUT,
         retries: RETRIES,
-        reads: &[&stack.release],
+        reads: &[stack.release.as_str()],
     };
     run.job(stack, &stack.names.revocation(logins))
 }

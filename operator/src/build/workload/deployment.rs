@@ -12,7 +12,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::api::{annotation, label};
 use crate::build::meta::{self, Component};
-use crate::model::hash::{canonical, short_hash};
+use crate::model::hash::canonical;
+use crate::model::identity::TemplateHash;
 use crate::model::manifests::Part;
 use crate::model::names::{ChildName, Names};
 use crate::model::object::Object;
@@ -46,7 +47,7 @@ impl Workload<'_> {
     pub(in crate::build) fn build(mut self, stack: &Stack) -> Built {
         let revision = revision(&self.template);
         let mut selector = self.labels(stack);
-        selector.insert(label::REVISION.into(), revision.clone());
+        selector.insert(label::REVISION.into(), (&revision).into());
         let labels = &mut self.template.metadata.get_or_insert_default().labels;
         labels.get_or_insert_default().extend(selector.clone());
         let name = Names::revision(self.name, &revision);
@@ -135,8 +136,8 @@ impl Workload<'_> {
 }
 
 /// The revision of pods: the hash of their template without the label that says it.
-fn revision(template: &PodTemplateSpec) -> String {
-    short_hash(&[&canonical(template)])
+fn revision(template: &PodTemplateSpec) -> TemplateHash {
+    TemplateHash::of(&[&canonical(template)])
 }
 
 /// Gives the pods that a part turns requests to another template, and with it another revision. `name` is the part's.
@@ -154,7 +155,7 @@ pub(in crate::build) fn replace_template(
     let new: String = Names::revision(name, &revision).into();
     let mark = |labels: Option<&mut BTreeMap<String, String>>| {
         if let Some(labels) = labels {
-            labels.insert(label::REVISION.into(), revision.clone());
+            labels.insert(label::REVISION.into(), (&revision).into());
         }
     };
     for it in part.objects.iter_mut().chain(&mut part.opens) {

@@ -11,7 +11,7 @@ use crate::build::meta::{self, Component};
 use crate::build::workload::assets;
 use crate::build::workload::backend::{Part, stage_of};
 use crate::build::workload::pod::{self, Pod};
-use crate::model::hash::{canonical, short_hash};
+use crate::model::hash::canonical;
 use crate::model::manifests;
 use crate::model::names::ChildName;
 use crate::model::object::Object;
@@ -31,7 +31,7 @@ pub(in crate::build) fn stage(stack: &Stack, rendered: manifests::Part) -> Stage
 /// The frontend, by the templates of now.
 pub(in crate::build) fn part(stack: &Stack, frontend: &Frontend) -> manifests::Part {
     let text = config(stack, frontend);
-    let config_name = stack.names.frontend_config(&short_hash(&[&text]));
+    let config_name = stack.names.frontend_config(&text);
     let config = ConfigMap {
         metadata: meta::object(stack, &config_name, Component::Frontend),
         data: Some([("config.json".to_owned(), text)].into()),

@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use crate::api::annotation;
 use crate::build::meta::{self, Component};
 use crate::model::hash::{canonical, short_hash};
+use crate::model::identity::DataId;
 use crate::model::names::ChildName;
 use crate::model::stack::Stack;
 
@@ -33,7 +34,7 @@ impl Run<'_> {
         let template = canonical(&self.template);
         let mut inputs = vec![
             template.as_str(),
-            stack.data.as_deref().unwrap_or_default(),
+            stack.data.as_ref().map_or("", DataId::as_str),
             stack.request.as_deref().unwrap_or_default(),
         ];
         inputs.extend(self.reads);

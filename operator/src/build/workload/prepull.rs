@@ -20,7 +20,8 @@ use crate::api::label;
 use crate::build::meta::{self, Component};
 use crate::build::workload::pod;
 use crate::build::{Direction, awake, manifests};
-use crate::model::hash::{canonical, short_hash};
+use crate::model::hash::canonical;
+use crate::model::identity::PullHash;
 use crate::model::object::Object;
 use crate::model::stack::Stack;
 
@@ -31,7 +32,7 @@ const NOTHING: &str = "/appstack-pulls-this-image-and-runs-nothing";
 #[derive(Clone, Debug)]
 pub struct Pull {
     /// The hash of all that the pull depends on: images, pull secrets, node choice.
-    pub hash: String,
+    pub hash: PullHash,
     /// The Deployment.
     pub object: Object,
 }
@@ -39,7 +40,7 @@ pub struct Pull {
 /// What is to be pulled for a release, beside what the pods of another one have.
 #[must_use]
 pub fn pulls(have: &Stack, wanted: &Stack) -> Vec<Pull> {
-    let known: BTreeSet<String> = all(have).into_keys().collect();
+    let known: BTreeSet<PullHash> = all(have).into_keys().collect();
     let wanted = all(wanted).into_iter();
     wanted
         .filter(|(hash, _)| !known.contains(hash))
@@ -48,7 +49,7 @@ pub fn pulls(have: &Stack, wanted: &Stack) -> Vec<Pull> {
 }
 
 /// One for each set of images, by its hash.
-fn all(stack: &Stack) -> BTreeMap<String, Object> {
+fn all(stack: &Stack) -> BTreeMap<PullHash, Object> {
     let manifests = manifests(stack).of(&stack.namespace, &stack.owner);
     let stages = awake(stack, manifests, Direction::Forward);
     let objects = stages.iter().flat_map(|it| &it.objects);
@@ -62,11 +63,15 @@ fn all(stack: &Stack) -> BTreeMap<String, Object> {
         .collect()
 }
 
-fn pull(stack: &Stack, part: &PodTemplateSpec, replicas: Option<i32>) -> Option<(String, Object)> {
+fn pull(
+    stack: &Stack,
+    part: &PodTemplateSpec,
+    replicas: Option<i32>,
+) -> Option<(PullHash, Object)> {
     let mut spec = puller(part.spec.as_ref()?);
-    let hash = short_hash(&[&canonical(&spec)]);
+    let hash = PullHash::of(&[&canonical(&spec)]);
     let mut selector = meta::selector(stack.names.stack(), Component::Images.as_str());
-    selector.insert(label::REVISION.into(), hash.clone());
+    selector.insert(label::REVISION.into(), (&hash).into());
     pod::spread(stack, Component::Images, &mut spec);
     let mut labels = meta::labels(stack, Component::Images);
     labels.extend(selector.clone());

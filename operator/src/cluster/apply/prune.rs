@@ -7,12 +7,12 @@ use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt as _;
 
 use super::Writer;
-use crate::api::label;
 use crate::build::Desired;
 use crate::cluster::cache::Key;
 use crate::cluster::call::send;
 use crate::cluster::ours;
 use crate::error::{Error, Result};
+use crate::model::identity::TemplateHash;
 use crate::model::names::Names;
 use crate::model::object::Object;
 use crate::runtime::kind::{Kind, kind};
@@ -64,10 +64,10 @@ impl Writer<'_> {
             .filter(|it| services.contains(&it.name_any()))
         {
             let selector = service.spec.as_ref().and_then(|it| it.selector.as_ref());
-            let Some(revision) = selector.and_then(|it| it.get(label::REVISION)) else {
+            let Some(revision) = selector.and_then(TemplateHash::of_selector) else {
                 continue;
             };
-            let name: String = Names::revision_of(&service.name_any(), revision).into();
+            let name: String = Names::revision_of(&service.name_any(), &revision).into();
             if !deployments.contains(&name)
                 && self.own(Kind::of::<Deployment>(), &name).await?.is_some()
             {

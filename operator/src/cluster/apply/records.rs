@@ -15,6 +15,7 @@ use crate::api::{AppStack, DATA_FINALIZER, MANAGER, annotation, label};
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
 use crate::model::fact::{Hold, Keeper, Record};
+use crate::model::identity::ManifestsHash;
 use crate::model::names::{ChildName, Names};
 use crate::release::{data, record};
 use crate::runtime::kind::{Kind, kind};
@@ -123,7 +124,7 @@ impl Writer<'_> {
                 api_version: PersistentVolumeClaim::api_version(&()).into(),
                 kind: PersistentVolumeClaim::kind(&()).into(),
                 name: Names::of(&self.app.name_any()).database_volume().into(),
-                uid: uid.clone(),
+                uid: uid.into(),
                 ..OwnerReference::default()
             }),
             Keeper::Nobody => None,
@@ -163,7 +164,7 @@ impl Writer<'_> {
     ///
     /// # Errors
     /// If the API server refuses the list or a deletion.
-    pub async fn forget_manifests(&self, needed: &BTreeSet<String>) -> Result<()> {
+    pub async fn forget_manifests(&self, needed: &BTreeSet<ManifestsHash>) -> Result<()> {
         let names = Names::of(&self.app.name_any());
         let needed: BTreeSet<String> = needed.iter().map(|it| names.manifests(it).into()).collect();
         let ours = format!("{}={},{}", label::STACK, names.stack(), label::MANIFESTS);

@@ -14,6 +14,7 @@ use kube::api::ObjectMeta;
 use sha2::{Digest as _, Sha256};
 
 use crate::cluster::cache::Key;
+use crate::model::identity::ManifestsHash;
 use crate::model::object::Object;
 use crate::model::secret::SecretData;
 use crate::runtime::kind::kind;
@@ -26,7 +27,7 @@ pub(super) struct Entries {
     pub(super) until: Instant,
     pub(super) claimed: BTreeMap<Key, String>,
     pub(super) records: Option<(Versions, Vec<KeptRecord>)>,
-    pub(super) manifests: BTreeMap<String, Arc<str>>,
+    pub(super) manifests: BTreeMap<ManifestsHash, Arc<str>>,
     applied: BTreeMap<Key, Entry>,
     reads: BTreeMap<Key, Read>,
     pruned: BTreeMap<&'static str, Pruned>,
@@ -89,7 +90,7 @@ pub struct KeptRecord {
     /// The UID of what its object goes with.
     pub owner: Option<String>,
     /// The hash of the objects of a release as they were rendered.
-    pub manifests: Option<String>,
+    pub manifests: Option<ManifestsHash>,
     /// The record as JSON: what it is made of takes several times as much.
     pub text: Box<str>,
 }

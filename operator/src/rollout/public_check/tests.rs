@@ -187,7 +187,7 @@ fn bad_answers_between_good_ones_that_do_not_last_are_a_row() {
     );
 }
 
-fn key_of<'a>(release: &'a str, stage: StageName, attempt: &'a Attempt) -> CheckKey<'a> {
+fn key_of<'a>(release: &'a ReleaseHash, stage: StageName, attempt: &'a Attempt) -> CheckKey<'a> {
     CheckKey {
         stack: "ns/shop",
         stage,
@@ -202,16 +202,17 @@ fn a_release_is_asked_once_a_second_and_another_one_begins_anew() {
     let attempt = Attempt::default();
     let key = |release| key_of(release, StageName::Edge, &attempt);
     let ask = |release, second| checks.judge(&key(release), bad(), at(second), EDGE);
-    ask("one", 0);
-    assert!(checks.recent(&key("one"), at(0)).is_some());
-    assert!(checks.recent(&key("one"), at(1)).is_none());
-    assert!(checks.recent(&key("two"), at(0)).is_none());
-    ask("one", 1);
-    assert!(matches!(ask("two", 2).0, Verdict::Again { .. }));
-    ask("two", 3);
-    assert!(matches!(ask("two", 4).0, Verdict::Failed { .. }));
+    let (one, two) = ("one".into(), "two".into());
+    ask(&one, 0);
+    assert!(checks.recent(&key(&one), at(0)).is_some());
+    assert!(checks.recent(&key(&one), at(1)).is_none());
+    assert!(checks.recent(&key(&two), at(0)).is_none());
+    ask(&one, 1);
+    assert!(matches!(ask(&two, 2).0, Verdict::Again { .. }));
+    ask(&two, 3);
+    assert!(matches!(ask(&two, 4).0, Verdict::Failed { .. }));
     checks.forget("ns/shop");
-    assert!(matches!(ask("two", 5).0, Verdict::Again { .. }));
+    assert!(matches!(ask(&two, 5).0, Verdict::Again { .. }));
 }
 
 #[test]
@@ -224,8 +225,9 @@ fn a_stage_is_remembered_while_another_one_is_asked_and_another_try_is_not() {
             ..Attempt::default()
         },
     );
+    let one = "one".into();
     let ask = |stage, attempt, second, patience| {
-        let key = key_of("one", stage, attempt);
+        let key = key_of(&one, stage, attempt);
         checks.judge(&key, Answer::Good, at(second), patience).0
     };
     let holding = Verdict::Holding { steady: STEADY };

@@ -11,6 +11,7 @@ use appstack_operator::context::Context;
 use appstack_operator::error::Error;
 use appstack_operator::model::fact::Record;
 use appstack_operator::model::hash::short_hash;
+use appstack_operator::model::identity::{PullHash, ReleaseHash};
 use appstack_operator::model::inputs::Inputs;
 use appstack_operator::model::names::Names;
 use appstack_operator::model::object::Object;
@@ -59,7 +60,7 @@ pub(super) async fn look(app: &AppStack, ctx: &Context) -> Result<Seen, Error> {
     };
     let mut wanted: Vec<_> = objects.iter().map(addressed).collect();
     let applied = writer.apply(&objects).await?;
-    let hash = app.spec.version.clone().unwrap_or_default();
+    let hash = PullHash::of(&[app.spec.version.as_deref().unwrap_or_default()]);
     if !inputs.records.pulled.contains(&hash) {
         writer
             .record(&Record::Pulled { hash: hash.clone() }, 1)
@@ -71,7 +72,7 @@ pub(super) async fn look(app: &AppStack, ctx: &Context) -> Result<Seen, Error> {
         writer.forget(&Names::of("shop").pull(old)).await?;
     }
     let desired = Desired {
-        release: String::new(),
+        release: ReleaseHash::of(&[]),
         stages: vec![Stage {
             name: StageName::Backend,
             objects,
