@@ -40,6 +40,8 @@ pub use generated::unanswerable;
 /// How often a failed attempt of a migration is repeated: enough for a database that is just coming up, too few to hide
 /// an error.
 const RETRIES: i32 = 2;
+/// How long pods may take to become ready, where the spec does not say.
+const PROGRESS_DEADLINE: Duration = Duration::from_mins(10);
 /// How many earlier images' assets are served on: a page that is open for longer than two releases is rare, and each image
 /// is one more that new pods need.
 const OLDER_ASSETS: usize = 2;
@@ -293,10 +295,11 @@ fn superuser(spec: &AppStackSpec) -> String {
 
 fn rollout(spec: &AppStackSpec, edge: &Edge) -> RolloutRules {
     let requested = spec.rollout.clone().unwrap_or_default();
+    let deadline = requested.progress_deadline.map(Duration::from);
     RolloutRules {
-        progress_deadline: requested
-            .progress_deadline
-            .map_or(Duration::from_mins(10), Into::into),
+        progress_deadline: deadline.unwrap_or(PROGRESS_DEADLINE),
+        // A shorter deadline does not make it shorter, or each change of the deadline would make new pods.
+        startup: deadline.unwrap_or_default().max(PROGRESS_DEADLINE),
         soak: requested.soak.map_or(
             match spec.environment {
                 Environment::Local => Duration::from_secs(2),

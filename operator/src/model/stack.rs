@@ -90,6 +90,8 @@ pub struct Stack {
 pub struct RolloutRules {
     /// How long pods may take to become ready.
     pub progress_deadline: Duration,
+    /// How long a container that serves may take to start, before the kubelet starts it again.
+    pub startup: Duration,
     /// How long new pods must have been ready before requests go to them.
     pub soak: Duration,
     /// What happens when a release fails.

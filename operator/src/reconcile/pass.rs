@@ -331,8 +331,7 @@ impl Pass<'_> {
             Serving::Release(served) => &served.stack,
             Serving::Nothing | Serving::Unknown { .. } => return None,
         };
-        let kept = build::manifests(stack).hash();
-        Some(build::rendered(stack).hash() == kept)
+        Some(build::is_current(stack))
     }
 
     /// What the status is computed from.

@@ -324,6 +324,7 @@ async fn how_the_operator_works_makes_no_other_pods() -> Result<()> {
     let world = World::serving().await?;
     let running = world.running();
     for (path, value) in [
+        ("rollout.progressDeadline", json!("5m")),
         ("rollout.progressDeadline", json!("20m")),
         ("rollout.history", json!(3)),
         ("deletionPolicy", json!("Retain")),
@@ -332,6 +333,11 @@ async fn how_the_operator_works_makes_no_other_pods() -> Result<()> {
         world.patch(&patch_of(path, value))?;
         world.settle().await?;
         assert_eq!(world.running(), running, "{path}");
+        assert_eq!(
+            world.condition("TemplatesCurrent"),
+            "True Available",
+            "{path}"
+        );
     }
     Ok(())
 }

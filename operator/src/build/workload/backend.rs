@@ -189,10 +189,7 @@ fn template(stack: &Stack) -> PodTemplateSpec {
         ports: Some(pod::port(backend.port)),
         env: Some(pod::backend_env(stack)),
         resources: Some(backend.resources.clone()),
-        startup_probe: Some(pod::startup_probe(
-            check.clone(),
-            pod::patience(stack.rollout.progress_deadline),
-        )),
+        startup_probe: Some(pod::startup_probe(check.clone(), stack.rollout.startup)),
         readiness_probe: Some(pod::readiness_probe(check)),
         liveness_probe: Some(pod::liveness_probe(pod::tcp())),
         ..Container::default()

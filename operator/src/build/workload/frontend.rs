@@ -87,10 +87,7 @@ fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTempla
         ]),
         resources: Some(frontend.resources.clone()),
         volume_mounts: Some(vec![pod::mount("config", CONFIG_PATH)]),
-        startup_probe: Some(pod::startup_probe(
-            check.clone(),
-            pod::patience(stack.rollout.progress_deadline),
-        )),
+        startup_probe: Some(pod::startup_probe(check.clone(), stack.rollout.startup)),
         readiness_probe: Some(pod::readiness_probe(check)),
         liveness_probe: Some(pod::liveness_probe(pod::tcp())),
         ..Container::default()

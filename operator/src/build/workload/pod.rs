@@ -196,20 +196,14 @@ pub(in crate::build) fn port(port: i32) -> Vec<ContainerPort> {
 }
 
 /// Asks every second until the container has started, so that a roll-out does not wait for a longer period. After
-/// `patience` the kubelet starts it again.
-pub(in crate::build) fn startup_probe(check: Probe, patience: Duration) -> Probe {
+/// `limit` the kubelet starts it again.
+pub(in crate::build) fn startup_probe(check: Probe, limit: Duration) -> Probe {
     Probe {
         period_seconds: Some(1),
         timeout_seconds: Some(3),
-        failure_threshold: Some(i32::try_from(patience.as_secs()).unwrap_or(i32::MAX).max(1)),
+        failure_threshold: Some(i32::try_from(limit.as_secs()).unwrap_or(i32::MAX).max(1)),
         ..check
     }
-}
-
-/// How long a container that serves may take to start. A longer deadline of the roll-out makes it longer; a shorter one
-/// does not make it shorter, or each change of the deadline would make new pods.
-pub(in crate::build) fn patience(deadline: Duration) -> Duration {
-    deadline.max(Duration::from_mins(10))
 }
 
 /// Takes a pod out of its Service after two misses.
