@@ -46,3 +46,6 @@ pub mod rollout;
 pub mod run;
 pub mod runtime;
 pub mod settings;
+
+#[cfg(test)]
+mod fixtures;

@@ -239,22 +239,15 @@ fn direction(app: &AppStack, inputs: &Inputs) -> Direction {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
-
     use crate::api::annotation;
-    use crate::build;
+    use crate::fixtures::{self, keep};
     use crate::model::fact::Attempt;
-    use crate::model::inputs::ReleaseRecord;
     use crate::model::stack::value;
 
     fn app(tag: &str, rollout: &str) -> AppStack {
-        let mut app: AppStack = serde_saphyr::from_str(&format!(
-            "{{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {{name: shop, namespace: ns, generation: 2}},
-              spec: {{environment: local, domain: localhost, rollout: {{{rollout}}}, backend: {{image: 'a/b:{tag}'}}}}}}"
+        fixtures::app(&format!(
+            "rollout: {{{rollout}}}, backend: {{image: 'a/b:{tag}'}}"
         ))
-        .unwrap();
-        app.metadata.uid = Some("uid".into());
-        app
     }
 
     /// The inputs of a stack that served the tags `1` and then `2`.
@@ -262,39 +255,10 @@ mod tests {
         let mut inputs = Inputs::offline(&app("2", ""));
         inputs.stored_certificate.clone_from(&inputs.certificate);
         for tag in ["1", "2"] {
-            let app = app(tag, "");
-            let stack = check::stack(&app, &inputs, &ClusterSettings::default()).unwrap();
+            let stack = fixtures::stack_of(&app(tag, ""), &inputs);
             keep(&mut inputs, &stack);
         }
         inputs
-    }
-
-    /// Keeps a release as the one that serves.
-    fn keep(inputs: &mut Inputs, stack: &Stack) {
-        let manifests = build::manifests(stack);
-        let hash = manifests.hash();
-        inputs
-            .manifests
-            .insert(stack.release.clone(), Arc::new(manifests));
-        let names = &stack.names;
-        let secrets = &stack.secrets;
-        let values = names.values(&secrets.hash);
-        inputs.secrets.insert(values.into(), secrets.values.clone());
-        let generated = secrets.generated.clone();
-        inputs.secrets.insert(names.generated().into(), generated);
-        let revision = i64::try_from(inputs.records.releases.len()).unwrap() + 1;
-        inputs.records.releases.push(ReleaseRecord {
-            hash: stack.release.clone(),
-            revision,
-            verified_at: Some(jiff::Timestamp::from_second(revision).unwrap()),
-            spec: stack.spec.clone(),
-            values: secrets.hash.clone(),
-            migration: None,
-            ports: None,
-            renewal: None,
-            manifests: Some(hash),
-            assets: stack.older_assets().to_vec(),
-        });
     }
 
     fn planned(app: &AppStack, inputs: &Inputs) -> Result<Plan, Invalid> {

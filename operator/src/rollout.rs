@@ -331,9 +331,7 @@ mod tests {
     use super::*;
     use crate::api::Reason;
     use crate::build::{self, Direction};
-    use crate::check;
-    use crate::model::inputs::Inputs;
-    use crate::settings::ClusterSettings;
+    use crate::fixtures;
 
     fn waiting() -> Gate {
         Gate::Waiting {
@@ -345,13 +343,7 @@ mod tests {
 
     #[test]
     fn a_trial_is_for_pods_that_serve_visitors_and_never_for_the_database() {
-        let app = serde_saphyr::from_str(
-            "{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {name: shop, namespace: ns, uid: u},
-              spec: {environment: local, domain: localhost, backend: {image: 'a/b:1'}}}",
-        )
-        .unwrap();
-        let settings = ClusterSettings::default();
-        let stack = check::stack(&app, &Inputs::offline(&app), &settings).unwrap();
+        let stack = fixtures::stack(&fixtures::app(""));
         let target = build::build(&stack, Direction::Forward);
         let new = |beside| {
             let rollout = Rollout {

@@ -95,15 +95,10 @@ fn resolve(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::AppStack;
+    use crate::fixtures;
 
     fn found(env: &str) -> (Vec<String>, Vec<String>) {
-        let app: AppStack = serde_saphyr::from_str(
-            "{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {name: shop},
-              spec: {environment: local, domain: localhost, backend: {image: 'a/b:1'}}}",
-        )
-        .unwrap();
-        let mut inputs = Inputs::offline(&app);
+        let mut inputs = Inputs::offline(&fixtures::app(""));
         inputs.secrets.insert(
             "keys".into(),
             [("KEY".to_owned(), SecretString::from("value"))].into(),

@@ -152,47 +152,14 @@ fn is_something(value: &SecretString) -> bool {
 mod tests {
     use super::*;
     use crate::check;
+    use crate::fixtures::{app, keep, stack_of};
     use crate::model::fact::Login;
     use crate::model::stack::Stack;
     use crate::settings::ClusterSettings;
 
-    fn app(more: &str) -> AppStack {
-        serde_saphyr::from_str(&format!(
-            "{{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {{name: shop, namespace: ns}},
-              spec: {{environment: local, domain: localhost, backend: {{image: 'a/b:1'}}{more}}}}}"
-        ))
-        .unwrap()
-    }
-
     fn rotate(app: &mut AppStack, request: &str) {
         let annotation = (DATABASE_PASSWORD.annotation.to_owned(), request.to_owned());
         app.metadata.annotations = Some([annotation].into());
-    }
-
-    fn checked(app: &AppStack, inputs: &Inputs) -> Stack {
-        check::stack(app, inputs, &ClusterSettings::default()).unwrap()
-    }
-
-    /// Stores what a stack generates, as a reconcile does; and keeps the stack as the release that serves.
-    fn keep(inputs: &mut Inputs, stack: &Stack) {
-        let names = &stack.names;
-        let secrets = &stack.secrets;
-        let values = names.values(&secrets.hash);
-        let generated = secrets.generated.clone();
-        inputs.secrets.insert(names.generated().into(), generated);
-        inputs.secrets.insert(values.into(), secrets.values.clone());
-        inputs.records.releases = vec![ReleaseRecord {
-            hash: stack.release.clone(),
-            revision: 1,
-            verified_at: None,
-            spec: stack.spec.clone(),
-            values: secrets.hash.clone(),
-            migration: None,
-            ports: None,
-            renewal: None,
-            manifests: None,
-            assets: Vec::new(),
-        }];
     }
 
     /// The role, its password and the superuser's.
@@ -212,14 +179,14 @@ mod tests {
         let mut app = app("");
         let mut inputs = Inputs::offline(&app);
         rotate(&mut app, "before anything was there");
-        let first = checked(&app, &inputs);
+        let first = stack_of(&app, &inputs);
         keep(&mut inputs, &first);
         inputs.random.database_password = "the second".into();
         inputs.random.admin_password = "another".into();
-        assert_eq!(logins(&checked(&app, &inputs)), logins(&first));
+        assert_eq!(logins(&stack_of(&app, &inputs)), logins(&first));
 
         rotate(&mut app, "now");
-        let second = checked(&app, &inputs);
+        let second = stack_of(&app, &inputs);
         let (role, password, admin) = logins(&second);
         assert_eq!(password, "the second");
         assert_ne!(role, logins(&first).0);
@@ -233,14 +200,14 @@ mod tests {
 
         keep(&mut inputs, &second);
         inputs.random.database_password = "the third".into();
-        assert_eq!(checked(&app, &inputs).release, second.release);
+        assert_eq!(stack_of(&app, &inputs).release, second.release);
     }
 
     #[test]
     fn a_new_role_knows_those_that_are_recorded_and_the_one_that_serves() {
         let mut app = app("");
         let mut inputs = Inputs::offline(&app);
-        let first = checked(&app, &inputs);
+        let first = stack_of(&app, &inputs);
         keep(&mut inputs, &first);
         inputs.records.roles = vec![Login {
             role: "app_1".into(),
@@ -248,7 +215,7 @@ mod tests {
             made_by: "job".into(),
         }];
         rotate(&mut app, "now");
-        let role = checked(&app, &inputs).database.embedded.unwrap().role;
+        let role = stack_of(&app, &inputs).database.embedded.unwrap().role;
         let mut known = ["app_1".to_owned(), logins(&first).0];
         known.sort_unstable();
         assert_eq!(role.known, known);
@@ -259,7 +226,7 @@ mod tests {
     fn what_was_generated_comes_back_from_where_it_is_used() {
         let app = app("");
         let mut inputs = Inputs::offline(&app);
-        let first = checked(&app, &inputs);
+        let first = stack_of(&app, &inputs);
         keep(&mut inputs, &first);
         inputs.secrets.remove("shop-generated").unwrap();
         let (_, _, admin) = logins(&first);
@@ -267,18 +234,18 @@ mod tests {
         inputs.secrets.insert("shop-db-admin".into(), values.into());
         inputs.random.database_password = "another".into();
         inputs.random.admin_password = "another".into();
-        assert_eq!(logins(&checked(&app, &inputs)), logins(&first));
+        assert_eq!(logins(&stack_of(&app, &inputs)), logins(&first));
 
         // A lost password of the superuser makes no new release.
         inputs.secrets.remove("shop-db-admin").unwrap();
-        let again = checked(&app, &inputs);
+        let again = stack_of(&app, &inputs);
         assert_eq!(logins(&again).2, "another");
         assert_eq!(again.release, first.release);
     }
 
     #[test]
     fn a_password_of_the_users_own_is_a_role_of_its_own_and_must_not_be_empty() {
-        let app = app(", secrets: {from: [{name: own}]}");
+        let app = app("secrets: {from: [{name: own}]}");
         let mut inputs = Inputs::offline(&app);
         let mut with = |password: &str| {
             let own = [(value::DATABASE_PASSWORD.to_owned(), password.into())];
@@ -298,11 +265,8 @@ mod tests {
     #[test]
     fn a_request_that_changes_nothing_is_told_until_it_is_noted() {
         for (more, word) in [
-            (
-                ", database: {external: {secretName: there}}",
-                "run elsewhere",
-            ),
-            (", secrets: {from: [{name: there}]}", "is in Secret there"),
+            ("database: {external: {secretName: there}}", "run elsewhere"),
+            ("secrets: {from: [{name: there}]}", "is in Secret there"),
         ] {
             let mut app = app(more);
             let mut inputs = Inputs::offline(&app);
@@ -312,20 +276,20 @@ mod tests {
                 .entry("there".into())
                 .or_default()
                 .extend([own]);
-            let first = checked(&app, &inputs);
+            let first = stack_of(&app, &inputs);
             keep(&mut inputs, &first);
             assert_eq!(unanswerable(&app, &inputs), None);
             rotate(&mut app, "now");
             let told = unanswerable(&app, &inputs).unwrap();
             assert!(told.contains(word), "{told}");
-            let second = checked(&app, &inputs);
+            let second = stack_of(&app, &inputs);
             assert_eq!(second.release, first.release);
             keep(&mut inputs, &second);
             assert_eq!(unanswerable(&app, &inputs), None);
         }
         let mut plain = app("");
         let mut inputs = Inputs::offline(&plain);
-        let first = checked(&plain, &inputs);
+        let first = stack_of(&plain, &inputs);
         keep(&mut inputs, &first);
         rotate(&mut plain, "now");
         assert_eq!(unanswerable(&plain, &inputs), None);

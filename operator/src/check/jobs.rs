@@ -67,21 +67,13 @@ fn is_time_zone(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::AppStack;
     use crate::check;
+    use crate::fixtures;
     use crate::model::inputs::Inputs;
     use crate::settings::ClusterSettings;
 
-    fn app(jobs: &str) -> AppStack {
-        serde_saphyr::from_str(&format!(
-            "{{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {{name: shop, namespace: ns, uid: u}},
-              spec: {{environment: local, domain: localhost, backend: {{image: 'a/b:1'}}, jobs: [{jobs}]}}}}"
-        ))
-        .unwrap()
-    }
-
     fn jobs(jobs: &str) -> Result<Vec<Job>, Vec<String>> {
-        let app = app(jobs);
+        let app = fixtures::app(&format!("jobs: [{jobs}]"));
         let stack = check::stack(&app, &Inputs::offline(&app), &ClusterSettings::default());
         stack.map(|it| it.jobs).map_err(|it| it.faults)
     }

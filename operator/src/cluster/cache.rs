@@ -254,13 +254,10 @@ fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures;
 
     fn app(uid: &str) -> AppStack {
-        let mut app: AppStack = serde_saphyr::from_str(
-            "{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {name: shop, namespace: ns},
-              spec: {environment: local, domain: localhost, backend: {image: 'a/b:1'}}}",
-        )
-        .unwrap();
+        let mut app = fixtures::app("");
         app.metadata.uid = Some(uid.into());
         app
     }

@@ -124,27 +124,21 @@ fn part(object: &Object) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::AppStack;
-    use crate::check;
+    use crate::fixtures;
     use crate::model::inputs::Inputs;
-    use crate::settings::ClusterSettings;
 
-    fn stack(backend: &str, key: &str) -> Stack {
-        let app: AppStack = serde_saphyr::from_str(&format!(
-            "{{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {{name: shop, namespace: ns, uid: u}},
-              spec: {{environment: local, domain: localhost, backend: {backend}}}}}"
-        ))
-        .unwrap();
+    fn stack(fields: &str, key: &str) -> Stack {
+        let app = fixtures::app(fields);
         let mut inputs = Inputs::offline(&app);
         inputs.random.secret_key = key.into();
-        check::stack(&app, &inputs, &ClusterSettings::default()).unwrap()
+        fixtures::stack_of(&app, &inputs)
     }
 
     #[test]
     fn images_values_migration_and_restarts_are_told_and_no_secret_is() {
-        let old = stack("{image: 'a/b:1'}", "the old key");
+        let old = stack("", "the old key");
         let new = stack(
-            "{image: 'a/b:2', migrate: {args: [migrate]}}",
+            "backend: {image: 'a/b:2', migrate: {args: [migrate]}}",
             "the new key",
         );
         assert_eq!(
@@ -162,7 +156,7 @@ mod tests {
     fn jobs_are_told_by_their_names() {
         let with = |jobs: &str| {
             stack(
-                &format!("{{image: 'a/b:1'}}, jobs: [{{name: mails, args: [mails]}}, {jobs}]"),
+                &format!("jobs: [{{name: mails, args: [mails]}}, {jobs}]"),
                 "k",
             )
         };
@@ -181,8 +175,8 @@ mod tests {
 
     #[test]
     fn more_replicas_restart_nothing() {
-        let old = stack("{image: 'a/b:1', replicas: 1}", "k");
-        let new = stack("{image: 'a/b:1', replicas: 3}", "k");
+        let old = stack("backend: {image: 'a/b:1', replicas: 1}", "k");
+        let new = stack("backend: {image: 'a/b:1', replicas: 3}", "k");
         assert_eq!(changes(&old, &new), ["no migration runs"]);
     }
 }

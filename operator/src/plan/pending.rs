@@ -46,20 +46,10 @@ pub fn pending(
 mod tests {
     use super::*;
     use crate::api::annotation;
-    use crate::check;
-    use crate::model::inputs::Inputs;
-    use crate::settings::ClusterSettings;
+    use crate::fixtures::{self, stack};
 
     fn app(backend: &str, rollout: &str) -> AppStack {
-        serde_saphyr::from_str(&format!(
-            "{{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {{name: shop, namespace: ns, uid: u}},
-              spec: {{environment: local, domain: localhost, rollout: {{{rollout}}}, backend: {backend}}}}}"
-        ))
-        .unwrap()
-    }
-
-    fn stack(app: &AppStack) -> Stack {
-        check::stack(app, &Inputs::offline(app), &ClusterSettings::default()).unwrap()
+        fixtures::app(&format!("rollout: {{{rollout}}}, backend: {backend}"))
     }
 
     /// What is done for this backend beside one that serves, and how many images are pulled for it.

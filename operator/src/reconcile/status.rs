@@ -230,14 +230,11 @@ mod tests {
 
     use super::*;
     use crate::error::{CallError, Invalid};
+    use crate::fixtures;
     use crate::model::fact::Attempt;
 
     fn app() -> AppStack {
-        serde_saphyr::from_str(
-            "{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {name: shop, generation: 2},
-              spec: {environment: local, domain: localhost, backend: {image: 'a/b:1'}}}",
-        )
-        .unwrap()
+        fixtures::app("")
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "compute takes a result")]

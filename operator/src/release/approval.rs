@@ -33,17 +33,17 @@ pub fn wrote_approval(manager: &ManagedFieldsEntry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures;
     use crate::model::names::Names;
 
     #[test]
     fn an_approval_is_for_one_release_and_names_the_tool_that_gave_it() {
-        let app: AppStack = serde_saphyr::from_str(
-            "{apiVersion: appstack.dev/v1alpha1, kind: AppStack,
-              metadata: {name: shop, annotations: {appstack.dev/approve: shop-1}, managedFields: [
-                {manager: kubectl-create, operation: Update, fieldsV1: {f:spec: {}}},
-                {manager: kubectl-annotate, operation: Update, time: '2026-01-02T03:04:05Z',
-                 fieldsV1: {f:metadata: {f:annotations: {f:appstack.dev/approve: {}}}}}]},
-              spec: {environment: local, domain: localhost, backend: {image: 'a/b:1'}}}",
+        let mut app = fixtures::app("");
+        app.metadata = serde_saphyr::from_str(
+            "{name: shop, annotations: {appstack.dev/approve: shop-1}, managedFields: [
+               {manager: kubectl-create, operation: Update, fieldsV1: {f:spec: {}}},
+               {manager: kubectl-annotate, operation: Update, time: '2026-01-02T03:04:05Z',
+                fieldsV1: {f:metadata: {f:annotations: {f:appstack.dev/approve: {}}}}}]}",
         )
         .unwrap();
         let name = |hash: &str| Names::of("shop").release(&hash.into());

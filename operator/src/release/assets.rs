@@ -60,7 +60,8 @@ mod tests {
     use super::*;
     use crate::api::{AppStack, Assets};
     use crate::build::{self, Direction};
-    use crate::model::inputs::{Inputs, ReleaseRecord};
+    use crate::fixtures::{self, keep};
+    use crate::model::inputs::Inputs;
     use crate::model::object::Object;
     use crate::model::stack::Stack;
     use crate::plan::{self, Plan, Serving};
@@ -68,12 +69,9 @@ mod tests {
 
     /// A stack with this version of the frontend and these fields more.
     fn app(version: &str, more: &str) -> AppStack {
-        serde_saphyr::from_str(&format!(
-            "{{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {{name: shop, namespace: ns, uid: u}},
-              spec: {{environment: local, domain: localhost, backend: {{image: 'a/b:1'}}, {more}
-                frontend: {{image: 'a/f:{version}', assets: {{path: /assets, releases: 2}}}}}}}}"
+        fixtures::app(&format!(
+            "{more} frontend: {{image: 'a/f:{version}', assets: {{path: /assets, releases: 2}}}}"
         ))
-        .unwrap()
     }
 
     /// What is known of a stack that served these versions, one after the other.
@@ -82,38 +80,9 @@ mod tests {
         inputs.stored_certificate.clone_from(&inputs.certificate);
         for version in versions {
             let stack = requested(&app(version, ""), &inputs);
-            verify(&mut inputs, &stack);
+            keep(&mut inputs, &stack);
         }
         inputs
-    }
-
-    /// Writes down that every gate was open for a release.
-    fn verify(inputs: &mut Inputs, stack: &Stack) {
-        let manifests = build::manifests(stack);
-        let hash = manifests.hash();
-        inputs
-            .manifests
-            .insert(stack.release.clone(), std::sync::Arc::new(manifests));
-        let (names, secrets) = (&stack.names, &stack.secrets);
-        let values = names.values(&secrets.hash).into();
-        inputs.secrets.insert(values, secrets.values.clone());
-        let generated = names.generated().into();
-        inputs.secrets.insert(generated, secrets.generated.clone());
-        let releases = &mut inputs.records.releases;
-        let newest = releases.iter().map(|it| it.revision).max();
-        releases.retain(|it| it.hash != stack.release);
-        releases.push(ReleaseRecord {
-            hash: stack.release.clone(),
-            revision: newest.unwrap_or_default() + 1,
-            verified_at: None,
-            spec: stack.spec.clone(),
-            values: secrets.hash.clone(),
-            migration: None,
-            ports: None,
-            renewal: None,
-            manifests: Some(hash),
-            assets: stack.older_assets().to_vec(),
-        });
     }
 
     /// The requested release.
@@ -226,7 +195,7 @@ mod tests {
         let mut inputs = served(&["1", "2"]);
         let app = app("3", "");
         let stack = requested(&app, &inputs);
-        verify(&mut inputs, &stack);
+        keep(&mut inputs, &stack);
         assert_eq!(revision(&requested(&app, &inputs)), revision(&stack));
 
         // Whatever is forgotten, and also while it sleeps.
@@ -263,7 +232,7 @@ mod tests {
         let app = app("3", &pin);
         let stack = requested(&app, &inputs);
         assert_eq!(stack.older_assets(), ["a/f:2", "a/f:3"]);
-        verify(&mut inputs, &stack);
+        keep(&mut inputs, &stack);
         assert_eq!(revision(&requested(&app, &inputs)), revision(&stack));
     }
 

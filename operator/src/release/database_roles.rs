@@ -87,9 +87,7 @@ mod tests {
     use std::slice;
 
     use super::*;
-    use crate::check;
-    use crate::model::inputs::Inputs;
-    use crate::settings::ClusterSettings;
+    use crate::fixtures;
 
     fn login(role: &str, volume: &str, made_by: &str) -> Login {
         Login {
@@ -124,13 +122,7 @@ mod tests {
 
     #[test]
     fn only_roles_of_the_volume_that_nobody_needs_and_that_do_not_go_already_are_to_go() {
-        let app = serde_saphyr::from_str(
-            "{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {name: shop, namespace: ns},
-              spec: {environment: local, domain: localhost, backend: {image: 'a/b:1'}}}",
-        )
-        .unwrap();
-        let settings = ClusterSettings::default();
-        let stack = check::stack(&app, &Inputs::offline(&app), &settings).unwrap();
+        let stack = fixtures::stack(&fixtures::app(""));
         let used = login(&stack.database.connection.user, "v", "1");
         let (old, elsewhere, going) = (
             login("o", "v", "2"),

@@ -129,26 +129,12 @@ pub fn newest_first(records: &Records) -> Vec<&ReleaseRecord> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::AppStackSpec;
-
-    fn spec(yaml: &str) -> AppStackSpec {
-        serde_saphyr::from_str(yaml).unwrap()
-    }
-
-    const MINIMAL: &str = "{environment: local, domain: localhost, backend: {image: 'a/b:1'}}";
+    use crate::fixtures::{release, spec};
 
     fn records(revisions: impl Iterator<Item = i64>) -> Records {
         let record = |revision: i64| ReleaseRecord {
-            hash: format!("h{revision}").as_str().into(),
             revision,
-            verified_at: None,
-            spec: spec(MINIMAL),
-            values: "s".into(),
-            migration: None,
-            ports: None,
-            renewal: None,
-            manifests: None,
-            assets: Vec::new(),
+            ..release(&format!("h{revision}"), &spec(""))
         };
         Records {
             releases: revisions.map(record).collect(),
@@ -161,14 +147,12 @@ mod tests {
         let records = records((1..=12).rev());
         assert_eq!(serving(&records).unwrap().hash, "h12".into());
         assert_eq!(previous(&records).unwrap().hash, "h11".into());
-        let hashes = |yaml: &str, serving: &str| -> Vec<String> {
-            let spec = spec(yaml);
-            let forgotten = forgotten(&spec, &records, &serving.into());
+        let hashes = |fields: &str, serving: &str| -> Vec<String> {
+            let forgotten = forgotten(&spec(fields), &records, &serving.into());
             forgotten.iter().map(|it| (&it.hash).into()).collect()
         };
-        assert_eq!(hashes(MINIMAL, "h12"), ["h2", "h1"]);
-        let history =
-            |n: u8| MINIMAL.replace("backend:", &format!("rollout: {{history: {n}}}, backend:"));
+        assert_eq!(hashes("", "h12"), ["h2", "h1"]);
+        let history = |n: u8| format!("rollout: {{history: {n}}}");
         assert_eq!(hashes(&history(11), "h12"), ["h1"]);
         // Of a new one there is no record yet; an old one that serves again is none of the others.
         assert_eq!(hashes(&history(11), "new"), ["h2", "h1"]);
@@ -203,9 +187,7 @@ mod tests {
 
     #[test]
     fn a_pin_is_the_name_of_a_kept_release() {
-        let pin = |name: &str| {
-            spec(&MINIMAL.replace("backend:", &format!("rollout: {{pin: {name}}}, backend:")))
-        };
+        let pin = |name: &str| spec(&format!("rollout: {{pin: {name}}}"));
         let names = Names::of("shop");
         let records = records(1..=3);
         let found = |name| pinned(&pin(name), &names, &records).map(|it| it.hash.as_str());

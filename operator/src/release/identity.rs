@@ -127,12 +127,7 @@ pub fn migration_hash(image: &str, run: &Command, database: &Connection) -> Migr
 mod tests {
     use super::*;
     use crate::api::Rollout;
-
-    const MINIMAL: &str = "{environment: local, domain: localhost, backend: {image: 'a/b:1'}}";
-
-    fn spec(yaml: &str) -> AppStackSpec {
-        serde_saphyr::from_str(yaml).unwrap()
-    }
+    use crate::fixtures;
 
     const PORTS: Ports = Ports {
         https: 443,
@@ -150,9 +145,8 @@ mod tests {
 
     #[test]
     fn a_release_changes_with_the_spec_secret_values_settings_and_on_request() {
-        let spec = spec(MINIMAL);
-        let other =
-            self::spec("{environment: local, domain: localhost, backend: {image: 'a/b:2'}}");
+        let spec = fixtures::spec("");
+        let other = fixtures::spec("backend: {image: 'a/b:2'}");
         let (values, other_values) = ("s".into(), "t".into());
         let base = identity(&spec, &values);
         let elsewhere = Ports {
@@ -182,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_hash_is_what_it_always_was() {
-        let release = identity(&spec(MINIMAL), &"s".into()).hash();
+        let release = identity(&fixtures::spec(""), &"s".into()).hash();
         assert_eq!(release.as_str(), "e82755df6f");
         let run = Command {
             command: Vec::new(),
@@ -202,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_release_of_before_settings_were_kept_is_told_by_the_rest_whatever_its_hash() {
-        let spec = spec(MINIMAL);
+        let spec = fixtures::spec("");
         let records = Records {
             releases: vec![ReleaseRecord {
                 ports: None,
@@ -217,22 +211,14 @@ mod tests {
 
     fn kept(spec: &AppStackSpec) -> ReleaseRecord {
         ReleaseRecord {
-            hash: "h".into(),
-            revision: 1,
-            verified_at: None,
-            spec: spec.clone(),
-            values: "s".into(),
-            migration: None,
             ports: Some(PORTS),
-            renewal: None,
-            manifests: None,
-            assets: Vec::new(),
+            ..fixtures::release("h", spec)
         }
     }
 
     #[test]
     fn what_says_how_the_operator_works_makes_no_new_release_and_is_not_restored() {
-        let mut changed = spec(MINIMAL);
+        let mut changed = fixtures::spec("");
         changed.suspend = Some(true);
         changed.hibernate = Some(true);
         changed.rollout = Some(Rollout {
@@ -240,8 +226,8 @@ mod tests {
             ..Rollout::default()
         });
         let hash = |spec| identity(spec, &"s".into()).hash();
-        assert_eq!(hash(&spec(MINIMAL)), hash(&changed));
-        let kept = kept(&spec(MINIMAL));
+        assert_eq!(hash(&fixtures::spec("")), hash(&changed));
+        let kept = kept(&fixtures::spec(""));
         assert_eq!(restored(&kept, &changed), changed);
     }
 }

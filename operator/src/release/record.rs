@@ -161,6 +161,7 @@ pub fn parse(data: &str) -> Result<Record, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures;
     use crate::model::fact::{Attempt, Failure, Login};
 
     fn login() -> Login {
@@ -173,11 +174,10 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_was_written() {
-        let spec = "{environment: local, domain: localhost, backend: {image: 'a/b:1'}}";
         let records = [
             Record::Release {
                 hash: "0123456789".into(),
-                spec: serde_saphyr::from_str(spec).unwrap(),
+                spec: Box::new(fixtures::spec("")),
                 values: "s".into(),
                 migration: Some("m".into()),
                 ports: None,
@@ -218,10 +218,9 @@ mod tests {
     #[test]
     fn what_else_a_release_serves_changes_without_its_data() {
         let written = |assets: &[&str]| {
-            let spec = "{environment: local, domain: localhost, backend: {image: 'a/b:1'}}";
             let record = Record::Release {
                 hash: "0123456789".into(),
-                spec: serde_saphyr::from_str(spec).unwrap(),
+                spec: Box::new(fixtures::spec("")),
                 values: "s".into(),
                 migration: None,
                 ports: None,

@@ -149,18 +149,11 @@ fn idle(container: &Container) -> Container {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::AppStack;
-    use crate::check;
-    use crate::model::inputs::Inputs;
-    use crate::settings::ClusterSettings;
+    use crate::fixtures;
 
     fn stack(backend: &str) -> Stack {
-        let app: AppStack = serde_saphyr::from_str(&format!(
-            "{{apiVersion: appstack.dev/v1alpha1, kind: AppStack, metadata: {{name: shop, namespace: ns, uid: u}},
-              spec: {{environment: local, domain: localhost, version: v1, backend: {backend}, frontend: {{image: a/site}}}}}}"
-        ))
-        .unwrap();
-        check::stack(&app, &Inputs::offline(&app), &ClusterSettings::default()).unwrap()
+        let fields = format!("version: v1, backend: {backend}, frontend: {{image: a/site}}");
+        fixtures::stack(&fixtures::app(&fields))
     }
 
     fn deployment(pull: &Pull) -> &Deployment {
