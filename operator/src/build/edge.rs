@@ -1,33 +1,27 @@
-//! The edge stage: Ingresses, the self-signed certificate, and what Traefik needs for a redirect and HSTS.
+//! The edge stage: the way in, and its certificate.
 //!
 //! A plain Ingress alone works with every controller. What Ingress cannot say is told in the words of the
-//! controller that implements its class.
+//! controller that implements its class, each of which has a file.
+
+mod certificate;
+mod traefik;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule,
     IngressServiceBackend, IngressSpec, IngressTLS, ServiceBackendPort,
 };
 use kube::api::ObjectMeta;
-use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::StageName;
 use crate::build::meta::{self, Component};
 use crate::build::workload::pod;
 use crate::build::{Check, CheckTarget, Stage};
-use crate::model::kinds::{Headers, Middleware, MiddlewareSpec, RedirectScheme};
 use crate::model::names::ChildName;
 use crate::model::object::Object;
-use crate::model::self_signed::Certificate;
 use crate::model::stack::{CheckLimits, IngressController, STEADY, Stack, Tls};
 
-/// For how long browsers remember to use HTTPS alone: a year, in seconds.
-const HSTS_SECONDS: i64 = 31_536_000;
-/// Traefik's entry points, as its chart and most installations name them.
-const ENTRYPOINTS: &str = "traefik.ingress.kubernetes.io/router.entrypoints";
-const MIDDLEWARES: &str = "traefik.ingress.kubernetes.io/router.middlewares";
 const NGINX_REDIRECT: &str = "nginx.ingress.kubernetes.io/ssl-redirect";
 
 /// The stage of the edge.
@@ -46,7 +40,7 @@ pub(super) fn stage(stack: &Stack, kept: Vec<Object>) -> Stage {
         },
     });
     let certificates = match &stack.edge.tls {
-        Tls::SelfSigned(certificate) => self_signed(stack, certificate).into(),
+        Tls::SelfSigned(it) => certificate::self_signed(stack, it).into(),
         Tls::Off | Tls::Secret { .. } => Vec::new(),
     };
     let objects = certificates.into_iter().chain(kept).collect();
@@ -58,101 +52,10 @@ pub(super) fn stage(stack: &Stack, kept: Vec<Object>) -> Stage {
 
 /// The way in, by the templates of now.
 pub(super) fn objects(stack: &Stack) -> Vec<Object> {
-    let mut objects = Vec::new();
     if stack.edge.controller == IngressController::Traefik {
-        objects.extend(middlewares(stack));
-        objects.extend(traefik_ingresses(stack));
+        traefik::objects(stack)
     } else {
-        objects.push(plain_ingress(stack));
-    }
-    objects
-}
-
-fn self_signed(stack: &Stack, certificate: &Certificate) -> [Object; 2] {
-    let pair = |name: &ChildName, crt: &str, key: &SecretString| Secret {
-        metadata: meta::object(stack, name, Component::Edge),
-        type_: Some("kubernetes.io/tls".into()),
-        data: Some(pod::string_data([
-            ("tls.crt", crt.to_owned()),
-            ("tls.key", key.expose_secret().to_owned()),
-            ("ca.crt", certificate.authority.clone()),
-        ])),
-        ..Secret::default()
-    };
-    let names = &stack.names;
-    [
-        pair(
-            &names.authority(),
-            &certificate.authority,
-            &certificate.authority_key,
-        ),
-        pair(
-            &names.certificate(),
-            &certificate.certificate,
-            &certificate.key,
-        ),
-    ]
-    .map(|secret| Object::Secret(Box::new(secret)))
-}
-
-fn middlewares(stack: &Stack) -> Vec<Object> {
-    let make = |name: ChildName, spec: MiddlewareSpec| {
-        let mut middleware = Middleware::new(name.as_str(), spec);
-        middleware.metadata = meta::object(stack, &name, Component::Edge);
-        Object::Middleware(Box::new(middleware))
-    };
-    let https_port = stack.edge.https_port;
-    let redirect = stack.edge.redirect.then(|| {
-        let redirect_scheme = RedirectScheme {
-            scheme: "https".into(),
-            port: (https_port != 443).then(|| https_port.to_string()),
-            permanent: true,
-        };
-        let spec = MiddlewareSpec {
-            redirect_scheme: Some(redirect_scheme),
-            headers: None,
-        };
-        make(stack.names.redirect(), spec)
-    });
-    let hsts = stack.edge.hsts.then(|| {
-        let spec = MiddlewareSpec {
-            redirect_scheme: None,
-            headers: Some(Headers {
-                sts_seconds: HSTS_SECONDS,
-            }),
-        };
-        make(stack.names.hsts(), spec)
-    });
-    redirect.into_iter().chain(hsts).collect()
-}
-
-/// Traefik serves an Ingress with TLS on HTTPS alone, so plain HTTP has an Ingress of its own.
-fn traefik_ingresses(stack: &Stack) -> Vec<Object> {
-    let reference = |name: ChildName| format!("{}-{name}@kubernetescrd", stack.namespace);
-    let annotations = |entrypoint: &str, middleware: Option<ChildName>| {
-        let mut annotations = BTreeMap::from([(ENTRYPOINTS.to_owned(), entrypoint.to_owned())]);
-        annotations.extend(middleware.map(|name| (MIDDLEWARES.to_owned(), reference(name))));
-        annotations
-    };
-    let names = &stack.names;
-    let http = |name: ChildName| {
-        let redirect = stack.edge.redirect.then(|| names.redirect());
-        ingress(stack, &name, None, annotations("web", redirect))
-    };
-    match tls(stack) {
-        None => vec![http(names.ingress())],
-        Some(tls) => {
-            let hsts = stack.edge.hsts.then(|| names.hsts());
-            vec![
-                ingress(
-                    stack,
-                    &names.ingress(),
-                    Some(tls),
-                    annotations("websecure", hsts),
-                ),
-                http(names.http_ingress()),
-            ]
-        }
+        vec![plain_ingress(stack)]
     }
 }
 

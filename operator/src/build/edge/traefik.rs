@@ -1,0 +1,84 @@
+//! What Traefik needs for a redirect and HSTS: Middlewares, and Ingresses that name them.
+
+use std::collections::BTreeMap;
+
+use super::{ingress, tls};
+use crate::build::meta::{self, Component};
+use crate::model::kinds::{Headers, Middleware, MiddlewareSpec, RedirectScheme};
+use crate::model::names::ChildName;
+use crate::model::object::Object;
+use crate::model::stack::Stack;
+
+/// For how long browsers remember to use HTTPS alone: a year, in seconds.
+const HSTS_SECONDS: i64 = 31_536_000;
+/// Traefik's entry points, as its chart and most installations name them.
+const ENTRYPOINTS: &str = "traefik.ingress.kubernetes.io/router.entrypoints";
+const MIDDLEWARES: &str = "traefik.ingress.kubernetes.io/router.middlewares";
+
+/// The way in.
+pub(super) fn objects(stack: &Stack) -> Vec<Object> {
+    let mut objects = middlewares(stack);
+    objects.extend(ingresses(stack));
+    objects
+}
+
+fn middlewares(stack: &Stack) -> Vec<Object> {
+    let make = |name: ChildName, spec: MiddlewareSpec| {
+        let mut middleware = Middleware::new(name.as_str(), spec);
+        middleware.metadata = meta::object(stack, &name, Component::Edge);
+        Object::Middleware(Box::new(middleware))
+    };
+    let https_port = stack.edge.https_port;
+    let redirect = stack.edge.redirect.then(|| {
+        let redirect_scheme = RedirectScheme {
+            scheme: "https".into(),
+            port: (https_port != 443).then(|| https_port.to_string()),
+            permanent: true,
+        };
+        let spec = MiddlewareSpec {
+            redirect_scheme: Some(redirect_scheme),
+            headers: None,
+        };
+        make(stack.names.redirect(), spec)
+    });
+    let hsts = stack.edge.hsts.then(|| {
+        let spec = MiddlewareSpec {
+            redirect_scheme: None,
+            headers: Some(Headers {
+                sts_seconds: HSTS_SECONDS,
+            }),
+        };
+        make(stack.names.hsts(), spec)
+    });
+    redirect.into_iter().chain(hsts).collect()
+}
+
+/// Traefik serves an Ingress with TLS on HTTPS alone, so plain HTTP has an Ingress of its own.
+fn ingresses(stack: &Stack) -> Vec<Object> {
+    let reference = |name: ChildName| format!("{}-{name}@kubernetescrd", stack.namespace);
+    let annotations = |entrypoint: &str, middleware: Option<ChildName>| {
+        let mut annotations = BTreeMap::from([(ENTRYPOINTS.to_owned(), entrypoint.to_owned())]);
+        annotations.extend(middleware.map(|name| (MIDDLEWARES.to_owned(), reference(name))));
+        annotations
+    };
+    let names = &stack.names;
+    let http = |name: ChildName| {
+        let redirect = stack.edge.redirect.then(|| names.redirect());
+        ingress(stack, &name, None, annotations("web", redirect))
+    };
+    match tls(stack) {
+        None => vec![http(names.ingress())],
+        Some(tls) => {
+            let hsts = stack.edge.hsts.then(|| names.hsts());
+            vec![
+                ingress(
+                    stack,
+                    &names.ingress(),
+                    Some(tls),
+                    annotations("websecure", hsts),
+                ),
+                http(names.http_ingress()),
+            ]
+        }
+    }
+}
