@@ -9,7 +9,9 @@ use http::request::Parts;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Server, State, is_selected, parameter};
+use super::Server;
+use super::answer::{parameter, response};
+use super::state::{State, is_selected};
 
 /// Nobody reaches the API server.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +70,7 @@ impl Server {
         let selector = parameter(head, "labelSelector");
         if parameter(head, "watch").is_none() {
             let list = self.state().list(plural, selector.as_deref());
-            return super::response(http::StatusCode::OK, &list);
+            return response(http::StatusCode::OK, &list);
         }
         let number = |name| parameter(head, name).and_then(|it| it.parse().ok());
         let from: u64 = number("resourceVersion").unwrap_or(0);
