@@ -22,7 +22,7 @@ pub(crate) use audit::Request;
 pub(crate) use children::{Child, KINDS};
 #[cfg(feature = "long")]
 pub(crate) use fated::MIGRATED;
-pub(crate) use playwright::Playwright;
+pub(crate) use playwright::{Playwright, npx};
 pub(crate) use stacks::{API, Document, FATED, NOWHERE, SCRIPTED, SHOP, parse};
 pub(crate) use visitor::Visitor;
 pub(crate) use world::{World, condition, release, uid};
