@@ -62,6 +62,13 @@ impl Provider for Docker {
     fn load<'a>(&'a self, cluster: &'a Cluster, built: &'a Built) -> BoxFuture<'a, Result<()>> {
         load(cluster, built).boxed()
     }
+
+    fn ctr(&self, cluster: &Cluster) -> Command {
+        let node = format!("{}-control-plane", cluster.name());
+        let mut ctr = Command::new("docker");
+        ctr.args(["exec", &node, "ctr", "--namespace", "k8s.io"]);
+        ctr
+    }
 }
 
 async fn start(cluster: &Cluster, options: Options, progress: &Progress) -> Result<()> {

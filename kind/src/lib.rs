@@ -15,7 +15,7 @@
 //! ports and provisions volumes. If one of them ends, the node ends and its log says why. When the first process is
 //! killed, the kernel takes all the rest with it: `down` has only the cluster's folder and control groups to remove.
 //!
-//! [`demo`] knows what the demo applies and where it answers, [`machine`] says in one sentence what a machine lacks, [`browser`] finds one for the stories of the pages,
+//! [`operator`] knows how the operator is installed, [`demo`] what the demo applies and where it answers, [`machine`] says in one sentence what a machine lacks, [`browser`] finds one for the stories of the pages,
 //! [`progress`] shows what goes on, `lock` lets runs that meet do the same thing once, and `kind/README.md` tells what to
 //! look at when something fails.
 
@@ -35,6 +35,7 @@ mod lock;
 pub mod machine;
 mod manifests;
 pub mod native;
+pub mod operator;
 pub mod ports;
 pub mod progress;
 mod provider;

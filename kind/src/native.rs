@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use futures::future::{BoxFuture, FutureExt};
+use tokio::process::Command;
 
 use crate::cluster::{Cluster, DEFAULT_NAME, Options};
 use crate::images::standin;
@@ -81,6 +82,10 @@ impl Provider for Native {
             containerd::import(cluster.home(), archive).await
         }
         .boxed()
+    }
+
+    fn ctr(&self, cluster: &Cluster) -> Command {
+        containerd::ctr(cluster.home())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use futures::future::{BoxFuture, FutureExt};
+use tokio::process::Command;
 
 use crate::cluster::{Cluster, Options};
 use crate::images::{Built, Image};
@@ -35,6 +36,9 @@ pub(crate) trait Provider: Send + Sync {
 
     /// Loads an image into the nodes.
     fn load<'a>(&'a self, cluster: &'a Cluster, built: &'a Built) -> BoxFuture<'a, Result<()>>;
+
+    /// The client of the containerd that runs the pods.
+    fn ctr(&self, cluster: &Cluster) -> Command;
 
     /// Loads an image into the nodes, unless they have its content already.
     fn load_once<'a>(

@@ -17,7 +17,7 @@ use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
-use local_cluster::{Cluster, Progress, folders};
+use local_cluster::{Cluster, Progress, folders, operator};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
@@ -234,7 +234,7 @@ async fn memory(client: &Client) -> Result<f64> {
         .context("the kubelet tells of no pods")?;
     let operator = pods
         .iter()
-        .find(|it| it["podRef"]["namespace"] == install::NAMESPACE)
+        .find(|it| it["podRef"]["namespace"] == operator::NAMESPACE)
         .context("the operator does not run; run `cargo xtask demo` first")?;
     operator["containers"][0]["memory"]["workingSetBytes"]
         .as_f64()
@@ -283,7 +283,7 @@ fn writes(cluster: &Cluster) -> Result<usize> {
         .with_context(|| format!("cannot read {}", file.display()))?;
     let user = format!(
         "system:serviceaccount:{}:appstack-operator",
-        install::NAMESPACE
+        operator::NAMESPACE
     );
     let is_write = |line: &&str| {
         serde_json::from_str::<Value>(line).is_ok_and(|it| {

@@ -13,6 +13,10 @@ use crate::{generate, images, operators, start, tell};
 
 /// The cluster of the stories, beside the one of the developer.
 const CLUSTER: &str = "appstack-test";
+/// The crate of the stories.
+const STORIES: &str = "appstack-e2e";
+/// What needs a cluster: the stories, and the tests of the cluster itself.
+const ON_A_CLUSTER: [&str; 5] = ["test", "--package", STORIES, "--package", "local-cluster"];
 
 /// Run the tests
 #[derive(Args, Debug)]
@@ -95,7 +99,7 @@ impl Test {
         let progress = Progress::new();
         let cluster = Cluster::open(CLUSTER)?;
         start::cluster_with_operator(&cluster, &progress).await?;
-        let mut stories = cargo(&["test", "--package", "local-cluster", "--features", "long"]);
+        let mut stories = cargo(&["test", "--package", STORIES, "--features", "long"]);
         for it in operators::make(&cluster, &progress).await? {
             let variable = format!("APPSTACK_OPERATOR_{}", it.name.to_uppercase());
             stories.env(variable, format!("{} {}", it.name, it.chart.display()));
@@ -115,7 +119,7 @@ impl Test {
         let progress = Progress::new();
         let cluster = Cluster::open(CLUSTER)?;
         start::cluster_with_operator(&cluster, &progress).await?;
-        let mut stories = cargo(&["test", "--package", "local-cluster"]);
+        let mut stories = cargo(&ON_A_CLUSTER);
         if let Some(story) = &self.story {
             stories.arg(story);
         }
@@ -141,6 +145,7 @@ async fn fast(count: &mut Count) -> Result<()> {
         "clippy",
         "--workspace",
         "--all-targets",
+        "--all-features",
         "--",
         "-D",
         "warnings",
@@ -169,18 +174,12 @@ async fn web(count: &mut Count) -> Result<()> {
     counted(&mut in_pages("npm", &["run", "check"]), count).await
 }
 
-/// How many stories there are.
+/// How many tests there are that need a cluster.
 async fn stories() -> Result<usize> {
-    let output = cargo(&[
-        "test",
-        "--quiet",
-        "--package",
-        "local-cluster",
-        "--",
-        "--list",
-    ])
-    .output()
-    .await?;
+    let output = cargo(&ON_A_CLUSTER)
+        .args(["--quiet", "--", "--list"])
+        .output()
+        .await?;
     ensure!(output.status.success(), "the stories do not build");
     let list = String::from_utf8(output.stdout)?;
     Ok(list.lines().filter(|it| it.ends_with(": test")).count())

@@ -13,7 +13,7 @@ use crate::state::Home;
 
 /// Where Debian keeps the container network plugins.
 pub(super) const PLUGINS: &str = "/usr/lib/cni";
-/// The namespace in which containerd keeps the images of Kubernetes.
+/// The namespace in which containerd keeps the images and containers of Kubernetes.
 const NAMESPACE: &str = "k8s.io";
 
 /// Writes the files that containerd reads.
@@ -47,12 +47,18 @@ pub(super) fn socket(home: &Home) -> std::path::PathBuf {
 /// # Errors
 /// When containerd does not answer or does not take it.
 pub(super) async fn import(home: &Home, archive: &Path) -> Result<()> {
+    let mut ctr = ctr(home);
+    ctr.args(["images", "import"]).arg(archive);
+    command::output(&mut ctr).await.map(drop)
+}
+
+/// The client of containerd, for what belongs to Kubernetes.
+pub(super) fn ctr(home: &Home) -> Command {
     let mut ctr = Command::new("ctr");
     ctr.arg("--address")
         .arg(socket(home))
-        .args(["--namespace", NAMESPACE, "images", "import"])
-        .arg(archive);
-    command::output(&mut ctr).await.map(drop)
+        .args(["--namespace", NAMESPACE]);
+    ctr
 }
 
 /// Whether containerd answers.

@@ -20,13 +20,8 @@ impl Playwright {
     pub(crate) fn new(project: &str, browser: &Path, results: PathBuf) -> Self {
         // Neither a picture nor a count of an earlier time.
         let _ = std::fs::remove_dir_all(&results);
-        let mut command = Command::new("npx");
-        command
-            .current_dir(folders::in_repository("app/frontend"))
-            .args(["playwright", "test", "--project", project])
-            .env("CHROMIUM", browser)
-            .env("RESULTS", &results)
-            .kill_on_drop(true);
+        let mut command = npx(&["playwright", "test", "--project", project]);
+        command.env("CHROMIUM", browser).env("RESULTS", &results);
         Self {
             command,
             results,
@@ -75,4 +70,13 @@ impl Playwright {
         let summary = format!("\nTests  {passed} passed | {failed} failed | {skipped} skipped\n");
         std::io::stdout().write_all(summary.as_bytes()).unwrap();
     }
+}
+
+/// A program that the pages are made and tested with.
+pub(crate) fn npx(words: &[&str]) -> Command {
+    let mut npx = Command::new("npx");
+    npx.current_dir(folders::in_repository("app/frontend"))
+        .args(words)
+        .kill_on_drop(true);
+    npx
 }

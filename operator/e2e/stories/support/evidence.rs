@@ -1,8 +1,11 @@
 //! What was there when a story failed.
 
+use kube::ResourceExt as _;
+use local_cluster::operator;
+
 use super::World;
 
-/// Prints the stacks, what else is in the namespace, pods with their containers, events, and the operator's log.
+/// Prints the stacks, what else is in the namespace, pods with their containers, events, the operator's log, and who leads.
 pub(super) async fn print(world: &World) {
     eprintln!("\n===== {} =====", world.namespace);
     show(
@@ -23,15 +26,21 @@ pub(super) async fn print(world: &World) {
     .await;
     let events = ["get", "events", "--sort-by", ".metadata.creationTimestamp"];
     show(world, "events", &events).await;
-    let log = [
-        "--namespace",
-        "appstack-system",
-        "logs",
-        "deployment/appstack-operator",
-        "--tail",
-        "50",
-    ];
-    show(world, "the operator's log", &log).await;
+    let pods = ["get", "pods", "--output", "wide"];
+    show_operator(world, "the operator's pods", &pods).await;
+    // One by one: kubectl gives up at the first that has not started.
+    for pod in world.operators().await {
+        let name = pod.name_any();
+        let log = ["logs", &name, "--tail", "50"];
+        show_operator(world, &format!("the log of {name}"), &log).await;
+    }
+    let lease = ["get", "leases", "--output", "yaml"];
+    show_operator(world, "who leads", &lease).await;
+}
+
+async fn show_operator(world: &World, title: &str, words: &[&str]) {
+    let there = ["--namespace", operator::NAMESPACE];
+    show(world, title, &[&there, words].concat()).await;
 }
 
 async fn show(world: &World, title: &str, words: &[&str]) {

@@ -1,10 +1,11 @@
 //! An upgrade of the operator harms nobody: what serves goes on as it is, pod by pod, under visitors; and so it is on the way down.
 
+use std::path::Path;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use kube::ResourceExt as _;
-use local_cluster::folders;
+use local_cluster::{folders, operator};
 
 use crate::support::{Document, MIGRATED, SOON, World, condition, disturbing_story, release, uid};
 
@@ -69,27 +70,16 @@ async fn bump(world: &World, stack: &Document, text: &str) {
 
 /// Puts an operator in the place of the one that is there.
 async fn install(world: &World, which: &str) {
-    let ports = world.cluster.ports().unwrap();
-    let mut helm = world.cluster.helm().unwrap();
-    helm.args(["upgrade", "appstack-operator"]);
-    if which == NOW {
-        helm.arg(folders::in_repository("charts/appstack-operator"));
+    let by_chart = |chart: &Path| operator::install(&world.cluster, chart).unwrap();
+    let mut helm = if which == NOW {
+        by_chart(&folders::in_repository("charts/appstack-operator"))
     } else {
         let made = std::env::var(format!("APPSTACK_OPERATOR_{which}")).unwrap();
         let (tag, chart) = made.split_once(' ').unwrap();
-        helm.arg(chart).args(["--set", &format!("image.tag={tag}")]);
-    }
-    helm.args([
-        "--namespace",
-        "appstack-system",
-        "--wait",
-        "--timeout",
-        "2m",
-        "--take-ownership",
-    ])
-    .args(["--set", &format!("edge.publicHttpsPort={}", ports.https)])
-    .args(["--set", &format!("edge.publicHttpPort={}", ports.http)])
-    .args(["--set", "edge.host=traefik.traefik.svc"]);
+        let mut helm = by_chart(Path::new(chart));
+        helm.args(["--set", &format!("image.tag={tag}")]);
+        helm
+    };
     let output = helm.output().await.unwrap();
     assert!(
         output.status.success(),

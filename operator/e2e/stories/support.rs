@@ -22,7 +22,7 @@ pub(crate) use audit::Request;
 pub(crate) use children::{Child, KINDS};
 #[cfg(feature = "long")]
 pub(crate) use fated::MIGRATED;
-pub(crate) use playwright::Playwright;
+pub(crate) use playwright::{Playwright, npx};
 pub(crate) use stacks::{API, Document, FATED, NOWHERE, SCRIPTED, SHOP, parse};
 pub(crate) use visitor::Visitor;
 pub(crate) use world::{World, condition, release, uid};
@@ -41,20 +41,20 @@ const AT_ONCE: usize = 3;
 const CLUSTER: &str = "APPSTACK_CLUSTER";
 
 /// Stories read, those that disturb the operator or the machine write: they must be alone.
-static OPERATOR: RwLock<()> = RwLock::new(());
+static PEACE: RwLock<()> = RwLock::new(());
 
 /// Tells a story that leaves the operator in peace.
 pub(crate) fn story(name: &str, body: impl AsyncFnOnce(&World)) {
     let Some(cluster) = cluster(name) else { return };
     let _seat = Seat::take();
-    let _peace = OPERATOR.read().unwrap_or_else(PoisonError::into_inner);
+    let _peace = PEACE.read().unwrap_or_else(PoisonError::into_inner);
     tell(&cluster, name, body);
 }
 
 /// Tells a story that disturbs the operator or takes the whole machine, alone.
 pub(crate) fn disturbing_story(name: &str, body: impl AsyncFnOnce(&World)) {
     let Some(cluster) = cluster(name) else { return };
-    let _alone = OPERATOR.write().unwrap_or_else(PoisonError::into_inner);
+    let _alone = PEACE.write().unwrap_or_else(PoisonError::into_inner);
     tell(&cluster, name, body);
 }
 
@@ -84,6 +84,7 @@ fn tell(cluster: &str, name: &str, body: impl AsyncFnOnce(&World)) {
         if told.is_err() {
             evidence::print(&world).await;
         }
+        world.put_back().await;
         world.end().await;
         if let Err(panic) = told {
             resume_unwind(panic);
@@ -92,7 +93,7 @@ fn tell(cluster: &str, name: &str, body: impl AsyncFnOnce(&World)) {
 }
 
 /// Says something to the person, also when the story goes well.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     // A closed standard error is no reason to fail.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -43,6 +43,7 @@ mod restart;
 mod rollback;
 mod rollout_restart;
 mod suspend;
+mod takeover;
 #[cfg(feature = "long")]
 mod upgrade;
 

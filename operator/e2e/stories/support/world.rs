@@ -1,9 +1,11 @@
 //! The namespace of a story and what a story can do and see in it.
 
 use std::fmt::Debug;
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use appstack_operator::api::AppStack;
+use futures::future::LocalBoxFuture;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
@@ -11,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, Resource, ResourceExt as _};
-use local_cluster::Cluster;
+use local_cluster::{Cluster, operator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -31,7 +33,13 @@ pub(crate) struct World {
     pub(crate) namespace: String,
     /// When the story began.
     began: Instant,
+    /// How long the audit log was then.
+    pub(super) logged: u64,
+    /// What puts back that which others find there.
+    afterwards: Mutex<Vec<PutBack>>,
 }
+
+type PutBack = for<'a> fn(&'a World) -> LocalBoxFuture<'a, ()>;
 
 impl World {
     pub(super) async fn new(cluster: &str, story: &str) -> Self {
@@ -41,8 +49,10 @@ impl World {
         let world = Self {
             namespace: format!("{story}-{:06x}", unique.as_micros() % 0x0100_0000),
             client,
+            logged: std::fs::metadata(cluster.audit_log()).unwrap().len(),
             cluster,
             began: Instant::now(),
+            afterwards: Mutex::default(),
         };
         world.make_namespace().await;
         world
@@ -64,6 +74,18 @@ impl World {
             .patch(&self.namespace, &params, &Patch::Apply(namespace))
             .await
             .unwrap();
+    }
+
+    /// Has something done when the story is over, however it ends.
+    pub(crate) fn afterwards(&self, put_back: PutBack) {
+        self.afterwards.lock().unwrap().push(put_back);
+    }
+
+    pub(super) async fn put_back(&self) {
+        let all = std::mem::take(&mut *self.afterwards.lock().unwrap());
+        for put_back in all {
+            put_back(self).await;
+        }
     }
 
     pub(super) async fn end(&self) {
@@ -333,6 +355,13 @@ impl World {
             .get(key)
             .unwrap_or_else(|| panic!("Secret {name} lacks {key}"));
         String::from_utf8(value.0.clone()).unwrap()
+    }
+
+    /// The pods of the operator, those that are about to go among them.
+    pub(crate) async fn operators(&self) -> Vec<Pod> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), operator::NAMESPACE);
+        let ours = ListParams::default().labels("app.kubernetes.io/name=appstack-operator");
+        pods.list(&ours).await.unwrap().items
     }
 
     /// What the operator has counted. The API server asks it, so that nothing has to be opened for it.

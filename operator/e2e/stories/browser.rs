@@ -1,13 +1,10 @@
 //! The pages in a real browser: Playwright tells the stories of `app/frontend/e2e` on a stack with a mail catcher.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use local_cluster::{Progress, browser, folders};
-use serde_json::Value;
-use tokio::process::Command;
 
-use crate::support::{SHOP, SOON, Visitor, World, disturbing_story};
+use crate::support::{Playwright, SHOP, SOON, Visitor, World, disturbing_story, npx};
 
 const SUPERUSER: &str = "admin@example.com";
 
@@ -43,9 +40,8 @@ spec:
 #[test]
 fn people_use_the_pages_in_a_browser() {
     disturbing_story("browser", async |world| {
-        // Neither a picture nor a count of an earlier time.
-        let _ = std::fs::remove_dir_all(results());
         let browser = browser::provide(&Progress::new()).await.unwrap();
+        let playwright = Playwright::new("release", &browser, results());
         let mail = std::fs::read_to_string(folders::in_kind("manifests/local-mail.yaml")).unwrap();
         for document in mail.split("\n---\n").chain([MAIL_ROUTE]) {
             world.apply(&world.document(document)).await;
@@ -56,7 +52,8 @@ fn people_use_the_pages_in_a_browser() {
         let until_it_is_there = ["rollout", "status", "deployment/mail", "--timeout", "60s"];
         world.kubectl(&until_it_is_there).await;
 
-        playwright(world, &browser, &next).await;
+        let told = settings(world, playwright).await;
+        told.env("NEXT_FRONTEND", next).run().await;
     });
 }
 
@@ -100,7 +97,8 @@ async fn everything_answers(world: &World, mail: &str) -> Visitor {
     visitor
 }
 
-async fn playwright(world: &World, browser: &Path, next: &str) {
+/// Tells the stories where the stack is, once everything answers, and how to log in and to change it.
+async fn settings(world: &World, playwright: Playwright) -> Playwright {
     let port = world.cluster.http_port().unwrap();
     let mail = format!("http://mail.{}:{port}", world.domain());
     let visitor = everything_answers(world, &mail).await;
@@ -111,56 +109,20 @@ async fn playwright(world: &World, browser: &Path, next: &str) {
         .secret("shop-generated", "FIRST_SUPERUSER_PASSWORD")
         .await;
     let kubectl = world.cluster.kubectl().unwrap();
-
-    let mut stories = npx(&["playwright", "test", "--project", "release"]);
-    stories
+    playwright
         .env("SITE_URL", &visitor.site)
         .env("API_URL", &visitor.api)
         .env("MAIL_URL", &mail)
         .env("CERTIFICATE", &certificate)
         .env("SUPERUSER", SUPERUSER)
-        .env("SUPERUSER_PASSWORD", &password)
+        .secret_env("SUPERUSER_PASSWORD", &password)
         .env("KUBECTL", kubectl.as_std().get_program())
         .env("KUBECONFIG", world.cluster.kubeconfig())
         .env("NAMESPACE", &world.namespace)
         .env("STACK", "shop")
-        .env("NEXT_FRONTEND", next)
-        .env("CHROMIUM", browser)
-        .env("RESULTS", results());
-    let output = stories.output().await.unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    // What is typed into a field is part of what a failure says.
-    let said = String::from_utf8_lossy(&said).replace(&password, "(password)");
-    count();
-    assert!(
-        output.status.success(),
-        "{said}\npictures and traces are in {}",
-        results().display()
-    );
-}
-
-/// Says how many stories of the browser came to which end, in a line that `cargo xtask test` counts.
-fn count() {
-    let Ok(results) = std::fs::read(results().join("results.json")) else {
-        return;
-    };
-    let results: Value = serde_json::from_slice(&results).unwrap();
-    let stats = &results["stats"];
-    let [passed, failed, skipped] = ["expected", "unexpected", "skipped"].map(|it| &stats[it]);
-    // The runner has begun a line where it tells one story at a time, and would keep what `println` prints.
-    let summary = format!("\nTests  {passed} passed | {failed} failed | {skipped} skipped\n");
-    std::io::stdout().write_all(summary.as_bytes()).unwrap();
 }
 
 /// Where the pictures go, and what is left of a story that failed.
 fn results() -> PathBuf {
     folders::in_repository("target/browser")
-}
-
-fn npx(words: &[&str]) -> Command {
-    let mut npx = Command::new("npx");
-    npx.current_dir(folders::in_repository("app/frontend"))
-        .args(words)
-        .kill_on_drop(true);
-    npx
 }

@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::api::{DeleteParams, ListParams};
+use kube::api::DeleteParams;
 use kube::{Api, ResourceExt as _};
 
 use crate::support::{ROLL_OUT, SCRIPTED, World, disturbing_story, release};
-
-const OPERATOR: &str = "app.kubernetes.io/name=appstack-operator";
 
 #[test]
 fn a_killed_operator_leaves_nothing_half_done() {
@@ -115,11 +113,8 @@ async fn at_stage(world: &World, stage: &str) {
 /// Takes its pod away at once: what it was about to write may or may not have been written.
 async fn kill_the_operator(world: &World) {
     let pods: Api<Pod> = Api::namespaced(world.client.clone(), "appstack-system");
-    let found = pods
-        .list(&ListParams::default().labels(OPERATOR))
-        .await
-        .unwrap();
-    assert!(!found.items.is_empty(), "there is no operator to kill");
+    let found = world.operators().await;
+    assert!(!found.is_empty(), "there is no operator to kill");
     let now = DeleteParams::default().grace_period(0);
     for pod in found {
         pods.delete(&pod.name_any(), &now).await.unwrap();
