@@ -170,7 +170,11 @@ fn backend(spec: &AppStackSpec, faults: &mut Faults) -> Backend {
         .check(spec.environment, faults),
         env: env::unique(&backend.env, faults),
         resources,
-        overlay: pod_template::check("backend.podTemplate", backend.pod_template.as_ref(), faults),
+        pod_template: pod_template::check(
+            "backend.podTemplate",
+            backend.pod_template.as_ref(),
+            faults,
+        ),
     }
 }
 
@@ -197,7 +201,7 @@ fn frontend(
         .check(spec.environment, faults),
         config: frontend.config.clone(),
         resources,
-        overlay: pod_template::check(
+        pod_template: pod_template::check(
             "frontend.podTemplate",
             frontend.pod_template.as_ref(),
             faults,

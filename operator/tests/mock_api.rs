@@ -17,8 +17,8 @@ mod model;
 mod optional;
 #[path = "mock_api/outage.rs"]
 mod outage;
-#[path = "mock_api/prepare.rs"]
-mod prepare;
+#[path = "mock_api/prepull.rs"]
+mod prepull;
 #[path = "mock_api/remembered.rs"]
 mod remembered;
 #[path = "mock_api/repairs.rs"]

@@ -139,7 +139,7 @@ fn stateful_set(stack: &Stack, embedded: &Embedded) -> StatefulSet {
             container: container(stack, embedded),
             volumes: volumes(stack),
             serving: false,
-            overlay: None,
+            template: None,
         },
     );
     let password = embedded.admin.password.expose_secret();

@@ -31,7 +31,7 @@ fn one(field: &str, job: &api::Job, backend: &Backend, faults: &mut Faults) -> J
             Some(schedule) => Rhythm::At(times(field, job, schedule, faults)),
         },
         resources: resources.unwrap_or_else(|| backend.resources.clone()),
-        overlay: pod_template::check(
+        pod_template: pod_template::check(
             &format!("{field}.podTemplate"),
             job.pod_template.as_ref(),
             faults,

@@ -123,7 +123,7 @@ fn template(
             container,
             volumes: Vec::new(),
             serving: false,
-            overlay: None,
+            template: None,
         },
     );
     if let Some(spec) = &mut template.spec {

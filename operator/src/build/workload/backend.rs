@@ -202,7 +202,7 @@ fn template(stack: &Stack) -> PodTemplateSpec {
             container,
             volumes: Vec::new(),
             serving: true,
-            overlay: backend.overlay.as_ref(),
+            template: backend.pod_template.as_ref(),
         },
     )
 }

@@ -109,7 +109,7 @@ fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTempla
             container,
             volumes,
             serving: true,
-            overlay: frontend.overlay.as_ref(),
+            template: frontend.pod_template.as_ref(),
         },
     )
 }

@@ -102,7 +102,7 @@ fn template(stack: &Stack, job: &Job, ends: bool) -> PodTemplateSpec {
         ends,
     };
     let mut template = process::template(stack, &process);
-    template.merge_from(job.overlay.clone().unwrap_or_default());
+    template.merge_from(job.pod_template.clone().unwrap_or_default());
     let labels = &mut template.metadata.get_or_insert_default().labels;
     labels.get_or_insert_default().extend(meta::job(&job.name));
     template

@@ -48,7 +48,7 @@ pub(in crate::build) struct Pod<'a> {
     /// Whether it serves requests.
     pub(in crate::build) serving: bool,
     /// The user's template, merged over ours.
-    pub(in crate::build) overlay: Option<&'a PodTemplateSpec>,
+    pub(in crate::build) template: Option<&'a PodTemplateSpec>,
 }
 
 /// The pod template.
@@ -59,12 +59,12 @@ pub(in crate::build) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec
         container,
         volumes,
         serving,
-        overlay,
+        template: theirs,
     } = pod;
     let mut before: Vec<Container> = before.into_iter().map(restricted).collect();
-    if let Some(overlay) = overlay.and_then(|it| it.spec.as_ref()) {
+    if let Some(from) = theirs.and_then(|it| it.spec.as_ref()) {
         for ours in &mut before {
-            inherit(ours, overlay, component);
+            inherit(ours, from, component);
         }
     }
     let tmp = Volume {
@@ -93,15 +93,15 @@ pub(in crate::build) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec
         }),
         spec: Some(spec),
     };
-    if let Some(overlay) = overlay {
-        template.merge_from(overlay.clone());
+    if let Some(theirs) = theirs {
+        template.merge_from(theirs.clone());
     }
     template
 }
 
 /// Gives a container of a part's image what the user's template says of that image for the part's own one.
-pub(in crate::build) fn inherit(ours: &mut Container, overlay: &PodSpec, component: Component) {
-    let mut theirs = overlay.containers.iter();
+pub(in crate::build) fn inherit(ours: &mut Container, from: &PodSpec, component: Component) {
+    let mut theirs = from.containers.iter();
     if let Some(theirs) = theirs.find(|it| it.name == component.as_str()) {
         ours.security_context
             .merge_from(theirs.security_context.clone());

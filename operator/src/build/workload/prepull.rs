@@ -196,10 +196,10 @@ mod tests {
 
     #[test]
     fn containers_of_the_user_are_pulled_too_with_the_settings_of_the_pod() {
-        let overlay = "{image: 'a/b:2', replicas: 3, podTemplate: {spec: {
+        let pod_template = "{image: 'a/b:2', replicas: 3, podTemplate: {spec: {
             imagePullSecrets: [{name: registry}], nodeSelector: {disk: fast},
             initContainers: [{name: first, image: 'a/b:2'}], containers: [{name: proxy, image: a/proxy}]}}}";
-        let pulls = pulls(&stack("{image: a/b}"), &stack(overlay));
+        let pulls = pulls(&stack("{image: a/b}"), &stack(pod_template));
         assert_eq!(images(&pulls), [["a/b:2", "a/proxy"]]);
         let spec = deployment(&pulls[0]).spec.clone().unwrap();
         assert_eq!(spec.replicas, Some(3));

@@ -50,34 +50,34 @@ pub(in crate::build) fn template(stack: &Stack, process: &Process<'_>) -> PodTem
             container: main,
             volumes: Vec::new(),
             serving: false,
-            overlay: None,
+            template: None,
         },
     );
     if let Some(spec) = &mut template.spec {
         spec.restart_policy = process.ends.then(|| "Never".into());
         // Pull secrets, node choice and security settings of the backend hold for its image here too.
-        let overlay = stack.backend.overlay.as_ref();
-        if let Some(overlay) = overlay.and_then(|it| it.spec.as_ref()) {
-            inherit(spec, overlay);
+        let pod_template = stack.backend.pod_template.as_ref();
+        if let Some(from) = pod_template.and_then(|it| it.spec.as_ref()) {
+            inherit(spec, from);
         }
     }
     template
 }
 
 /// Takes over what of the user's pod settings is about the image and the node, not about serving.
-fn inherit(spec: &mut PodSpec, overlay: &PodSpec) {
+fn inherit(spec: &mut PodSpec, from: &PodSpec) {
     let about_image = PodSpec {
-        image_pull_secrets: overlay.image_pull_secrets.clone(),
-        node_selector: overlay.node_selector.clone(),
-        tolerations: overlay.tolerations.clone(),
-        affinity: overlay.affinity.clone(),
-        security_context: overlay.security_context.clone(),
-        priority_class_name: overlay.priority_class_name.clone(),
+        image_pull_secrets: from.image_pull_secrets.clone(),
+        node_selector: from.node_selector.clone(),
+        tolerations: from.tolerations.clone(),
+        affinity: from.affinity.clone(),
+        security_context: from.security_context.clone(),
+        priority_class_name: from.priority_class_name.clone(),
         ..PodSpec::default()
     };
     spec.merge_from(about_image);
     let ours = spec.init_containers.iter_mut().flatten();
     for ours in ours.chain(&mut spec.containers) {
-        pod::inherit(ours, overlay, Component::Backend);
+        pod::inherit(ours, from, Component::Backend);
     }
 }

@@ -49,7 +49,7 @@ pub struct Job {
     /// CPU and memory.
     pub resources: ResourceRequirements,
     /// What the user merges over our template.
-    pub overlay: Option<PodTemplateSpec>,
+    pub pod_template: Option<PodTemplateSpec>,
 }
 
 /// When a job runs.
@@ -94,7 +94,7 @@ pub struct Backend {
     /// CPU and memory.
     pub resources: ResourceRequirements,
     /// What the user merges over our template.
-    pub overlay: Option<PodTemplateSpec>,
+    pub pod_template: Option<PodTemplateSpec>,
 }
 
 /// The frontend.
@@ -113,7 +113,7 @@ pub struct Frontend {
     /// CPU and memory.
     pub resources: ResourceRequirements,
     /// What the user merges over our template.
-    pub overlay: Option<PodTemplateSpec>,
+    pub pod_template: Option<PodTemplateSpec>,
 }
 
 /// The assets of a frontend that serves those of earlier releases on.
