@@ -7,6 +7,7 @@ mod database;
 mod edge;
 mod env;
 mod generated;
+mod given;
 mod jobs;
 mod pod_template;
 mod replicas;

@@ -2,11 +2,13 @@
 //!
 //! Invariant: data and small rules about it. Nothing here reads the cluster, the clock or the environment.
 
+pub mod child_name;
 pub mod fact;
 pub mod hash;
 pub mod identity;
 pub mod image;
 pub mod inputs;
+pub mod job;
 pub mod kinds;
 pub mod manifests;
 pub mod names;

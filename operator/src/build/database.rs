@@ -16,9 +16,9 @@ use secrecy::ExposeSecret as _;
 
 use crate::build::meta::{self, Component};
 use crate::build::workload::pod::{self, Pod};
+use crate::model::child_name::ChildName;
 use crate::model::fact::Record;
 use crate::model::hash::short_hash;
-use crate::model::names::ChildName;
 use crate::model::object::Object;
 use crate::model::stack::{Connection, Embedded, Stack};
 

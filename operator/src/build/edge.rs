@@ -18,7 +18,7 @@ use crate::api::StageName;
 use crate::build::meta::{self, Component};
 use crate::build::workload::pod;
 use crate::build::{Check, CheckTarget, Stage};
-use crate::model::names::ChildName;
+use crate::model::child_name::ChildName;
 use crate::model::object::Object;
 use crate::model::stack::{CheckLimits, IngressController, STEADY, Stack, Tls};
 

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 };
 
 use crate::api::{DeletionPolicy, MANAGER, label};
-use crate::model::names::ChildName;
+use crate::model::child_name::ChildName;
 use crate::model::stack::Stack;
 
 /// The part of the stack that an object belongs to; the value of `app.kubernetes.io/component`.

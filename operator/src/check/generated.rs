@@ -6,7 +6,7 @@ use kube::ResourceExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{AppStack, annotation};
-use crate::check::secrets::given;
+use crate::check::given;
 use crate::model::inputs::{Inputs, ReleaseRecord, external_database};
 use crate::model::names::Names;
 use crate::model::secret::SecretData;
@@ -85,7 +85,7 @@ pub fn unanswerable(app: &AppStack, inputs: &Inputs) -> Option<String> {
             external.secret_name
         ));
     }
-    let (secret, _) = given(&app.spec, &inputs.secrets, value::DATABASE_PASSWORD)?;
+    let (secret, _) = given::value(&app.spec, &inputs.secrets, value::DATABASE_PASSWORD)?;
     Some(format!(
         "{annotation} changes nothing: {} is in Secret {secret}; change it there",
         value::DATABASE_PASSWORD

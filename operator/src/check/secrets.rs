@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{AppStack, AppStackSpec, Environment};
+use crate::check::given;
 use crate::check::{Faults, env, generated};
 use crate::model::inputs::{Inputs, external_database, secret_references, values_hash};
 use crate::model::names::Names;
@@ -88,7 +89,7 @@ fn chosen(
     generated: &BTreeMap<String, SecretString>,
 ) -> SecretData {
     let value = |key: &str| {
-        let given = given(spec, &inputs.secrets, key).map(|(_, value)| value);
+        let given = given::value(spec, &inputs.secrets, key).map(|(_, value)| value);
         given.or_else(|| generated.get(key)).cloned()
     };
     KEYS.iter()
@@ -158,7 +159,7 @@ fn refuse_well_known(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) 
 fn refuse_no_password(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) {
     let key = value::DATABASE_PASSWORD;
     let embedded = external_database(spec).is_none();
-    let given = given(spec, &inputs.secrets, key).filter(|_| embedded);
+    let given = given::value(spec, &inputs.secrets, key).filter(|_| embedded);
     if let Some((secret, _)) = given.filter(|(_, value)| value.expose_secret().is_empty())
         && spec.environment == Environment::Local
     {
@@ -200,16 +201,6 @@ fn refuse_own(spec: &AppStackSpec, names: &Names, faults: &mut Faults) {
     }
 }
 
-/// The value of a key in the user's Secrets, and the Secret's name; of two Secrets the later wins.
-pub(super) fn given<'a>(
-    spec: &'a AppStackSpec,
-    secrets: &'a BTreeMap<String, SecretData>,
-    key: &str,
-) -> Option<(&'a str, &'a SecretString)> {
-    let mut from = spec.secrets.iter().flat_map(|it| &it.from).rev();
-    from.find_map(|it| Some((it.name.as_str(), secrets.get(&it.name)?.get(key)?)))
-}
-
 /// Secret and key of every given value that everybody knows.
 pub(super) fn well_known<'a>(
     spec: &'a AppStackSpec,
@@ -221,7 +212,7 @@ pub(super) fn well_known<'a>(
         value::DATABASE_PASSWORD,
     ]
     .into_iter()
-    .filter_map(|key| Some((given(spec, secrets, key)?, key)))
+    .filter_map(|key| Some((given::value(spec, secrets, key)?, key)))
     .filter(|((_, value), _)| WELL_KNOWN.contains(&value.expose_secret()))
     .map(|((secret, _), key)| (secret, key))
 }
@@ -233,7 +224,7 @@ pub(super) fn database_password(
     generated: &BTreeMap<String, SecretString>,
 ) -> SecretString {
     let key = value::DATABASE_PASSWORD;
-    let given = given(spec, &inputs.secrets, key).map(|(_, value)| value);
+    let given = given::value(spec, &inputs.secrets, key).map(|(_, value)| value);
     given
         .or_else(|| generated.get(key))
         .cloned()

@@ -26,6 +26,7 @@ use crate::api::{AppStack, AppStackStatus, MANAGER, STATUS_MANAGER, annotation, 
 use crate::cluster::cache::StackCache;
 use crate::cluster::call::send;
 use crate::error::{CallError, Class, Error, Result};
+use crate::model::job;
 use crate::model::object::{Object, OwnedKind};
 use crate::model::observed::OldPod;
 use crate::runtime::kind::Kind;
@@ -212,7 +213,7 @@ impl<'a> Writer<'a> {
             return self.patch(Kind::of::<Job>(), &name, wanted, None).await;
         };
         let inputs = |job: &Job| job.annotations().get(annotation::INPUTS_HASH).cloned();
-        if crate::cluster::observe::job_ended(&found) && inputs(&found) != inputs(wanted) {
+        if job::has_ended(&found) && inputs(&found) != inputs(wanted) {
             self.delete(Kind::of::<Job>(), &name, found.metadata.uid.clone())
                 .await?;
             return Ok(Box::new(wanted.clone()));

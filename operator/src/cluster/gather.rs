@@ -25,6 +25,7 @@ use crate::api::AppStack;
 use crate::cluster::cache::{Content, KeptRecord, StackCache};
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
+use crate::model::child_name::ChildName;
 use crate::model::fact::Record;
 use crate::model::identity::{ManifestsHash, ReleaseHash, TemplateHash, VolumeUid};
 use crate::model::inputs::{
@@ -32,7 +33,7 @@ use crate::model::inputs::{
 };
 use crate::model::kinds::Middleware;
 use crate::model::manifests::Manifests;
-use crate::model::names::{ChildName, Names};
+use crate::model::names::Names;
 use crate::model::secret::SecretData;
 use crate::release::{history, identity, record};
 use crate::runtime::kind::{Kind, kind};

@@ -27,11 +27,10 @@ use crate::build::{Check, CheckTarget, selector_text};
 use crate::cluster::apply::Applied;
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
+use crate::model::job::has_ended;
 use crate::model::object::Object;
 use crate::model::observed::Answer;
 use crate::model::scaling;
-
-pub use job::{job_ended, job_is_failing};
 
 /// On the pods of a Job: its name.
 const JOB_NAME: &str = "batch.kubernetes.io/job-name";
@@ -114,7 +113,7 @@ impl Observer<'_> {
             .filter(|(key, _)| [label::STACK, label::COMPONENT, label::JOB].contains(&key.as_str()))
             .map(|(key, value)| (key.clone(), value.clone()));
         let jobs = self.list::<Job>("Jobs", &ours.collect()).await?;
-        let running = jobs.iter().filter(|it| !job_ended(it)).count();
+        let running = jobs.iter().filter(|it| !has_ended(it)).count();
         Ok(Workload {
             seen: true,
             total: i32::try_from(running).unwrap_or(i32::MAX),

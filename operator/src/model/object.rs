@@ -15,8 +15,8 @@ use serde::de::{self, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use crate::model::child_name::ChildName;
 use crate::model::kinds::Middleware;
-use crate::model::names::ChildName;
 use crate::runtime::kind::Kind;
 
 /// What is true of a kind that we own.

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::ResourceExt as _;
 
 use crate::api::{AppStack, annotation};
-use crate::model::names::ChildName;
+use crate::model::child_name::ChildName;
 
 /// Who approved a release and when, as far as the API tells: the tool that wrote the annotation. `None` if nobody did.
 #[must_use]

@@ -4,10 +4,11 @@
 //! is; its host, port and name come from a Secret, so only their hash is written down.
 
 use crate::api::DeletionPolicy;
+use crate::model::child_name::ChildName;
 use crate::model::fact::{Keeper, Record};
 use crate::model::identity::{DataId, MigrationHash, VolumeUid};
 use crate::model::inputs::Records;
-use crate::model::names::{ChildName, Names};
+use crate::model::names::Names;
 use crate::model::stack::Connection;
 
 /// The data of an external database.

@@ -13,10 +13,11 @@ use kube::ResourceExt as _;
 use serde::Deserialize;
 
 use crate::api::{MANAGER, annotation, label};
+use crate::model::child_name::ChildName;
 use crate::model::fact::Record;
 use crate::model::hash::canonical;
 use crate::model::identity::ManifestsHash;
-use crate::model::names::{ChildName, Names};
+use crate::model::names::Names;
 
 /// The name of a record.
 #[must_use]

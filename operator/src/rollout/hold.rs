@@ -11,10 +11,11 @@ use k8s_openapi::api::batch::v1::Job;
 use crate::api::Reason;
 use crate::build::Stage;
 use crate::cluster::apply::Writer;
-use crate::cluster::observe::{self, Observer};
+use crate::cluster::observe::Observer;
 use crate::error::Result;
 use crate::model::fact::{Hold, Holder, Record};
 use crate::model::identity::ReleaseHash;
+use crate::model::job;
 use crate::model::object::Object;
 use crate::model::observed::{JobState, Observed};
 use crate::rollout::gates::Gate;
@@ -83,7 +84,7 @@ pub(super) async fn take(
             let job = wanted.job.as_deref().unwrap_or_default();
             let there = writer.existing_job(job).await?;
             // One that has ended is judged, or made anew with the next reconcile.
-            if there.is_none_or(|it| !observe::job_ended(&it)) {
+            if there.is_none_or(|it| !job::has_ended(&it)) {
                 writer.hold(&wanted).await?;
                 *current = Some(wanted);
             }
@@ -115,7 +116,7 @@ pub async fn settle(writer: &Writer<'_>, observer: &Observer<'_>, hold: &Hold) -
     };
     let over = match writer.existing_job(job).await? {
         Some(it) => {
-            let ended = observe::job_ended(&it) && !observe::job_is_failing(&it);
+            let ended = job::has_ended(&it) && !job::is_failing(&it);
             if let (true, Some(fact)) = (ended, &hold.fact) {
                 let seen = observer.job(&it).await?;
                 if seen.state == JobState::Done {

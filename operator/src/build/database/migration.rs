@@ -10,8 +10,8 @@ use crate::build::Stage;
 use crate::build::meta::Component;
 use crate::build::workload::job::Run;
 use crate::build::workload::process::{self, Process};
+use crate::model::child_name::ChildName;
 use crate::model::fact::Record;
-use crate::model::names::ChildName;
 use crate::model::object::Object;
 use crate::model::stack::{Command, Stack};
 

@@ -14,9 +14,9 @@ use crate::build::workload::backend;
 use crate::build::workload::job::Run;
 use crate::build::workload::pod::{self, Pod};
 use crate::build::{Stage, database};
+use crate::model::child_name::ChildName;
 use crate::model::fact::{Login, Record};
 use crate::model::identity::DataId;
-use crate::model::names::ChildName;
 use crate::model::object::Object;
 use crate::model::stack::{Embedded, Stack, value};
 

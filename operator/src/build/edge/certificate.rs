@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::build::meta::{self, Component};
 use crate::build::workload::pod;
-use crate::model::names::ChildName;
+use crate::model::child_name::ChildName;
 use crate::model::object::Object;
 use crate::model::self_signed::Certificate;
 use crate::model::stack::Stack;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{ingress, tls};
 use crate::build::meta::{self, Component};
+use crate::model::child_name::ChildName;
 use crate::model::kinds::{Headers, Middleware, MiddlewareSpec, RedirectScheme};
-use crate::model::names::ChildName;
 use crate::model::object::Object;
 use crate::model::stack::Stack;
 

@@ -17,8 +17,8 @@ use crate::build::workload::deployment::Workload;
 use crate::build::workload::jobs;
 use crate::build::workload::pod::{self, Pod};
 use crate::build::{self, Check, CheckTarget, Stage};
+use crate::model::child_name::ChildName;
 use crate::model::manifests;
-use crate::model::names::ChildName;
 use crate::model::object::Object;
 use crate::model::stack::{Autoscaling, CheckLimits, Replicas, Stack};
 

@@ -12,10 +12,11 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::api::{annotation, label};
 use crate::build::meta::{self, Component};
+use crate::model::child_name::ChildName;
 use crate::model::hash::canonical;
 use crate::model::identity::TemplateHash;
 use crate::model::manifests::Part;
-use crate::model::names::{ChildName, Names};
+use crate::model::names::Names;
 use crate::model::object::Object;
 use crate::model::stack::{Replicas, Stack};
 

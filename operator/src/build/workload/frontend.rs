@@ -11,9 +11,9 @@ use crate::build::meta::{self, Component};
 use crate::build::workload::assets;
 use crate::build::workload::backend::{Part, stage_of};
 use crate::build::workload::pod::{self, Pod};
+use crate::model::child_name::ChildName;
 use crate::model::hash::canonical;
 use crate::model::manifests;
-use crate::model::names::ChildName;
 use crate::model::object::Object;
 use crate::model::stack::{Frontend, Stack};
 

@@ -9,9 +9,9 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use crate::api::annotation;
 use crate::build::meta::{self, Component};
+use crate::model::child_name::ChildName;
 use crate::model::hash::{canonical, short_hash};
 use crate::model::identity::DataId;
-use crate::model::names::ChildName;
 use crate::model::stack::Stack;
 
 /// What a Job is made from.

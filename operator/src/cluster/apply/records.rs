@@ -14,9 +14,10 @@ use super::Writer;
 use crate::api::{AppStack, DATA_FINALIZER, MANAGER, annotation, label};
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
+use crate::model::child_name::ChildName;
 use crate::model::fact::{Hold, Keeper, Record};
 use crate::model::identity::ManifestsHash;
-use crate::model::names::{ChildName, Names};
+use crate::model::names::Names;
 use crate::release::{data, record};
 use crate::runtime::kind::{Kind, kind};
 
