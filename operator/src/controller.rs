@@ -47,19 +47,31 @@ pub struct Controllers {
 /// Watches from now on, and reconciles the AppStacks once the term has begun, until `stop` is cancelled. A standby so has
 /// all that it needs when its turn comes, and sends nothing but reads before.
 pub async fn run(ctx: Arc<Context>, how: Controllers, stop: CancellationToken) {
-    let places = match how.namespaces.as_slice() {
+    let namespaces = match how.namespaces.as_slice() {
         [] => vec![None],
         namespaces => namespaces.iter().cloned().map(Some).collect(),
     };
-    let each = places
-        .into_iter()
-        .map(|namespace| control::<AppStack>(&ctx, namespace, &how, &stop));
+    let places = namespaces.into_iter().map(|namespace| Place {
+        namespace,
+        listed: CancellationToken::new(),
+    });
+    let stacks: Vec<Place> = places.collect();
+    let each = stacks
+        .iter()
+        .map(|place| control::<AppStack>(&ctx, place, &how, &stop));
+    let leads = async {
+        how.term.begun().await;
+        ctx.progress.leads();
+    };
+    let synced = async {
+        for place in &stacks {
+            place.listed.cancelled().await;
+        }
+        ctx.optional.known().await;
+        ctx.progress.synced();
+    };
     let beside = async {
-        let leads = async {
-            how.term.begun().await;
-            ctx.progress.leads();
-        };
-        tokio::join!(leads, ctx.optional.follow(&ctx.client, ctx.jitter));
+        tokio::join!(leads, synced, ctx.optional.follow(&ctx.client, ctx.jitter));
         // There may be nothing to follow.
         std::future::pending::<()>().await;
     };
@@ -67,6 +79,14 @@ pub async fn run(ctx: Arc<Context>, how: Controllers, stop: CancellationToken) {
         _ = join_all(each) => {}
         () = beside => {}
     }
+}
+
+/// Where a controller works.
+struct Place {
+    /// One namespace, or all of them.
+    namespace: Option<String>,
+    /// Cancelled once its objects are known.
+    listed: CancellationToken,
 }
 
 /// A kind that we reconcile.
@@ -107,29 +127,26 @@ trait Controlled:
 /// never begin. What is under way then may end, for [`GRACE`].
 async fn control<K: Controlled>(
     ctx: &Arc<Context>,
-    namespace: Option<String>,
+    place: &Place,
     how: &Controllers,
     stop: &CancellationToken,
 ) {
     let gate = Gate::default();
     let scope = Scope {
         ctx: ctx.clone(),
-        namespace,
+        namespace: place.namespace.clone(),
         gate: gate.clone(),
     };
     let (store, writer) = reflector::store();
-    let listed = CancellationToken::new();
     let controller = Controller::for_stream(scope.controlled::<K>(writer), store.clone());
     let controller = K::watches(controller, &scope, &store)
-        .reconcile_all_on(beginnings(&scope, listed.clone(), how.term.clone()))
+        .reconcile_all_on(beginnings(&scope, place.listed.clone(), how.term.clone()))
         .with_config(controller::Config::default().concurrency(how.concurrency))
         .graceful_shutdown_on(stop.clone().cancelled_owned());
-    let synced = async {
+    let listed = async {
         // Here alone: kube wakes only the last of those who wait for a store, and its own wait is part of the same task.
         if store.wait_until_ready().await.is_ok() {
-            listed.cancel();
-            ctx.optional.known().await;
-            ctx.progress.synced();
+            place.listed.cancel();
         }
     };
     let work = controller
@@ -139,7 +156,7 @@ async fn control<K: Controlled>(
             std::future::ready(())
         });
     tokio::select! {
-        ((), ()) = futures::future::join(synced, work) => {}
+        ((), ()) = futures::future::join(listed, work) => {}
         () = overdue(stop, &gate) => tracing::debug!("whatever was still under way is given up"),
     }
 }

@@ -8,6 +8,8 @@ mod interrupted;
 mod mute;
 #[path = "watching/optional.rs"]
 mod optional;
+#[path = "watching/ready.rs"]
+mod ready;
 #[path = "watching/server.rs"]
 mod server;
 #[path = "watching/shutdown.rs"]

@@ -214,7 +214,7 @@ impl Server {
         state.watches.get(plural).copied().unwrap_or_default()
     }
 
-    /// Refuses lists and watches of a plural.
+    /// Refuses lists and watches of a plural, or of one in a namespace, such as `shop/appstacks`.
     pub(crate) fn refuse(&self, plural: &str, code: u16) {
         self.change(|state| {
             state.refused.insert(plural.to_owned(), code);
@@ -302,7 +302,7 @@ impl Server {
             return self.hold(head, body).await;
         }
         self.change(|state| state.looks.push((self.who, is_watch, plural.to_owned())));
-        let refused = self.state().refused.get(plural).copied();
+        let refused = self.state().refused(path);
         if let Some(code) = refused {
             self.change(|state| state.refusals += 1);
             return refusal(code);
@@ -412,6 +412,13 @@ impl Server {
 }
 
 impl State {
+    /// The code that a list or a watch at a path is refused with.
+    fn refused(&self, path: &str) -> Option<u16> {
+        let ends = |what: &str| path.strip_suffix(what).is_some_and(|it| it.ends_with('/'));
+        let mut refused = self.refused.iter();
+        refused.find_map(|(what, code)| ends(what).then_some(*code))
+    }
+
     fn holder(&self) -> Option<&str> {
         self.lease.as_ref()?["spec"]["holderIdentity"].as_str()
     }
