@@ -31,6 +31,10 @@ cluster, and in its own namespace. Plain YAML without templating, so that a test
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
+# Why a pod is not ready is often told by a Warning Event alone: a probe that fails, a volume that does not mount.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
 - apiGroups: [apps]
   resources: [controllerrevisions, deployments, statefulsets]
   verbs: [get, list, watch, create, patch, delete]

@@ -237,6 +237,14 @@ pub enum Reason {
     ContainerConfigInvalid,
     /// The container ends again and again.
     ContainerCrashing,
+    /// The container was killed because it used more memory than its limit.
+    OutOfMemory,
+    /// The container runs, and does not answer its probe well.
+    ProbeFailing,
+    /// A volume cannot be mounted.
+    VolumeNotMounted,
+    /// The pod was ended by its node, for example because that was short of memory.
+    PodEvicted,
     /// The pods of a new release are ready, and get no requests before they have been so for `rollout.soak`.
     Soaking,
     /// No node takes the pod.
@@ -296,6 +304,10 @@ impl Reason {
             Self::ImageRunsAsRoot => "ImageRunsAsRoot",
             Self::ContainerConfigInvalid => "ContainerConfigInvalid",
             Self::ContainerCrashing => "ContainerCrashing",
+            Self::OutOfMemory => "OutOfMemory",
+            Self::ProbeFailing => "ProbeFailing",
+            Self::VolumeNotMounted => "VolumeNotMounted",
+            Self::PodEvicted => "PodEvicted",
             Self::Soaking => "Soaking",
             Self::Unschedulable => "Unschedulable",
             Self::PodsRefused => "PodsRefused",

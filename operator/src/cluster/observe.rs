@@ -5,17 +5,20 @@
 
 mod images;
 mod job;
+mod lifecycle;
 mod pods;
 pub mod public;
+mod trouble;
+mod warnings;
 
-use crate::model::observed::{Cause, Images, JobRun, JobState, Observed, Workload};
+use crate::model::observed::{Cause, Images, JobRun, JobState, Observed, Trouble, Workload};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod, Service};
 use kube::api::ListParams;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use secrecy::SecretString;
@@ -170,6 +173,9 @@ impl Observer<'_> {
         let pods = self
             .look_at_pods(&mut workload, spec.selector.match_labels)
             .await?;
+        if workload.seen && workload.wanted > 0 && !workload.is_complete() && pods.is_empty() {
+            workload.refused = self.refused(it.metadata.uid.as_deref()).await;
+        }
         let template = status.update_revision.as_deref();
         if let (Some(uid), Some(template)) = (it.metadata.uid.as_deref(), template) {
             workload.old = pods::old(&pods, uid, template);
@@ -261,7 +267,7 @@ impl Observer<'_> {
         let pods = self.pods(&labels.unwrap_or_default()).await?;
         if workload.wanted == 0 {
             // Pods that are about to go are not counted any more, and still need what they depend on.
-            workload.total = i32::try_from(pods.len()).unwrap_or(i32::MAX);
+            workload.total = i32::try_from(lifecycle::still_to_end(&pods)).unwrap_or(i32::MAX);
             return Ok(pods);
         }
         if workload.tried {
@@ -272,13 +278,65 @@ impl Observer<'_> {
         if complete && workload.ends == 0 {
             return Ok(pods);
         }
-        workload.trouble = pods::trouble(&pods);
+        workload.trouble = self.trouble(&pods).await;
         if let Some(trouble) = &mut workload.trouble
             && trouble.cause == Cause::Crashing
         {
             trouble.log = self.log(&trouble.pod, &trouble.container).await;
         }
         Ok(pods)
+    }
+
+    /// What keeps pods from becoming ready: as they say it themselves, else as Events tell it, else as the last one of them
+    /// ended.
+    async fn trouble(&self, pods: &[Pod]) -> Option<Trouble> {
+        let mut found = match trouble::trouble(pods) {
+            Some(found) => Some(found),
+            None => self.warned(pods).await.or_else(|| trouble::ended(pods)),
+        }?;
+        if found.cause == Cause::Unschedulable
+            && let Some(claim) = self.pending_claim(pods, &found.pod).await
+        {
+            found.message = format!("{}; {claim}", found.message);
+        }
+        found.message = pods::without_secrets(&found.message, self.secrets);
+        Some(found)
+    }
+
+    /// What Warning Events say of the newest pod that is not ready.
+    async fn warned(&self, pods: &[Pod]) -> Option<Trouble> {
+        let pod = pods::newest_unready(pods)?;
+        let events = self.warnings(pod.metadata.uid.as_deref()?).await;
+        warnings::of_pod(pod, events)
+    }
+
+    /// A claim of a pod that gets no volume, and why.
+    async fn pending_claim(&self, pods: &[Pod], pod: &str) -> Option<String> {
+        let pod = pods.iter().find(|it| it.name_any() == pod)?;
+        let api: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), self.namespace);
+        for name in warnings::claims(pod) {
+            let Ok(Some(claim)) = send(api.get_opt(name)).await else {
+                continue;
+            };
+            let events = self.warnings(claim.metadata.uid.as_deref()?).await;
+            if let Some(pending) = warnings::pending(&claim, events) {
+                return Some(pending);
+            }
+        }
+        None
+    }
+
+    /// Why an object makes no pods, where it does not.
+    async fn refused(&self, uid: Option<&str>) -> Option<String> {
+        let refused = warnings::refused(self.warnings(uid?).await)?;
+        Some(pods::without_secrets(&refused, self.secrets))
+    }
+
+    /// The Warning Events of an object. That they cannot be read is no reason to stop: they are only there to help.
+    async fn warnings(&self, uid: &str) -> Vec<Event> {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), self.namespace);
+        let list = send(api.list(&warnings::params(uid))).await;
+        list.map(|it| it.items).unwrap_or_default()
     }
 
     /// How far a Job is.
@@ -309,9 +367,15 @@ impl Observer<'_> {
         if run.state == JobState::Done {
             return Ok(run);
         }
-        run.trouble = pods::trouble(&pods);
+        run.trouble = self.trouble(&pods).await;
+        if pods.is_empty() {
+            let refused = self.refused(it.metadata.uid.as_deref()).await;
+            run.trouble = refused.map(Trouble::refused);
+        }
         if let Some((pod, container)) = pods::newest_failed(&pods) {
-            run.log = self.log(&pod, &container).await;
+            let ended = job::end(pod, container);
+            run.ended = ended.map(|it| pods::without_secrets(&it, self.secrets));
+            run.log = self.log(&pod.name_any(), &container.name).await;
         }
         Ok(run)
     }
@@ -323,7 +387,7 @@ impl Observer<'_> {
     pub async fn runs_pods_of(&self, job: &str) -> Result<bool> {
         let labels = [(JOB_NAME.to_owned(), job.to_owned())].into();
         let pods = self.pods(&labels).await?;
-        Ok(pods.iter().any(|it| !pods::has_ended(it)))
+        Ok(pods.iter().any(|it| lifecycle::may_run(it)))
     }
 
     async fn pods(&self, labels: &BTreeMap<String, String>) -> Result<Vec<Pod>> {

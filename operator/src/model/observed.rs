@@ -69,6 +69,8 @@ pub struct JobRun {
     pub attempts: i32,
     /// What keeps the pod from running, where something does.
     pub trouble: Option<Trouble>,
+    /// How the last failed attempt ended, where that is known.
+    pub ended: Option<String>,
     /// The last lines of the last failed attempt.
     pub log: Option<String>,
     /// The UID of the Job.
@@ -99,6 +101,7 @@ impl JobRun {
             failed: 0,
             attempts: 1,
             trouble: None,
+            ended: None,
             log: None,
             uid,
             told: None,
@@ -121,6 +124,20 @@ pub struct Trouble {
     pub log: Option<String>,
 }
 
+impl Trouble {
+    /// No pod can be made, in the words of the API server.
+    #[must_use]
+    pub const fn refused(message: String) -> Self {
+        Self {
+            pod: String::new(),
+            container: String::new(),
+            cause: Cause::Refused,
+            message,
+            log: None,
+        }
+    }
+}
+
 /// The kind of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -132,8 +149,18 @@ pub enum Cause {
     Config,
     /// The container ends again and again.
     Crashing,
+    /// The container was killed because it used more memory than it may.
+    OutOfMemory,
+    /// The container runs, and does not answer its probe well.
+    Probe,
+    /// A volume cannot be mounted.
+    Volume,
     /// No node takes the pod.
     Unschedulable,
+    /// The pod cannot be made.
+    Refused,
+    /// The pod was ended by its node.
+    Evicted,
 }
 
 /// A pod of a StatefulSet that was made from an older template.

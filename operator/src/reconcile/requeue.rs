@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
-use crate::api::{AppStack, StageName};
+use crate::api::{AppStack, Reason, StageName};
 use crate::context::Context;
 use crate::error::{Class, Error};
 use crate::model::observed::Images;
@@ -19,6 +19,8 @@ use crate::runtime::backoff::spread;
 
 /// How soon a stack is looked at again whose gate is shut. Watches wake us; this is for the change that was missed.
 const WAITING: Duration = Duration::from_secs(20);
+/// How soon a stack is looked at again whose pods are not ready and do not say why: the cause is to be told within five seconds.
+const UNTOLD: Duration = Duration::from_secs(4);
 /// How soon a stack at rest is looked at again: often enough for a certificate that is due. The end of it is left to chance,
 /// or all would come together each hour after a start.
 const AT_REST: Duration = Duration::from_hours(1);
@@ -47,6 +49,15 @@ pub(super) fn after(outcome: &Outcome, now: Timestamp, jitter: f64) -> Action {
         Outcome::Deleting(_) => Action::requeue(WAITING),
         Outcome::RolledOut(progress) if progress.failed => Action::requeue(Duration::ZERO),
         Outcome::RolledOut(progress) => match progress.rollout.blocking() {
+            // What Events tell wakes nobody.
+            Some((
+                _,
+                Gate::Waiting {
+                    reason: Reason::ReplicasPending | Reason::ReplicasOutdated | Reason::JobRunning,
+                    until: None,
+                    ..
+                },
+            )) => Action::requeue(UNTOLD),
             Some((_, Gate::Waiting { until, .. })) => Action::requeue(wait(*until, now)),
             // Nothing wakes us when the way from outside is mended.
             Some((StageName::Edge, Gate::Failed { .. })) => Action::requeue(WAITING),

@@ -233,24 +233,29 @@ fn judge_job(run: &JobRun) -> Gate {
         .log
         .as_ref()
         .map_or_else(String::new, |log| format!("; its last lines: {log}"));
+    let why = match (&run.ended, &run.trouble) {
+        (Some(ended), _) => format!(": {ended}"),
+        (None, Some(trouble)) => format!(": {}", describe(trouble)),
+        (None, None) => String::new(),
+    };
     let (failed, attempts) = (run.failed, run.attempts);
     match run.state {
         JobState::Done => Gate::Open,
         JobState::Failed => Gate::Failed {
             reason: Reason::JobFailed,
             message: format!(
-                "it failed {failed} time(s) and is not repeated until something changes{log}"
+                "it failed {failed} time(s) and is not repeated until something changes{why}{log}"
             ),
         },
         JobState::Late => Gate::Failed {
             reason: Reason::JobDeadlineExceeded,
-            message: format!("it ran longer than it may{log}"),
+            message: format!("it ran longer than it may{why}{log}"),
         },
         JobState::Running => match &run.trouble {
             Some(trouble) => waiting(reason(trouble.cause), describe(trouble)),
             None if failed > 0 => waiting(
                 Reason::JobRetrying,
-                format!("attempt {failed} of {attempts} failed, the next one follows{log}"),
+                format!("attempt {failed} of {attempts} failed, the next one follows{why}{log}"),
             ),
             None => waiting(Reason::JobRunning, "it runs"),
         },
@@ -263,7 +268,12 @@ const fn reason(cause: Cause) -> Reason {
         Cause::Root => Reason::ImageRunsAsRoot,
         Cause::Config => Reason::ContainerConfigInvalid,
         Cause::Crashing => Reason::ContainerCrashing,
+        Cause::OutOfMemory => Reason::OutOfMemory,
+        Cause::Probe => Reason::ProbeFailing,
+        Cause::Volume => Reason::VolumeNotMounted,
         Cause::Unschedulable => Reason::Unschedulable,
+        Cause::Refused => Reason::PodsRefused,
+        Cause::Evicted => Reason::PodEvicted,
     }
 }
 
@@ -288,8 +298,12 @@ fn describe(trouble: &Trouble) -> String {
         Cause::Config | Cause::Crashing if container == assets::OWN => {
             "; frontend.assets.path must be a folder of the image, and the image needs sh and cp to copy it"
         }
-        Cause::Image | Cause::Config | Cause::Crashing | Cause::Unschedulable => "",
+        Cause::OutOfMemory => "; give it more by resources.limits.memory",
+        _ => "",
     };
+    if *cause == Cause::Refused {
+        return format!("pods cannot be made: {message}");
+    }
     format!("pod {pod}: {message}{log}{fix}")
 }
 

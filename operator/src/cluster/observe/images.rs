@@ -5,13 +5,13 @@
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
-use crate::cluster::observe::pods;
+use crate::cluster::observe::{lifecycle, trouble};
 use crate::model::observed::Cause;
 use crate::model::observed::Images;
 
 /// How far the images of so many pods are, each with so many containers.
 pub(super) fn of(pods: &[Pod], wanted: usize, containers: usize) -> Images {
-    let found: Vec<Images> = pods::staying(pods)
+    let found: Vec<Images> = lifecycle::active(pods)
         .map(|it| of_pod(it, containers))
         .collect();
     let missing = if found.len() < wanted {
@@ -23,12 +23,12 @@ pub(super) fn of(pods: &[Pod], wanted: usize, containers: usize) -> Images {
 }
 
 fn of_pod(pod: &Pod, wanted: usize) -> Images {
-    if let Some(why) = pods::unschedulable(pod) {
+    if let Some(why) = trouble::unschedulable(pod) {
         let why = format!("no node takes the pod that pulls them: {why}");
         return Images::Stuck { why };
     }
-    let statuses = pod.status.iter().flat_map(pods::containers);
-    let found: Vec<Images> = statuses.map(of_container).collect();
+    let statuses = pod.status.iter().flat_map(trouble::containers);
+    let found: Vec<Images> = statuses.map(|it| of_container(pod, it)).collect();
     let missing = if found.len() < wanted {
         Images::Pulling
     } else {
@@ -37,8 +37,8 @@ fn of_pod(pod: &Pod, wanted: usize) -> Images {
     found.into_iter().fold(missing, Images::worst)
 }
 
-fn of_container(container: &ContainerStatus) -> Images {
-    match pods::container_trouble(container) {
+fn of_container(pod: &Pod, container: &ContainerStatus) -> Images {
+    match trouble::of_container(pod, container) {
         Some((Cause::Image, why)) => return Images::Stuck { why },
         Some(_) => return Images::Pulled,
         None => {}

@@ -1,7 +1,9 @@
 //! What is known of a Job.
 
 use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
+use super::trouble;
 use crate::build::{HEAD, REVOKE};
 use crate::model::job;
 use crate::model::observed::JobRun;
@@ -35,10 +37,17 @@ pub(super) fn run(job: &Job) -> JobRun {
         failed: status.failed.unwrap_or(0),
         attempts: limit + 1,
         trouble: None,
+        ended: None,
         log: None,
         uid: job.metadata.uid.clone(),
         told: None,
     }
+}
+
+/// How a container that failed ended, in words.
+pub(super) fn end(pod: &Pod, container: &ContainerStatus) -> Option<String> {
+    let ended = container.state.as_ref()?.terminated.as_ref()?;
+    Some(trouble::end(pod, &container.name, ended).1)
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
-//! What keeps a pod from becoming ready, in words that people can act on.
+//! What is counted of pods, and what is shown of their logs.
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{
-    ContainerState, ContainerStateWaiting, ContainerStatus, Pod, PodCondition, PodStatus,
-};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodCondition};
 use kube::ResourceExt;
 use kube::api::LogParams;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::model::observed::{Cause, OldPod, Trouble};
+use super::lifecycle::active;
+use super::trouble::containers;
+use crate::model::observed::OldPod;
 
 /// The label by which Kubernetes says which template of a StatefulSet a pod was made from.
 const TEMPLATE: &str = "controller-revision-hash";
@@ -22,7 +22,7 @@ const SHORTEST_SECRET: usize = 4;
 /// The pods of the StatefulSet with this UID that were not made from its template of now.
 pub(super) fn old(pods: &[Pod], owner: &str, template: &str) -> Vec<OldPod> {
     let is_old = |it: &&Pod| it.labels().get(TEMPLATE).is_some_and(|it| it != template);
-    staying(pods)
+    active(pods)
         .filter(|it| it.owner_references().iter().any(|it| it.uid == owner))
         .filter(is_old)
         .filter_map(|it| {
@@ -35,18 +35,9 @@ pub(super) fn old(pods: &[Pod], owner: &str, template: &str) -> Vec<OldPod> {
         .collect()
 }
 
-/// The trouble of the newest pod that has any.
-pub(super) fn trouble(pods: &[Pod]) -> Option<Trouble> {
-    let mut pods: Vec<&Pod> = staying(pods).collect();
-    pods.sort_by_key(|it| {
-        std::cmp::Reverse(it.metadata.creation_timestamp.as_ref().map(|time| time.0))
-    });
-    pods.into_iter().find_map(trouble_of)
-}
-
 /// How often the container that ended most did so.
 pub(super) fn most_ends(pods: &[Pod]) -> i32 {
-    let status = staying(pods).filter_map(|it| it.status.as_ref());
+    let status = active(pods).filter_map(|it| it.status.as_ref());
     status.flat_map(containers).map(ends).max().unwrap_or(0)
 }
 
@@ -67,7 +58,7 @@ fn ends(container: &ContainerStatus) -> i32 {
 /// Since when the last of the pods is ready; `None` if one is not.
 pub(super) fn ready_since(pods: &[Pod]) -> Option<Timestamp> {
     let since = |pod: &Pod| ready(pod)?.last_transition_time.as_ref().map(|time| time.0);
-    let all: Option<Vec<Timestamp>> = staying(pods).map(since).collect();
+    let all: Option<Vec<Timestamp>> = active(pods).map(since).collect();
     all?.into_iter().max()
 }
 
@@ -79,7 +70,7 @@ fn ready(pod: &Pod) -> Option<&PodCondition> {
 
 /// The addresses of the pods, with brackets where they are of IPv6.
 pub(super) fn addresses(pods: &[Pod]) -> impl Iterator<Item = String> {
-    let found = staying(pods).filter_map(|it| it.status.as_ref()?.pod_ip.as_deref());
+    let found = active(pods).filter_map(|it| it.status.as_ref()?.pod_ip.as_deref());
     found.map(|it| {
         if it.contains(':') {
             format!("[{it}]")
@@ -89,47 +80,30 @@ pub(super) fn addresses(pods: &[Pod]) -> impl Iterator<Item = String> {
     })
 }
 
-/// Pods that are not about to go.
-pub(super) fn staying(pods: &[Pod]) -> impl Iterator<Item = &Pod> {
-    pods.iter()
-        .filter(|it| it.metadata.deletion_timestamp.is_none())
-}
-
 /// The pod that ran to a good end, where one did.
 pub(super) fn succeeded(pods: &[Pod]) -> Option<String> {
     let pod = pods.iter().find(|it| phase(it) == Some("Succeeded"))?;
     Some(pod.name_any())
 }
 
-/// Whether a pod does nothing more.
-pub(super) fn has_ended(pod: &Pod) -> bool {
-    matches!(phase(pod), Some("Succeeded" | "Failed"))
-}
-
 /// The newest pod that failed, and the container of it that did.
-pub(super) fn newest_failed(pods: &[Pod]) -> Option<(String, String)> {
+pub(super) fn newest_failed(pods: &[Pod]) -> Option<(&Pod, &ContainerStatus)> {
     let failed = pods.iter().filter(|it| phase(it) == Some("Failed"));
-    let pod = failed.max_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|time| time.0))?;
+    let pod = newest(failed)?;
     let failed = containers(pod.status.as_ref()?).find(|it| {
         let ended = it.state.as_ref().and_then(|it| it.terminated.as_ref());
         ended.is_some_and(|it| it.exit_code != 0)
     })?;
-    Some((pod.name_any(), failed.name.clone()))
+    Some((pod, failed))
 }
 
-/// The containers of a pod, those first that run first; without those that have done their work before the others.
-pub(super) fn containers(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
-    let first = status.init_container_statuses.iter().flatten();
-    let others = status.container_statuses.iter().flatten();
-    first.filter(|it| !is_done(it)).chain(others)
+/// The newest pod that is there and not ready.
+pub(super) fn newest_unready(pods: &[Pod]) -> Option<&Pod> {
+    newest(active(pods).filter(|it| ready(it).is_none()))
 }
 
-fn is_done(container: &ContainerStatus) -> bool {
-    let ended = container
-        .state
-        .as_ref()
-        .and_then(|it| it.terminated.as_ref());
-    ended.is_some_and(|it| it.exit_code == 0)
+fn newest<'a>(pods: impl Iterator<Item = &'a Pod>) -> Option<&'a Pod> {
+    pods.max_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|time| time.0))
 }
 
 /// Which part of a log is read.
@@ -177,87 +151,6 @@ fn phase(pod: &Pod) -> Option<&str> {
     pod.status.as_ref()?.phase.as_deref()
 }
 
-fn trouble_of(pod: &Pod) -> Option<Trouble> {
-    let status = pod.status.as_ref()?;
-    let unschedulable =
-        unschedulable(pod).map(|message| (String::new(), Cause::Unschedulable, message));
-    let (container, cause, message) = unschedulable.or_else(|| {
-        containers(status).find_map(|it| {
-            let (cause, message) = container_trouble(it)?;
-            Some((it.name.clone(), cause, message))
-        })
-    })?;
-    Some(Trouble {
-        pod: pod.name_any(),
-        container,
-        cause,
-        message,
-        log: None,
-    })
-}
-
-/// Why no node takes a pod, if none does.
-pub(super) fn unschedulable(pod: &Pod) -> Option<String> {
-    let conditions = pod.status.as_ref()?.conditions.iter().flatten();
-    conditions
-        .filter(|it| it.type_ == "PodScheduled" && it.reason.as_deref() == Some("Unschedulable"))
-        .find_map(|it| it.message.clone())
-}
-
-/// What keeps a container from running, if something does.
-pub(super) fn container_trouble(container: &ContainerStatus) -> Option<(Cause, String)> {
-    let state = container.state.as_ref()?;
-    if let Some(waiting) = &state.waiting {
-        return waiting_trouble(container, waiting);
-    }
-    // Between its end and the next start a container is terminated, not waiting.
-    let ended = state
-        .terminated
-        .as_ref()
-        .filter(|_| container.restart_count > 0)?;
-    Some((Cause::Crashing, exit_message(container, ended.exit_code)))
-}
-
-fn waiting_trouble(
-    container: &ContainerStatus,
-    waiting: &ContainerStateWaiting,
-) -> Option<(Cause, String)> {
-    let said = waiting.message.clone().unwrap_or_default();
-    match waiting.reason.as_deref()? {
-        "ErrImagePull"
-        | "ImagePullBackOff"
-        | "InvalidImageName"
-        | "ErrImageNeverPull"
-        | "RegistryUnavailable" => Some((
-            Cause::Image,
-            format!("cannot pull {}: {said}", container.image),
-        )),
-        "CreateContainerConfigError" if said.contains("runAsNonRoot") => Some((Cause::Root, said)),
-        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-            Some((Cause::Config, said))
-        }
-        "CrashLoopBackOff" => {
-            let ended = container
-                .last_state
-                .as_ref()
-                .and_then(|it| it.terminated.as_ref());
-            Some((
-                Cause::Crashing,
-                exit_message(container, ended.map_or(-1, |it| it.exit_code)),
-            ))
-        }
-        _ => None,
-    }
-}
-
-fn exit_message(container: &ContainerStatus, exit_code: i32) -> String {
-    let times = container.restart_count + 1;
-    format!(
-        "container {} ended with exit code {exit_code}, {times} time(s) so far",
-        container.name
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,74 +158,6 @@ mod tests {
 
     fn pod(status: Value) -> Pod {
         serde_json::from_value(json!({"metadata": {"name": "p"}, "status": status})).unwrap()
-    }
-
-    fn container(state: Value) -> Value {
-        json!({"containerStatuses": [{
-            "name": "c", "image": "a/b:1", "imageID": "", "ready": false, "restartCount": 1, "state": state
-        }]})
-    }
-
-    fn check(status: Value, cause: Option<Cause>) {
-        assert_eq!(trouble(&[pod(status)]).map(|it| it.cause), cause);
-    }
-
-    #[test]
-    fn a_pod_that_is_starting_has_no_trouble() {
-        check(
-            container(json!({"waiting": {"reason": "ContainerCreating"}})),
-            None,
-        );
-        check(container(json!({"running": {}})), None);
-    }
-
-    #[test]
-    fn an_image_that_cannot_be_pulled_is_named() {
-        let status =
-            container(json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}}));
-        let found = trouble(&[pod(status)]).unwrap();
-        assert_eq!(
-            (found.cause, found.message.as_str()),
-            (Cause::Image, "cannot pull a/b:1: not found")
-        );
-    }
-
-    #[test]
-    fn an_image_that_runs_as_root_is_told_from_other_settings() {
-        let waiting = |message: &str| {
-            container(
-                json!({"waiting": {"reason": "CreateContainerConfigError", "message": message}}),
-            )
-        };
-        check(
-            waiting("container has runAsNonRoot and image will run as root"),
-            Some(Cause::Root),
-        );
-        check(
-            waiting("couldn't find key X in Secret ns/s"),
-            Some(Cause::Config),
-        );
-    }
-
-    #[test]
-    fn a_container_between_two_starts_is_crashing() {
-        check(
-            container(json!({"terminated": {"exitCode": 1}})),
-            Some(Cause::Crashing),
-        );
-        check(
-            container(json!({"waiting": {"reason": "CrashLoopBackOff"}})),
-            Some(Cause::Crashing),
-        );
-    }
-
-    #[test]
-    fn a_pod_that_no_node_takes_says_why() {
-        let scheduled = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "m"});
-        check(
-            json!({"conditions": [scheduled]}),
-            Some(Cause::Unschedulable),
-        );
     }
 
     #[test]
@@ -366,13 +191,7 @@ mod tests {
             }))
         };
         let (done, failed) = (before(0), before(1));
-        assert_eq!(trouble(std::slice::from_ref(&done)), None);
         assert_eq!(most_ends(&[done]), 0);
-        let found = trouble(std::slice::from_ref(&failed)).unwrap();
-        assert_eq!(
-            (found.cause, &*found.container),
-            (Cause::Crashing, "before")
-        );
         assert_eq!(most_ends(&[failed]), 2);
     }
 

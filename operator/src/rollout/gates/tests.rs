@@ -233,8 +233,9 @@ fn an_image_that_runs_as_root_is_told_with_the_lines_that_allow_it() {
 }
 
 #[test]
-fn a_failed_job_shows_its_log() {
+fn a_failed_job_says_how_it_ended_and_shows_its_log() {
     let run = JobRun {
+        ended: Some("container migrate ended with exit code 1".into()),
         state: JobState::Failed,
         failed: 3,
         attempts: 3,
@@ -246,7 +247,35 @@ fn a_failed_job_shows_its_log() {
     let Gate::Failed { message, .. } = judge(&[Observed::Job(run)], None) else {
         panic!("the gate is not failed");
     };
-    assert!(message.contains("no such column"), "{message}");
+    assert_eq!(
+        message,
+        "it failed 3 time(s) and is not repeated until something changes: container migrate ended with exit code 1; its last lines: no such column"
+    );
+}
+
+#[test]
+fn a_job_whose_pods_may_not_be_made_says_so() {
+    let run = JobRun {
+        trouble: Some(Trouble::refused("must specify limits.cpu for: make".into())),
+        ..JobRun::done(None)
+    };
+    let waits = JobRun {
+        state: JobState::Running,
+        ..run.clone()
+    };
+    let refused = "pods cannot be made: must specify limits.cpu for: make";
+    assert_eq!(
+        judge(&[Observed::Job(waits)], None),
+        waiting(Reason::PodsRefused, refused)
+    );
+    let late = JobRun {
+        state: JobState::Late,
+        ..run
+    };
+    let Gate::Failed { message, .. } = judge(&[Observed::Job(late)], None) else {
+        panic!("the gate is not failed");
+    };
+    assert_eq!(message, format!("it ran longer than it may: {refused}"));
 }
 
 #[test]

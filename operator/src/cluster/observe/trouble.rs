@@ -1,0 +1,237 @@
+//! What keeps a pod from becoming ready, as its own status tells it.
+//!
+//! Invariant: pure. Words for people come first; one cause keeps one wording, however Kubernetes turns it: each other wording
+//! would be a write of the status.
+
+use k8s_openapi::api::core::v1::{
+    ContainerState, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod,
+    PodStatus,
+};
+use kube::ResourceExt as _;
+
+use super::lifecycle;
+use crate::model::observed::{Cause, Trouble};
+
+/// The trouble of the newest pod that has any.
+pub(super) fn trouble(pods: &[Pod]) -> Option<Trouble> {
+    newest_first(lifecycle::active(pods)).find_map(of)
+}
+
+/// Why the newest of the pods that ended did so against its will, such as for an eviction.
+pub(super) fn ended(pods: &[Pod]) -> Option<Trouble> {
+    let failed = pods.iter().filter(|it| phase(it) == Some("Failed"));
+    newest_first(failed).find_map(|pod| {
+        let status = pod.status.as_ref()?;
+        let reason = status.reason.as_deref()?;
+        let message = status.message.as_deref().unwrap_or_default().trim();
+        let message = match (reason, message) {
+            ("Evicted", message) => format!("it was evicted: {message}"),
+            ("DeadlineExceeded", _) => "it ran longer than its own activeDeadlineSeconds".into(),
+            (reason, "") => format!("it failed: {reason}"),
+            (reason, message) => format!("it failed: {message} ({reason})"),
+        };
+        Some(Trouble {
+            pod: pod.name_any(),
+            container: String::new(),
+            cause: Cause::Evicted,
+            message,
+            log: None,
+        })
+    })
+}
+
+fn newest_first<'a>(pods: impl Iterator<Item = &'a Pod>) -> impl Iterator<Item = &'a Pod> {
+    let mut pods: Vec<&Pod> = pods.collect();
+    pods.sort_by_key(|it| {
+        std::cmp::Reverse(it.metadata.creation_timestamp.as_ref().map(|time| time.0))
+    });
+    pods.into_iter()
+}
+
+fn phase(pod: &Pod) -> Option<&str> {
+    pod.status.as_ref()?.phase.as_deref()
+}
+
+fn of(pod: &Pod) -> Option<Trouble> {
+    let status = pod.status.as_ref()?;
+    let unschedulable =
+        unschedulable(pod).map(|message| (String::new(), Cause::Unschedulable, message));
+    let (container, cause, message) = unschedulable.or_else(|| {
+        containers(status).find_map(|it| {
+            let (cause, message) = of_container(pod, it)?;
+            Some((it.name.clone(), cause, message))
+        })
+    })?;
+    Some(Trouble {
+        pod: pod.name_any(),
+        container,
+        cause,
+        message,
+        log: None,
+    })
+}
+
+/// The containers of a pod, those first that run first; without those that have done their work before the others.
+pub(super) fn containers(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
+    let first = status.init_container_statuses.iter().flatten();
+    let others = status.container_statuses.iter().flatten();
+    first.filter(|it| !is_done(it)).chain(others)
+}
+
+fn is_done(container: &ContainerStatus) -> bool {
+    terminated(container.state.as_ref()).is_some_and(|it| it.exit_code == 0)
+}
+
+fn terminated(state: Option<&ContainerState>) -> Option<&ContainerStateTerminated> {
+    state?.terminated.as_ref()
+}
+
+/// Why no node takes a pod, if none does.
+pub(super) fn unschedulable(pod: &Pod) -> Option<String> {
+    let conditions = pod.status.as_ref()?.conditions.iter().flatten();
+    conditions
+        .filter(|it| it.type_ == "PodScheduled" && it.reason.as_deref() == Some("Unschedulable"))
+        .find_map(|it| it.message.clone())
+}
+
+/// What keeps a container from running, if something does.
+pub(super) fn of_container(pod: &Pod, container: &ContainerStatus) -> Option<(Cause, String)> {
+    let state = container.state.as_ref()?;
+    if let Some(waiting) = &state.waiting {
+        return of_waiting(pod, container, waiting);
+    }
+    // Between its end and the next start a container is terminated, not waiting.
+    let ended = state
+        .terminated
+        .as_ref()
+        .filter(|_| container.restart_count > 0)?;
+    Some(crashing(pod, container, Some(ended)))
+}
+
+fn of_waiting(
+    pod: &Pod,
+    container: &ContainerStatus,
+    waiting: &ContainerStateWaiting,
+) -> Option<(Cause, String)> {
+    let said = waiting.message.as_deref().unwrap_or_default();
+    let cannot_start = |cause| Some((cause, cannot_start(&container.name, said)));
+    match waiting.reason.as_deref()? {
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "ImageInspectError"
+        | "SignatureValidationFailed"
+        | "RegistryUnavailable" => Some((Cause::Image, cannot_pull(&container.image, said))),
+        "CreateContainerConfigError" if said.contains("runAsNonRoot") => cannot_start(Cause::Root),
+        "CreateContainerConfigError"
+        | "CreateContainerError"
+        | "PreCreateHookError"
+        | "PreStartHookError"
+        | "PostStartHookError"
+        | "RunContainerError" => cannot_start(Cause::Config),
+        "CrashLoopBackOff" => {
+            let ended = terminated(container.last_state.as_ref());
+            Some(crashing(pod, container, ended))
+        }
+        _ => None,
+    }
+}
+
+/// The kubelet says the cause of a failed pull at once, and a while later again behind what it does about it.
+fn cannot_pull(image: &str, said: &str) -> String {
+    let said = said
+        .split_once("ErrImagePull: ")
+        .map_or(said, |(_, cause)| cause);
+    let said = said.rsplit_once(" desc = ").map_or(said, |(_, it)| it);
+    match said.trim() {
+        "" => format!("cannot pull {image}"),
+        said if said.starts_with("Back-off pulling image") => format!("cannot pull {image}"),
+        said => format!("cannot pull {image}: {said}"),
+    }
+}
+
+fn cannot_start(container: &str, said: &str) -> String {
+    match runtime_cause(said) {
+        "" => format!("container {container} cannot start"),
+        cause => format!("container {container} cannot start: {cause}"),
+    }
+}
+
+/// What a container runtime says last is the cause; before it stand the names of those that passed it on.
+fn runtime_cause(said: &str) -> &str {
+    let cause = ["container init: ", "container process: ", " desc = "]
+        .iter()
+        .find_map(|it| Some(said.rsplit_once(it)?.1));
+    let cause = cause.unwrap_or(said).trim();
+    cause.strip_suffix(": unknown").unwrap_or(cause)
+}
+
+fn crashing(
+    pod: &Pod,
+    container: &ContainerStatus,
+    ended: Option<&ContainerStateTerminated>,
+) -> (Cause, String) {
+    let times = container.restart_count + 1;
+    let Some(ended) = ended else {
+        let message = format!("container {} ended, {times} time(s) so far", container.name);
+        return (Cause::Crashing, message);
+    };
+    let (cause, message) = end(pod, &container.name, ended);
+    (cause, format!("{message}, {times} time(s) so far"))
+}
+
+/// How a container ended, in words.
+pub(super) fn end(pod: &Pod, container: &str, ended: &ContainerStateTerminated) -> (Cause, String) {
+    let said = ended.message.as_deref().unwrap_or_default().trim();
+    match ended.reason.as_deref() {
+        Some("OOMKilled") => {
+            let limit =
+                memory_limit(pod, container).map_or_else(String::new, |it| format!(" of {it}"));
+            let message = format!(
+                "container {container} was killed because it used more memory than its limit{limit} (OOMKilled)"
+            );
+            (Cause::OutOfMemory, message)
+        }
+        Some("StartError" | "ContainerCannotRun") => (Cause::Config, cannot_start(container, said)),
+        _ => {
+            let code = ended.exit_code;
+            let why = why(code);
+            let said = if said.is_empty() {
+                String::new()
+            } else {
+                format!(": {said}")
+            };
+            (
+                Cause::Crashing,
+                format!("container {container} ended with exit code {code}{why}{said}"),
+            )
+        }
+    }
+}
+
+/// What shells and kernels mean by an exit code.
+const fn why(exit_code: i32) -> &'static str {
+    match exit_code {
+        126 => " (its command cannot be run)",
+        127 => " (its command was not found)",
+        132 => " (SIGILL: the image may be for another CPU)",
+        134 => " (SIGABRT: it gave up)",
+        137 => " (SIGKILL)",
+        139 => " (SIGSEGV: it crashed)",
+        143 => " (SIGTERM: it was told to end)",
+        _ => "",
+    }
+}
+
+fn memory_limit(pod: &Pod, container: &str) -> Option<String> {
+    let spec = pod.spec.as_ref()?;
+    let first = spec.init_containers.iter().flatten();
+    let mut all = first.chain(&spec.containers);
+    let limits = all.find(|it| it.name == container)?.resources.as_ref()?;
+    let limit = limits.limits.as_ref()?.get("memory")?;
+    Some(limit.0.clone())
+}
+
+#[cfg(test)]
+mod tests;

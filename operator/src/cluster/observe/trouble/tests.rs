@@ -1,0 +1,174 @@
+//! What pods say of themselves.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn pod(status: Value) -> Pod {
+    serde_json::from_value(json!({
+        "metadata": {"name": "p"}, "status": status,
+        "spec": {"containers": [{"name": "c", "resources": {"limits": {"memory": "128Mi"}}}]},
+    }))
+    .unwrap()
+}
+
+fn container(state: Value) -> Value {
+    json!({"containerStatuses": [{
+        "name": "c", "image": "a/b:1", "imageID": "", "ready": false, "restartCount": 1, "state": state
+    }]})
+}
+
+fn check(status: Value, cause: Option<Cause>) {
+    assert_eq!(trouble(&[pod(status)]).map(|it| it.cause), cause);
+}
+
+#[test]
+fn a_pod_that_is_starting_has_no_trouble() {
+    check(
+        container(json!({"waiting": {"reason": "ContainerCreating"}})),
+        None,
+    );
+    check(container(json!({"running": {}})), None);
+}
+
+#[test]
+fn an_image_that_cannot_be_pulled_is_named() {
+    let status = container(json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}}));
+    let found = trouble(&[pod(status)]).unwrap();
+    assert_eq!(
+        (found.cause, found.message.as_str()),
+        (Cause::Image, "cannot pull a/b:1: not found")
+    );
+}
+
+#[test]
+fn an_image_that_runs_as_root_is_told_from_other_settings() {
+    let waiting = |message: &str| {
+        container(json!({"waiting": {"reason": "CreateContainerConfigError", "message": message}}))
+    };
+    check(
+        waiting("container has runAsNonRoot and image will run as root"),
+        Some(Cause::Root),
+    );
+    check(
+        waiting("couldn't find key X in Secret ns/s"),
+        Some(Cause::Config),
+    );
+}
+
+#[test]
+fn a_container_between_two_starts_is_crashing() {
+    check(
+        container(json!({"terminated": {"exitCode": 1}})),
+        Some(Cause::Crashing),
+    );
+    check(
+        container(json!({"waiting": {"reason": "CrashLoopBackOff"}})),
+        Some(Cause::Crashing),
+    );
+}
+
+#[test]
+fn a_pod_that_no_node_takes_says_why() {
+    let scheduled = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "m"});
+    check(
+        json!({"conditions": [scheduled]}),
+        Some(Cause::Unschedulable),
+    );
+}
+
+#[test]
+fn what_cannot_do_its_work_before_the_others_is_in_trouble_and_what_did_it_is_not() {
+    let before = |exit_code: i32| {
+        pod(json!({
+            "initContainerStatuses": [{
+                "name": "before", "image": "a/b:1", "imageID": "", "ready": exit_code == 0, "restartCount": 1,
+                "state": {"terminated": {"exitCode": exit_code}}, "lastState": {"terminated": {"exitCode": 1}},
+            }],
+            "containerStatuses": [{
+                "name": "c", "image": "a/b:1", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"waiting": {"reason": "PodInitializing"}},
+            }],
+        }))
+    };
+    assert_eq!(trouble(&[before(0)]), None);
+    let found = trouble(&[before(1)]).unwrap();
+    assert_eq!(
+        (found.cause, &*found.container),
+        (Cause::Crashing, "before")
+    );
+}
+
+/// The message of a container in this state.
+fn told(state: Value) -> (Cause, String) {
+    let found = trouble(&[pod(container(state))]).unwrap();
+    (found.cause, found.message)
+}
+
+#[test]
+fn a_failed_pull_keeps_its_wording_however_the_kubelet_turns_it() {
+    let cause = "failed to pull and unpack image \"a/b:1\": failed to resolve reference \"a/b:1\": a/b:1: not found";
+    let at_once = format!("rpc error: code = NotFound desc = {cause}");
+    let later = format!("Back-off pulling image \"a/b:1\": ErrImagePull: {at_once}");
+    let expected = (Cause::Image, format!("cannot pull a/b:1: {cause}"));
+    for (reason, message) in [("ErrImagePull", &at_once), ("ImagePullBackOff", &later)] {
+        let waiting = json!({"waiting": {"reason": reason, "message": message}});
+        assert_eq!(told(waiting), expected, "{reason}");
+    }
+    let silent = json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"a/b:1\""}});
+    assert_eq!(told(silent), (Cause::Image, "cannot pull a/b:1".into()));
+}
+
+#[test]
+fn a_container_that_needs_too_much_memory_is_told_with_its_limit() {
+    let (cause, message) = told(json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}));
+    assert_eq!(cause, Cause::OutOfMemory);
+    assert_eq!(
+        message,
+        "container c was killed because it used more memory than its limit of 128Mi (OOMKilled), 2 time(s) so far"
+    );
+}
+
+#[test]
+fn a_command_that_is_not_there_is_named() {
+    let said = "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: \"alembicc\": executable file not found in $PATH: unknown";
+    let expected =
+        "container c cannot start: exec: \"alembicc\": executable file not found in $PATH";
+    let states = [
+        json!({"waiting": {"reason": "RunContainerError", "message": said}}),
+        json!({"terminated": {"exitCode": 128, "reason": "StartError", "message": said}}),
+    ];
+    for state in states {
+        let (cause, message) = told(state);
+        assert_eq!(cause, Cause::Config);
+        assert!(message.starts_with(expected), "{message}");
+    }
+}
+
+#[test]
+fn an_exit_code_is_told_with_what_it_means() {
+    let (_, message) = told(
+        json!({"terminated": {"exitCode": 127, "reason": "Error", "message": "no such file\n"}}),
+    );
+    assert_eq!(
+        message,
+        "container c ended with exit code 127 (its command was not found): no such file, 2 time(s) so far"
+    );
+}
+
+#[test]
+fn an_eviction_is_told_of_a_pod_that_is_only_a_record() {
+    let evicted = pod(
+        json!({"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory. "}),
+    );
+    assert_eq!(trouble(std::slice::from_ref(&evicted)), None);
+    let found = ended(&[evicted]).unwrap();
+    assert_eq!(
+        (found.cause, found.message.as_str()),
+        (
+            Cause::Evicted,
+            "it was evicted: The node was low on resource: memory."
+        )
+    );
+    assert_eq!(ended(&[pod(json!({"phase": "Failed"}))]), None);
+}

@@ -1,0 +1,305 @@
+//! What keeps a pod from becoming ready and is told by Warning Events alone: probes, volumes, and pods that may not be made.
+//!
+//! Invariant: pure. Events are read only of what is not well and does not say why itself.
+
+use k8s_openapi::api::core::v1::{Container, Event, PersistentVolumeClaim, Pod, Probe};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::ResourceExt as _;
+use kube::api::ListParams;
+
+use crate::model::observed::{Cause, Trouble};
+
+/// The Warning Events of the object with this UID.
+pub(super) fn params(uid: &str) -> ListParams {
+    ListParams::default().fields(&format!("type=Warning,involvedObject.uid={uid}"))
+}
+
+/// What the newest Event that helps says of a pod.
+pub(super) fn of_pod(pod: &Pod, events: Vec<Event>) -> Option<Trouble> {
+    newest_first(events).find_map(|event| {
+        let said = event.message.as_deref().unwrap_or_default().trim();
+        let container = container_of(&event).unwrap_or_default();
+        let (cause, message) = match event.reason.as_deref()? {
+            "Unhealthy" => (Cause::Probe, unhealthy(pod, &container, said)),
+            "FailedMount" | "FailedAttachVolume" | "FailedMapVolume" => {
+                (Cause::Volume, format!("a volume cannot be mounted: {said}"))
+            }
+            "FailedCreatePodSandBox" | "FailedSync" => {
+                (Cause::Config, format!("it cannot be set up: {said}"))
+            }
+            "FailedPostStartHook" | "FailedPreStopHook" => {
+                (Cause::Config, format!("a lifecycle hook failed: {said}"))
+            }
+            _ => return None,
+        };
+        Some(Trouble {
+            pod: pod.name_any(),
+            container,
+            cause,
+            message,
+            log: None,
+        })
+    })
+}
+
+/// Why pods of an object cannot be made, in the words of the API server.
+pub(super) fn refused(events: Vec<Event>) -> Option<String> {
+    let mut refused =
+        newest_first(events).filter(|it| it.reason.as_deref() == Some("FailedCreate"));
+    let said = refused.next()?.message?;
+    // `Error creating: pods "NAME" is forbidden: WHY`; the name is another one each time.
+    let why = said.split_once("is forbidden: ").map(|(_, why)| why);
+    let why = why.or_else(|| said.split_once("Error creating: ").map(|(_, why)| why));
+    Some(why.unwrap_or(&said).trim().to_owned())
+}
+
+/// The claims whose volumes a pod mounts.
+pub(super) fn claims(pod: &Pod) -> impl Iterator<Item = &str> {
+    let volumes = pod.spec.iter().flat_map(|it| it.volumes.iter().flatten());
+    volumes.filter_map(|it| Some(it.persistent_volume_claim.as_ref()?.claim_name.as_str()))
+}
+
+/// Why a claim gets no volume, where it waits for one.
+pub(super) fn pending(claim: &PersistentVolumeClaim, events: Vec<Event>) -> Option<String> {
+    let status = claim.status.as_ref()?;
+    if status.phase.as_deref() != Some("Pending") {
+        return None;
+    }
+    let name = claim.name_any();
+    let class = claim.spec.as_ref()?.storage_class_name.as_deref();
+    let class = class.map_or_else(
+        || "no storage class, and the cluster has no default one".to_owned(),
+        |it| format!("storage class {it}"),
+    );
+    let said = newest_first(events).find_map(|it| it.message);
+    let said = said.map_or_else(String::new, |it| format!(": {}", it.trim()));
+    Some(format!("claim {name} is Pending, of {class}{said}"))
+}
+
+fn newest_first(mut events: Vec<Event>) -> impl Iterator<Item = Event> {
+    let at = |it: &Event| {
+        let series = it
+            .series
+            .as_ref()
+            .and_then(|it| it.last_observed_time.as_ref());
+        let last = it.last_timestamp.as_ref().map(|it| it.0);
+        let first = it.event_time.as_ref().map(|it| it.0);
+        series.map(|it| it.0).or(last).or(first)
+    };
+    events.sort_by_key(|it| std::cmp::Reverse(at(it)));
+    events.into_iter()
+}
+
+/// An Event names its container by a path such as `spec.containers{backend}`.
+fn container_of(event: &Event) -> Option<String> {
+    let path = event.involved_object.field_path.as_deref()?;
+    let name = path.split_once('{')?.1.strip_suffix('}')?;
+    Some(name.to_owned())
+}
+
+/// A probe that failed: what it asked, and what came back.
+fn unhealthy(pod: &Pod, container: &str, said: &str) -> String {
+    let (which, said) = said
+        .split_once(" probe failed: ")
+        .unwrap_or(("Readiness", said));
+    let which = which.to_lowercase();
+    let found = container_named(pod, container);
+    let probe = found.and_then(|it| match which.as_str() {
+        "startup" => it.startup_probe.as_ref(),
+        "liveness" => it.liveness_probe.as_ref(),
+        _ => it.readiness_probe.as_ref(),
+    });
+    let asked = found.zip(probe).map(|(it, probe)| asked(it, probe));
+    match asked {
+        Some(Asked { what, port }) => {
+            format!("the {which} probe failed: {}", answer(&what, port, said))
+        }
+        None => format!("the {which} probe failed: {said}"),
+    }
+}
+
+/// What a probe asks.
+struct Asked {
+    /// Such as `GET /health`.
+    what: String,
+    port: Option<i32>,
+}
+
+fn asked(container: &Container, probe: &Probe) -> Asked {
+    let port = |port: &IntOrString| match port {
+        IntOrString::Int(port) => Some(*port),
+        IntOrString::String(name) => {
+            let mut ports = container.ports.iter().flatten();
+            ports
+                .find(|it| it.name.as_ref() == Some(name))
+                .map(|it| it.container_port)
+        }
+    };
+    if let Some(http) = &probe.http_get {
+        let path = http.path.as_deref().unwrap_or("/");
+        return Asked {
+            what: format!("GET {path}"),
+            port: port(&http.port),
+        };
+    }
+    if let Some(tcp) = &probe.tcp_socket {
+        return Asked {
+            what: "a connection".into(),
+            port: port(&tcp.port),
+        };
+    }
+    let command = probe.exec.as_ref().and_then(|it| it.command.as_ref());
+    let what = command.map_or_else(|| "it".into(), |it| format!("`{}`", it.join(" ")));
+    Asked { what, port: None }
+}
+
+/// What came back, in the words of whoever mends it.
+fn answer(what: &str, port: Option<i32>, said: &str) -> String {
+    let at = port.map_or_else(String::new, |it| format!(" at port {it}"));
+    if let Some((_, code)) = said.split_once("HTTP probe failed with statuscode: ") {
+        return format!("{what}{at} answered {}", code.trim());
+    }
+    if said.contains("connection refused") {
+        return format!(
+            "{what}{at}: connection refused: does nothing listen there yet, or on 127.0.0.1 alone?"
+        );
+    }
+    if said.contains("context deadline exceeded") || said.contains("Client.Timeout") {
+        return format!("{what}{at} was not answered in time");
+    }
+    format!("{what}{at}: {said}")
+}
+
+fn container_named<'a>(pod: &'a Pod, name: &str) -> Option<&'a Container> {
+    let spec = pod.spec.as_ref()?;
+    let first = spec.init_containers.iter().flatten();
+    first.chain(&spec.containers).find(|it| it.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn pod() -> Pod {
+        serde_json::from_value(json!({
+            "metadata": {"name": "p"},
+            "spec": {"containers": [{
+                "name": "backend", "ports": [{"name": "http", "containerPort": 8000}],
+                "startupProbe": {"httpGet": {"path": "/nope", "port": "http"}},
+                "readinessProbe": {"exec": {"command": ["pg_isready", "-q"]}},
+                "livenessProbe": {"tcpSocket": {"port": 8000}},
+            }]},
+        }))
+        .unwrap()
+    }
+
+    fn event(reason: &str, message: &str, second: u32) -> Event {
+        let event: Value = json!({
+            "metadata": {}, "reason": reason, "message": message, "type": "Warning",
+            "lastTimestamp": format!("2026-01-02T03:04:{second:02}Z"),
+            "involvedObject": {"fieldPath": "spec.containers{backend}"},
+        });
+        serde_json::from_value(event).unwrap()
+    }
+
+    fn told(reason: &str, message: &str) -> Option<(Cause, String)> {
+        let found = of_pod(&pod(), vec![event(reason, message, 1)])?;
+        assert_eq!(found.container, "backend");
+        Some((found.cause, found.message))
+    }
+
+    #[test]
+    fn a_probe_that_fails_says_what_it_asked_and_what_came_back() {
+        let cases = [
+            (
+                "Startup probe failed: HTTP probe failed with statuscode: 404",
+                "the startup probe failed: GET /nope at port 8000 answered 404",
+            ),
+            (
+                "Startup probe failed: Get \"http://10.1.2.3:8000/nope\": dial tcp 10.1.2.3:8000: connect: connection refused",
+                "the startup probe failed: GET /nope at port 8000: connection refused: does nothing listen there yet, or on 127.0.0.1 alone?",
+            ),
+            (
+                "Startup probe failed: Get \"http://10.1.2.3:8000/nope\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+                "the startup probe failed: GET /nope at port 8000 was not answered in time",
+            ),
+            (
+                "Liveness probe failed: dial tcp 10.1.2.3:8000: connect: connection refused",
+                "the liveness probe failed: a connection at port 8000: connection refused: does nothing listen there yet, or on 127.0.0.1 alone?",
+            ),
+            (
+                "Readiness probe failed: /run:5432 - no response",
+                "the readiness probe failed: `pg_isready -q`: /run:5432 - no response",
+            ),
+        ];
+        for (said, expected) in cases {
+            assert_eq!(
+                told("Unhealthy", said),
+                Some((Cause::Probe, expected.into()))
+            );
+        }
+    }
+
+    #[test]
+    fn a_volume_that_does_not_mount_is_told_and_what_does_not_help_is_not() {
+        let said = "MountVolume.SetUp failed for volume \"ca\" : secret \"ca\" not found";
+        let expected = format!("a volume cannot be mounted: {said}");
+        assert_eq!(told("FailedMount", said), Some((Cause::Volume, expected)));
+        assert_eq!(
+            told("BackOff", "Back-off restarting failed container"),
+            None
+        );
+    }
+
+    #[test]
+    fn the_newest_event_speaks() {
+        let events = vec![
+            event("FailedMount", "old", 1),
+            event(
+                "Unhealthy",
+                "Startup probe failed: HTTP probe failed with statuscode: 500",
+                2,
+            ),
+            event("BackOff", "newest, and of no help", 3),
+        ];
+        assert_eq!(
+            of_pod(&pod(), events).map(|it| it.cause),
+            Some(Cause::Probe)
+        );
+    }
+
+    #[test]
+    fn a_claim_that_waits_is_told_with_its_class() {
+        let claim = |phase: &str, class: Option<&str>| -> PersistentVolumeClaim {
+            serde_json::from_value(json!({
+                "metadata": {"name": "shop-db-data"}, "spec": {"storageClassName": class}, "status": {"phase": phase},
+            }))
+            .unwrap()
+        };
+        let said = "storageclass.storage.k8s.io \"fast\" not found";
+        let events = || vec![event("ProvisioningFailed", said, 1)];
+        assert_eq!(
+            pending(&claim("Pending", Some("fast")), events()),
+            Some(format!(
+                "claim shop-db-data is Pending, of storage class fast: {said}"
+            ))
+        );
+        assert_eq!(
+            pending(&claim("Pending", None), Vec::new()).as_deref(),
+            Some(
+                "claim shop-db-data is Pending, of no storage class, and the cluster has no default one"
+            )
+        );
+        assert_eq!(pending(&claim("Bound", None), events()), None);
+    }
+
+    #[test]
+    fn pods_that_may_not_be_made_are_told_in_the_words_of_the_api_server() {
+        let said = "Error creating: pods \"shop-migrate-x7k2p\" is forbidden: failed quota: all: must specify limits.cpu for: make";
+        let events = vec![event("FailedCreate", said, 1)];
+        let expected = "failed quota: all: must specify limits.cpu for: make";
+        assert_eq!(refused(events).as_deref(), Some(expected));
+        assert_eq!(refused(vec![event("BackoffLimitExceeded", "m", 1)]), None);
+    }
+}
