@@ -21,6 +21,7 @@ mod assets;
 mod autoscaling;
 mod bad_specs;
 mod browser;
+mod causes;
 mod changed_secret;
 mod database_down;
 mod deletion;

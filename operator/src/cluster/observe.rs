@@ -387,7 +387,7 @@ impl Observer<'_> {
     pub async fn runs_pods_of(&self, job: &str) -> Result<bool> {
         let labels = [(JOB_NAME.to_owned(), job.to_owned())].into();
         let pods = self.pods(&labels).await?;
-        Ok(pods.iter().any(|it| lifecycle::may_run(it)))
+        Ok(pods.iter().any(lifecycle::may_run))
     }
 
     async fn pods(&self, labels: &BTreeMap<String, String>) -> Result<Vec<Pod>> {
