@@ -61,13 +61,13 @@ const CAUSES: [(&str, &str, &str, &[&str]); 6] = [
     (
         "backend: {migrate: {command: [alembicc, upgrade, head]}}",
         "MigrationReady",
-        "JobFailed",
+        "JobRetrying",
         &["alembicc", "executable file not found"],
     ),
     (
         "backend: {migrate: {command: [sh, -c, exit 127]}}",
         "MigrationReady",
-        "JobFailed",
+        "JobRetrying",
         &["exit code 127 (its command was not found)"],
     ),
     (
@@ -129,17 +129,20 @@ fn a_pod_that_ended_is_only_a_record() {
     story("causes-ended", async |world| {
         let good = world.document(PICKY);
         world.apply_secret("nowhere", NOWHERE).await;
-        let soaking = good.with("spec: {rollout: {soak: 15s}}");
+        world.apply(&good).await;
+        world.ready("shop").await;
+        let soaking = "spec: {rollout: {soak: 15s}, backend: {env: [{name: A, value: b}]}}";
+        let soaking = good.with(soaking);
         world.apply(&soaking).await;
         world
             .says("shop", "BackendReady", "Soaking", &[], ROLL_OUT)
             .await;
         let pods = world.pods("shop", "backend").await;
-        let first = pods[0].metadata.name.clone().unwrap();
+        let newest = pods.last().unwrap().metadata.name.clone().unwrap();
         let ends = json!({"spec": {"activeDeadlineSeconds": 1}});
-        world.patch::<Pod>(&first, &ends.to_string()).await;
+        world.patch::<Pod>(&newest, &ends.to_string()).await;
         world
-            .until("the pod has failed", SOON, async || {
+            .until("the pod has failed", ROLL_OUT, async || {
                 let pods = world.pods("shop", "backend").await;
                 let phase = |it: &Pod| it.status.as_ref()?.phase.clone();
                 pods.iter()
