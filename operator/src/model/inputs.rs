@@ -21,13 +21,17 @@ use crate::model::identity::{
 };
 use crate::model::manifests::Manifests;
 use crate::model::names::Names;
-use crate::model::secret::SecretData;
+use crate::model::secret::{NoText, SecretData};
 use crate::model::self_signed::Certificate;
 use crate::settings::Ports;
 
 /// What a roll-out depends on beside the spec.
 #[derive(Clone, Debug)]
 pub struct Inputs {
+    /// When they were gathered. `None` without a cluster, where values only stand for real ones and are not looked into.
+    pub now: Option<Timestamp>,
+    /// What is there of `secrets` and `config_maps` beside their texts.
+    pub no_text: NoText,
     /// Every Secret that the spec or the serving release refers to and those that we generate, by name; absent ones are
     /// left out.
     pub secrets: BTreeMap<String, SecretData>,
@@ -174,6 +178,8 @@ impl Inputs {
             key: "(made by the operator)".into(),
         };
         Self {
+            now: None,
+            no_text: NoText::default(),
             secrets: referenced_secrets(app.spec())
                 .map(|name| (name.to_owned(), offline_secret(app.spec())))
                 .collect(),
