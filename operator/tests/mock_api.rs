@@ -21,6 +21,8 @@ mod optional;
 mod outage;
 #[path = "mock_api/prepull.rs"]
 mod prepull;
+#[path = "mock_api/refused.rs"]
+mod refused;
 #[path = "mock_api/remembered.rs"]
 mod remembered;
 #[path = "mock_api/repairs.rs"]
