@@ -3,16 +3,20 @@
 //! Invariant: pure. Faults carry the path of the field and the fix. What the API server can refuse by itself is a
 //! CEL rule in `api::v1alpha1` and is not repeated here.
 
+mod certificate;
+mod containers;
 mod database;
 mod edge;
 mod env;
 mod generated;
 mod given;
 mod jobs;
+mod place;
 mod pod_template;
 mod replicas;
 mod schedule;
 mod secrets;
+mod text;
 
 use crate::release::identity::{self, Identity};
 use crate::settings::ClusterSettings;

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
@@ -33,12 +34,22 @@ enum Command {
     },
 }
 
-/// Does what the command line says.
-///
-/// # Errors
-/// What kept it from being done, for people.
-pub fn main() -> Result<()> {
-    match Cli::parse().command {
+/// Does what the command line says. What kept it from being done is said in one line and for people: a backtrace, which
+/// anyhow would add, tells them nothing.
+#[must_use]
+pub fn main() -> ExitCode {
+    match work(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is nowhere else to say it.
+            let _ = writeln!(std::io::stderr(), "Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn work(command: Command) -> Result<()> {
+    match command {
         Command::Run(settings) => run::operator(*settings),
         Command::Crd => print(&render::crd()?),
         Command::Render { file, cluster } => {

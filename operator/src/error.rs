@@ -70,8 +70,9 @@ pub enum Error {
 /// Why a request to the API server came to nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The API server refused it, or could not be reached.
-    #[error(transparent)]
+    /// The API server refused it, or could not be reached. kube's own text says the answer twice, once as a dump of Rust,
+    /// so the words are ours, and there is no source that would say them again.
+    #[error("{}", words(.0))]
     Kube(Box<kube::Error>),
     /// There was no answer in time.
     #[error("the API server did not answer within {0} seconds")]
@@ -138,10 +139,10 @@ impl Error {
         match self {
             Self::Invalid(_) | Self::Unreadable(_) => Class::User,
             Self::NameTaken { .. } => Class::Taken,
-            Self::Read { source, .. }
-            | Self::Apply { source, .. }
-            | Self::Delete { source, .. }
-            | Self::Status(source) => source.class(),
+            Self::Apply { source, .. } => source.class_of_apply(),
+            Self::Read { source, .. } | Self::Delete { source, .. } | Self::Status(source) => {
+                source.class()
+            }
             Self::Certificate(_) => Class::Transient,
         }
     }
@@ -164,13 +165,36 @@ impl Error {
     /// What was tried and the whole chain of causes, in one line.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
+        chained(self)
+    }
+}
+
+/// An error and its causes in one line. Many say their cause themselves; it is not said again.
+fn chained(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
         }
-        text
+        source = cause.source();
+    }
+    text
+}
+
+/// What the API server said, in its own words and once; or why it said nothing.
+fn words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => match (status.message.as_str(), status.reason.as_str()) {
+            ("", "") => format!("the API server answered {}", status.code),
+            ("", reason) => reason.into(),
+            (message, _) => message.into(),
+        },
+        kube::Error::Service(cause) => {
+            format!("the API server cannot be reached: {}", chained(&**cause))
+        }
+        other => chained(other),
     }
 }
 
@@ -179,6 +203,19 @@ impl CallError {
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Kube(error) if matches!(error.as_ref(), kube::Error::Api(status) if status.is_not_found()))
+    }
+
+    /// The class where an object was sent. What the API server, a quota or a policy refuses to take stays refused until
+    /// somebody changes the one or the other: trying sooner only makes noise.
+    fn class_of_apply(&self) -> Class {
+        const FOR_GOOD: [u16; 4] = [400, 403, 413, 422];
+        match (self.class(), self) {
+            (Class::Transient, Self::Kube(error)) => match error.as_ref() {
+                kube::Error::Api(status) if FOR_GOOD.contains(&status.code) => Class::User,
+                _ => Class::Transient,
+            },
+            (class, _) => class,
+        }
     }
 
     fn class(&self) -> Class {
@@ -254,6 +291,99 @@ mod tests {
         assert!(lasts("immutable"));
         assert!(!lasts("metadata.uid"));
         assert!(!lasts("metadata.labels"));
+    }
+
+    /// An answer of the API server to an apply, as it comes over the line.
+    fn answered(status: &str) -> Error {
+        let status: kube::core::Status = serde_json::from_str(status).unwrap();
+        Error::Apply {
+            kind: "Ingress",
+            name: "shop-edge".into(),
+            source: CallError::Kube(Box::new(kube::Error::Api(Box::new(status)))),
+        }
+    }
+
+    const INVALID: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",
+        "message":"Ingress.networking.k8s.io \"shop-edge\" is invalid: spec.rules[0].host: Invalid value: \"10.0.0.1\": must be a DNS name, not an IP address",
+        "reason":"Invalid","details":{"name":"shop-edge","group":"networking.k8s.io","kind":"Ingress","causes":[{"reason":"FieldValueInvalid",
+        "message":"Invalid value: \"10.0.0.1\": must be a DNS name, not an IP address","field":"spec.rules[0].host"}]},"code":422}"#;
+    const QUOTA: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",
+        "message":"deployments.apps \"shop-backend-1\" is forbidden: exceeded quota: small, requested: count/deployments.apps=1, used: count/deployments.apps=2, limited: count/deployments.apps=2",
+        "reason":"Forbidden","details":{"name":"shop-backend-1","group":"apps","kind":"deployments"},"code":403}"#;
+    const CONFLICT: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",
+        "message":"Operation cannot be fulfilled on services \"shop-backend\": the object has been modified; please apply your changes to the latest version and try again",
+        "reason":"Conflict","details":{"name":"shop-backend","kind":"services"},"code":409}"#;
+    const ENDING: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",
+        "message":"secrets \"s\" is forbidden: unable to create new content in namespace demo because it is being terminated",
+        "reason":"Forbidden","details":{"name":"s","kind":"secrets","causes":[{"reason":"NamespaceTerminating","message":"namespace demo is being terminated","field":"metadata.namespace"}]},"code":403}"#;
+
+    #[test]
+    fn the_api_server_is_quoted_once_and_in_its_own_words() {
+        for (answer, words) in [
+            (
+                INVALID,
+                "Ingress.networking.k8s.io \"shop-edge\" is invalid: spec.rules[0].host: Invalid value: \"10.0.0.1\": must be a DNS name, not an IP address",
+            ),
+            (
+                QUOTA,
+                "deployments.apps \"shop-backend-1\" is forbidden: exceeded quota: small, requested: count/deployments.apps=1, used: count/deployments.apps=2, limited: count/deployments.apps=2",
+            ),
+            (
+                CONFLICT,
+                "Operation cannot be fulfilled on services \"shop-backend\": the object has been modified; please apply your changes to the latest version and try again",
+            ),
+            (r#"{"reason": "Gone", "code": 410}"#, "Gone"),
+            (r#"{"code": 503}"#, "the API server answered 503"),
+        ] {
+            let wanted = format!("cannot apply Ingress shop-edge: {words}");
+            assert_eq!(answered(answer).chain(), wanted);
+        }
+    }
+
+    #[test]
+    fn what_kept_the_api_server_from_answering_is_said_once() {
+        let status = |source| Error::Status(source).chain();
+        assert_eq!(
+            status(CallError::TimedOut(10)),
+            "cannot write the status: the API server did not answer within 10 seconds"
+        );
+        let refused = std::io::Error::other("connection refused");
+        let service = kube::Error::Service(Box::new(refused));
+        assert_eq!(
+            status(CallError::Kube(Box::new(service))),
+            "cannot write the status: the API server cannot be reached: connection refused"
+        );
+    }
+
+    #[test]
+    fn an_object_that_is_refused_for_good_waits_for_the_user_and_a_read_does_not() {
+        for (answer, class) in [
+            (INVALID, Class::User),
+            (QUOTA, Class::User),
+            (r#"{"code": 400, "reason": "BadRequest"}"#, Class::User),
+            (
+                r#"{"code": 413, "reason": "RequestEntityTooLarge"}"#,
+                Class::User,
+            ),
+            (CONFLICT, Class::Conflict),
+            (ENDING, Class::Ending),
+            (
+                r#"{"code": 429, "reason": "TooManyRequests"}"#,
+                Class::Transient,
+            ),
+            (
+                r#"{"code": 500, "reason": "InternalError"}"#,
+                Class::Transient,
+            ),
+        ] {
+            assert_eq!(answered(answer).class(), class, "{answer}");
+        }
+        let Error::Apply { source, .. } = answered(QUOTA) else {
+            unreachable!("it is an apply")
+        };
+        let what = "Secret s".into();
+        let read = Error::Read { what, source };
+        assert_eq!(read.class(), Class::Transient);
     }
 
     /// A refusal of an object for one of its fields.

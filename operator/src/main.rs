@@ -1,5 +1,5 @@
 //! The operator's binary. No logic: see `appstack_operator::cli`.
 
-fn main() -> anyhow::Result<()> {
+fn main() -> std::process::ExitCode {
     appstack_operator::cli::main()
 }

@@ -2,7 +2,9 @@
 
 use anyhow::{Context as _, Result, bail};
 use kube::CustomResourceExt as _;
+use kube::core::cel::validate_cel_schema;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::api::AppStack;
 use crate::build::{self, Direction};
@@ -31,12 +33,13 @@ pub fn crd() -> Result<String> {
 /// If the text is no AppStack, or not an acceptable one; every fault is named.
 pub fn manifests(text: &str, settings: &ClusterSettings) -> Result<String> {
     let mut manifests = String::new();
-    for mut app in parse(text)? {
+    for (written, mut app) in parse(text)? {
         let name = app.metadata.name.clone().unwrap_or_default();
         if name.is_empty() {
             bail!("metadata.name: an AppStack needs a name");
         }
-        if let Err(errors) = app.validate_cel() {
+        // As it is written: `0s` would come back from our own types as `0ns`, which no rule takes.
+        if let Err(errors) = validate_cel_schema::<AppStack>(&written, None) {
             bail!("AppStack {name} is not acceptable: {errors}");
         }
         app.metadata
@@ -56,14 +59,15 @@ pub fn manifests(text: &str, settings: &ClusterSettings) -> Result<String> {
     Ok(manifests)
 }
 
-/// The AppStacks of a stream of YAML documents; documents of other kinds are left out.
-fn parse(text: &str) -> Result<Vec<AppStack>> {
+/// The AppStacks of a stream of YAML documents, each as it is written and as it is read; documents of other kinds are left
+/// out.
+fn parse(text: &str) -> Result<Vec<(Value, AppStack)>> {
     let mut found = Vec::new();
-    for document in documents::<serde_json::Value>(text)? {
-        if document.get("kind").and_then(serde_json::Value::as_str) == Some("AppStack") {
-            let app = serde_json::from_value(document)
+    for document in documents::<Value>(text)? {
+        if document.get("kind").and_then(Value::as_str) == Some("AppStack") {
+            let app = serde_json::from_value(document.clone())
                 .context("this is not an AppStack that can be read")?;
-            found.push(app);
+            found.push((document, app));
         }
     }
     if found.is_empty() {
@@ -77,7 +81,7 @@ fn documents<T: DeserializeOwned>(text: &str) -> Result<Vec<T>> {
 }
 
 /// Objects as the API server would show them: Secrets as text, and without empty fields.
-fn canonical(object: &Object) -> Result<serde_json::Value> {
+fn canonical(object: &Object) -> Result<Value> {
     let mut value = serde_json::to_value(object)?;
     if let Object::Secret(secret) = object {
         let data = secret.data.iter().flatten();
@@ -95,4 +99,29 @@ fn canonical(object: &Object) -> Result<serde_json::Value> {
         }
     }
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(rollout: &str) -> Result<String> {
+        let text = format!(
+            "{{kind: AppStack, apiVersion: appstack.dev/v1alpha1, metadata: {{name: shop}},
+              spec: {{environment: local, domain: localhost, backend: {{image: 'a/b:1'}}, rollout: {rollout}}}}}"
+        );
+        manifests(&text, &ClusterSettings::default())
+    }
+
+    #[test]
+    fn durations_are_judged_as_they_are_written() {
+        for rollout in ["{soak: 0s}", "{soak: 1.5s}", "{soak: 1h30m}"] {
+            assert!(rendered(rollout).is_ok(), "{rollout}");
+        }
+        let error = rendered("{soak: 25h}").unwrap_err().to_string();
+        assert!(
+            error.contains("soak: a duration of at most 24h, such as 30s; 0s for none"),
+            "{error}"
+        );
+    }
 }

@@ -219,15 +219,18 @@ const REFUSED: [(&str, &str); 43] = [
     ("{frontend: {image: a/c}}", "version: needed"),
     (
         "{domain: 'https://example.com'}",
-        "domain: a lower-case DNS name",
-    ),
-    ("{domain: Example.com}", "domain: a lower-case DNS name"),
-    (
-        "{domain: 'example.com:8080'}",
-        "domain: a lower-case DNS name",
+        "domain: a DNS name such as staging.example.com, no address",
     ),
     ("{version: v1 beta}", "version: an image tag"),
     ("{superuser: admin}", "superuser: an e-mail address"),
+    (
+        "{superuser: \"a@example.com\\n\"}",
+        "superuser: an e-mail address such as admin@example.com, without spaces and line ends",
+    ),
+    (
+        "{email: {host: 'smtp://example.com', from: a@example.com}}",
+        "email.host: a DNS name such as smtp.example.com or an address",
+    ),
     (
         "{backend: {image: 'A/b:1'}}",
         "image: a container image such as ghcr.io/acme/shop-backend",
@@ -285,11 +288,11 @@ const REFUSED: [(&str, &str); 43] = [
     ),
     (
         "{edge: {hosts: {dashboard: A.b}}}",
-        "hosts.dashboard: a lower-case DNS name",
+        "hosts.dashboard: a DNS name such as dashboard.example.com, no address",
     ),
     (
         "{edge: {hosts: {api: a.b/c}}}",
-        "hosts.api: a lower-case DNS name",
+        "hosts.api: a DNS name such as api.example.com, no address",
     ),
     ("{edge: {tls: {}}}", "tls: exactly one of"),
     (
@@ -474,6 +477,127 @@ fn what_only_looks_odd_is_accepted() -> Result<()> {
             faults(&app("shop", after)?, Some(&app("shop", before)?)),
             "",
             "{after}"
+        );
+    }
+    Ok(())
+}
+
+/// What is no DNS name. Most of it would be taken by one of the things that a host goes through, and refused by a later one.
+const NO_NAMES: [&str; 26] = [
+    "10.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.0x1",
+    "a.example.0x",
+    "shop.1",
+    "::1",
+    "fd00::1",
+    "[fd00::1]",
+    "*.example.com",
+    "*",
+    "example.com.",
+    ".example.com",
+    "shop..example.com",
+    ".",
+    "-shop.example.com",
+    "shop-.example.com",
+    "shop_1.example.com",
+    "Shop.example.com",
+    "example.com:8080",
+    "https://example.com",
+    "example.com/path",
+    "user@example.com",
+    " example.com",
+    "exämple.com",
+];
+
+/// What is one, however odd it looks.
+const NAMES: [&str; 8] = [
+    "localhost",
+    "example.com",
+    "1.example.com",
+    "10.0.0.1.nip.io",
+    "xn--exmple-cua.com",
+    "a--b.example",
+    "shop.0xyz",
+    "2shop",
+];
+
+/// What the rules say where every host of a spec is this one; that two of them are the same is said as well.
+fn faults_of_hosts(host: &str) -> Result<String> {
+    let hosts = json!({"dashboard": host, "api": host});
+    let change = json!({"domain": host, "edge": {"hosts": hosts}});
+    let faults = faults(&app("shop", &change.to_string())?, None);
+    Ok(faults)
+}
+
+#[test]
+fn a_host_is_a_dns_name_and_no_address() -> Result<()> {
+    let label = "a".repeat(63);
+    let too_long = format!("{label}a.example.com");
+    for host in NO_NAMES.into_iter().chain([too_long.as_str()]) {
+        let faults = faults_of_hosts(host)?;
+        for said in [
+            "domain: a DNS name such as staging.example.com, no address",
+            "hosts.dashboard: a DNS name such as dashboard.example.com, no address",
+            "hosts.api: a DNS name such as api.example.com, no address",
+        ] {
+            assert!(faults.contains(said), "{host}: {faults}");
+        }
+    }
+    let longest_label = format!("{label}.example.com");
+    for host in NAMES.into_iter().chain([longest_label.as_str()]) {
+        let faults = faults_of_hosts(host)?;
+        assert!(!faults.contains("a DNS name such as"), "{host}: {faults}");
+    }
+    Ok(())
+}
+
+/// `dashboard.<domain>` is to fit into a name as well.
+#[test]
+fn a_host_is_no_longer_than_a_name_may_be() -> Result<()> {
+    let spec = schema("spec")?;
+    let hosts = &spec["properties"]["edge"]["properties"]["hosts"]["properties"];
+    let longest = [
+        &spec["properties"]["domain"],
+        &hosts["dashboard"],
+        &hosts["api"],
+        &spec["properties"]["email"]["properties"]["host"],
+    ]
+    .map(|it| it["maxLength"].clone());
+    assert_eq!(longest, [230, 253, 253, 253].map(|it| json!(it)));
+    Ok(())
+}
+
+#[test]
+fn a_mail_server_has_a_name_or_an_address() -> Result<()> {
+    let faults = |host: &str| -> Result<String> {
+        let change = json!({"email": {"host": host, "from": "a@example.com"}});
+        Ok(faults(&app("shop", &change.to_string())?, None))
+    };
+    for host in [
+        "smtp.example.com",
+        "SMTP.example.com",
+        "mail",
+        "10.0.0.1",
+        "fd00::1",
+    ] {
+        assert_eq!(faults(host)?, "", "{host}");
+    }
+    for host in [
+        "*.example.com",
+        "mail.",
+        "a..b",
+        "mail:25",
+        "10.0.0.256",
+        "[fd00::1]",
+        "",
+    ] {
+        let faults = faults(host)?;
+        assert!(
+            faults.contains("email.host: a DNS name such as smtp.example.com or an address"),
+            "{host}: {faults}"
         );
     }
     Ok(())

@@ -9,6 +9,8 @@ mod assets;
 mod cache;
 #[path = "mock_api/data.rs"]
 mod data;
+#[path = "mock_api/given.rs"]
+mod given;
 #[path = "mock_api/jobs.rs"]
 mod jobs;
 #[path = "mock_api/model.rs"]
@@ -19,6 +21,8 @@ mod optional;
 mod outage;
 #[path = "mock_api/prepull.rs"]
 mod prepull;
+#[path = "mock_api/refused.rs"]
+mod refused;
 #[path = "mock_api/remembered.rs"]
 mod remembered;
 #[path = "mock_api/repairs.rs"]
@@ -30,7 +34,7 @@ mod scaling;
 #[path = "mock_api/server.rs"]
 mod server;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -54,6 +58,7 @@ use appstack_operator::runtime::optional_apis::Definition;
 use appstack_operator::runtime::versions::WatchedVersions;
 use appstack_operator::settings::ClusterSettings;
 use k8s_controller::events::EventRecorder;
+use k8s_openapi::ByteString;
 use kube::runtime::controller::Action;
 use kube::runtime::events::Reporter;
 use serde_json::{Value, json};
@@ -477,6 +482,21 @@ async fn a_suspended_stack_is_left_alone() -> Result<()> {
     );
     Ok(())
 }
+/// The data of a Secret with a certificate for the hosts of the stack; `mark` tells one from another.
+fn certificate(mark: &str) -> Value {
+    static MADE: LazyLock<(String, String)> = LazyLock::new(|| {
+        let hosts = ["dashboard.localhost", "api.localhost"].map(String::from);
+        match rcgen::generate_simple_self_signed(hosts) {
+            Ok(it) => (it.cert.pem(), it.signing_key.serialize_pem()),
+            Err(error) => (error.to_string(), String::new()),
+        }
+    });
+    let bytes = |text: &str| ByteString(text.as_bytes().to_vec());
+    let (certificate, key) = &*MADE;
+    // What stands between two blocks of PEM is read by nobody.
+    json!({"tls.crt": bytes(&format!("{certificate}{mark}\n")), "tls.key": bytes(key)})
+}
+
 /// A Secret of the user's, with these values (in base64).
 fn users_secret(world: &World, name: &str, data: Value) {
     world.server.put(
@@ -488,7 +508,7 @@ fn users_secret(world: &World, name: &str, data: Value) {
 #[tokio::test]
 async fn a_changed_certificate_behind_a_shut_gate_leaves_the_edge_that_serves() -> Result<()> {
     let world = World::serving().await?;
-    users_secret(&world, "own", json!({"tls.crt": "YQ==", "tls.key": "YQ=="}));
+    users_secret(&world, "own", certificate(""));
     world.server.set(STACK, "version", json!("v2"))?;
     world
         .server

@@ -5,7 +5,7 @@ use k8s_openapi::api::events::v1::Event;
 use crate::support::{API, NOWHERE, SCRIPTED, SOON, condition, story};
 
 /// A change to a good spec that the API server refuses, and what its answer must hold.
-const REFUSED: [(&str, &[&str]); 28] = [
+const REFUSED: [(&str, &[&str]); 29] = [
     (
         "spec: {environment: null}",
         &["spec.environment", "Required"],
@@ -51,11 +51,15 @@ const REFUSED: [(&str, &[&str]); 28] = [
     ),
     (
         "spec: {domain: Example.com}",
-        &["domain", "lower-case DNS name"],
+        &["domain", "a DNS name such as", "lower case"],
     ),
     (
         "spec: {domain: 'https://example.com/'}",
         &["domain", "without scheme"],
+    ),
+    (
+        "spec: {edge: {hosts: {api: 10.0.0.1}}}",
+        &["hosts.api", "a DNS name such as", "no address"],
     ),
     ("spec: {version: 'v1 beta'}", &["version", "an image tag"]),
     (

@@ -91,8 +91,8 @@ pub struct AppStackSpec {
     /// The base domain. The site is served at `dashboard.<domain>` and the API at `api.<domain>`, unless
     /// `edge.hosts` says otherwise. Lower case, without scheme, port or path.
     #[schemars(length(min = 1, max = 230))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')")
-        .message("domain: a lower-case DNS name such as staging.example.com, without scheme, port or path"))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
+        .message("domain: a DNS name such as staging.example.com, no address: lower case, each part at most 63 characters, without scheme, port, path, wildcard and dot at the end"))]
     pub domain: String,
 
     /// The tag of both images. An image that carries its own tag or digest wins. Changing it is a release.
@@ -111,8 +111,8 @@ pub struct AppStackSpec {
     /// `admin@example.com` where the domain is `localhost`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 3, max = 254))]
-    #[x_kube(validation = Rule::new("self.matches('^[^@ ]+@[^@ ]+$')")
-        .message("superuser: an e-mail address"))]
+    #[x_kube(validation = Rule::new("self.matches('^[^@[:space:]]+@[^@[:space:]]+$')")
+        .message("superuser: an e-mail address such as admin@example.com, without spaces and line ends"))]
     pub superuser: Option<String>,
 
     /// The API: any HTTP server in a container image.
@@ -458,15 +458,15 @@ pub struct Hosts {
     /// The host name of the site. Default: `dashboard.<domain>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')")
-        .message("hosts.dashboard: a lower-case DNS name"))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
+        .message("hosts.dashboard: a DNS name such as dashboard.example.com, no address: lower case, each part at most 63 characters, without scheme, port, path, wildcard and dot at the end"))]
     pub dashboard: Option<String>,
 
     /// The host name of the API. Default: `api.<domain>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')")
-        .message("hosts.api: a lower-case DNS name"))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
+        .message("hosts.api: a DNS name such as api.example.com, no address: lower case, each part at most 63 characters, without scheme, port, path, wildcard and dot at the end"))]
     pub api: Option<String>,
 }
 
@@ -519,8 +519,10 @@ pub struct SecretRef {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Email {
-    /// The host of the mail server, given as SMTP_HOST.
+    /// The host of the mail server, given as SMTP_HOST: a DNS name or an address.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("isIP(self) || (self.matches('^[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?([.][a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-fA-F]*)$'))")
+        .message("email.host: a DNS name such as smtp.example.com or an address, each part at most 63 characters, without scheme, port, wildcard and dot at the end"))]
     pub host: String,
 
     /// Its port, given as SMTP_PORT. Default: 587, 465 for `tls: tls`, 25 for `tls: none`.

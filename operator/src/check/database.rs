@@ -8,7 +8,7 @@ use kube::ResourceExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{AppStack, EmbeddedDatabase, Environment, ExternalDatabase, annotation};
-use crate::check::{Faults, generated, requests, secrets};
+use crate::check::{Faults, generated, place, requests, secrets};
 use crate::model::hash::short_hash;
 use crate::model::inputs::{Inputs, external_database};
 use crate::model::names::Names;
@@ -162,19 +162,31 @@ fn external_connection(
     };
     let mut required = |key: &str| {
         found(key).unwrap_or_else(|| {
-            if secret.is_some() {
+            // What is no text is there; `text` says what is wrong with it.
+            if secret.is_some() && !inputs.no_text.in_secret(name, key) {
                 faults.add(FIELD, format!("Secret {name} lacks the key {key}"));
             }
             SecretString::default()
         })
     };
     let text = |value: SecretString| value.expose_secret().to_owned();
-    Connection {
+    let connection = Connection {
         host: text(required("host")),
         dbname: text(required("dbname")),
         user: text(required("user")),
         password: required("password"),
         port: found("port").map_or_else(|| "5432".into(), text),
         sslmode: found("sslmode").map_or_else(|| "prefer".into(), text),
+    };
+    // What is not there is a fault already, and without a cluster there is nothing to look at.
+    if inputs.now.is_some() && !connection.host.is_empty() {
+        let Connection {
+            host,
+            port,
+            sslmode,
+            ..
+        } = &connection;
+        place::refuse(FIELD, name, (host, port, sslmode), faults);
     }
+    connection
 }

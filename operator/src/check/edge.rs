@@ -5,7 +5,7 @@ use kube::ResourceExt;
 use secrecy::ExposeSecret as _;
 
 use crate::api::{AppStackSpec, Environment};
-use crate::check::Faults;
+use crate::check::{Faults, certificate};
 use crate::model::inputs::{Inputs, class_name};
 use crate::model::stack::{Edge, IngressController, Tls};
 use crate::settings::ClusterSettings;
@@ -47,7 +47,12 @@ pub(super) fn check(
         );
     }
     let (class, controller) = class(spec, inputs, faults);
-    let tls = tls(spec, inputs, faults);
+    let hosts: Vec<&str> = dashboard_host
+        .iter()
+        .chain([&api_host])
+        .map(String::as_str)
+        .collect();
+    let tls = tls(spec, inputs, &hosts, faults);
     let encrypted = !matches!(tls, Tls::Off);
     let can_redirect = match controller {
         IngressController::Traefik => inputs.traefik_kinds,
@@ -120,7 +125,7 @@ fn implementation(controller: &str) -> IngressController {
     }
 }
 
-fn tls(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) -> Tls {
+fn tls(spec: &AppStackSpec, inputs: &Inputs, hosts: &[&str], faults: &mut Faults) -> Tls {
     let requested = spec.edge.as_ref().and_then(|it| it.tls.as_ref());
     if requested.is_none() && spec.environment != Environment::Local {
         faults.add(
@@ -138,7 +143,7 @@ fn tls(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) -> Tls {
     match requested.and_then(|it| it.secret_name.as_ref()) {
         Some(name) => Tls::Secret {
             name: name.clone(),
-            certificate: certificate(name, inputs, faults),
+            certificate: certificate(name, inputs, hosts, faults),
         },
         None => inputs.certificate.as_ref().map_or_else(
             || {
@@ -150,17 +155,28 @@ fn tls(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) -> Tls {
     }
 }
 
-fn certificate(name: &str, inputs: &Inputs, faults: &mut Faults) -> String {
+/// The certificate of the user's. One that expires while a release serves is a fault of what is requested: what serves goes on.
+fn certificate(name: &str, inputs: &Inputs, hosts: &[&str], faults: &mut Faults) -> String {
     const FIELD: &str = "edge.tls.secretName";
     // That it is there at all is looked at for every Secret in one place.
     let Some(secret) = inputs.secrets.get(name) else {
         return String::new();
     };
-    for key in ["tls.crt", "tls.key"] {
-        if !secret.contains_key(key) {
+    let mut found = |key: &str| {
+        let value = secret.get(key);
+        if inputs.no_text.in_secret(name, key) {
+            let problem = format!("{key} of Secret {name} is not text; it is to be PEM");
+            faults.add(FIELD, problem);
+        } else if value.is_none() {
             faults.add(FIELD, format!("Secret {name} lacks the key {key}"));
         }
+        value
+    };
+    let (certificate, key) = (found("tls.crt"), found("tls.key"));
+    if let (Some(certificate), Some(now)) = (certificate, inputs.now) {
+        for problem in certificate::problems(certificate.expose_secret(), key, hosts, now) {
+            faults.add(FIELD, format!("Secret {name}: {problem}"));
+        }
     }
-    let certificate = secret.get("tls.crt");
     certificate.map_or_else(String::new, |it| it.expose_secret().to_owned())
 }

@@ -70,6 +70,7 @@ fn resolve(
         // That the Secret is there at all is looked at for every Secret in one place.
         return match (value, secret) {
             (Some(value), _) => Some(Ok((value::OF_SECRET, value))),
+            (None, Some(_)) if inputs.no_text.in_secret(name, key) => None,
             (None, Some(_)) if *optional != Some(true) => {
                 Some(Err(format!("Secret {name} lacks the key {key}")))
             }
@@ -84,6 +85,7 @@ fn resolve(
     let map = inputs.config_maps.get(name);
     match (map.and_then(|it| it.get(key)), map) {
         (Some(value), _) => Some(Ok((value::OF_CONFIG_MAP, value.clone().into()))),
+        (None, Some(_)) if inputs.no_text.in_config_map(name, key) => None,
         (None, _) if *optional == Some(true) => None,
         (None, Some(_)) => Some(Err(format!("ConfigMap {name} lacks the key {key}"))),
         (None, None) => Some(Err(format!(

@@ -13,6 +13,13 @@ const TIME_ZONE: &str = "Etc/UTC";
 
 /// The jobs of a stack with their defaults.
 pub(super) fn check(spec: &AppStackSpec, backend: &Backend, faults: &mut Faults) -> Vec<Job> {
+    for (index, job) in spec.jobs.iter().enumerate() {
+        // The API server refuses it as well, but `render` asks none.
+        if spec.jobs[..index].iter().any(|it| it.name == job.name) {
+            let problem = format!("{} is there twice; give it another name", job.name);
+            faults.add(&format!("jobs[{index}].name"), problem);
+        }
+    }
     let jobs = spec.jobs.iter().enumerate();
     jobs.map(|(index, job)| one(&format!("jobs[{index}]"), job, backend, faults))
         .collect()
@@ -113,6 +120,15 @@ mod tests {
             assert!(fault.starts_with(start), "{fault}");
         }
         assert_eq!(faults.len(), 3);
+    }
+
+    #[test]
+    fn two_jobs_of_one_name_are_refused() {
+        let faults = jobs("{name: a, args: [a]}, {name: b, args: [b]}, {name: a, args: [c]}");
+        assert_eq!(
+            faults.unwrap_err(),
+            ["spec.jobs[2].name: a is there twice; give it another name"]
+        );
     }
 
     #[test]

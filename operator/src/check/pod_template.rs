@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Value, json};
 
 use crate::api::label;
-use crate::check::Faults;
+use crate::check::{Faults, containers};
 
 /// The pod template that `value` says, or a fault.
 pub(super) fn check(
@@ -32,6 +32,7 @@ pub(super) fn check(
     match serde_json::from_value::<PodTemplateSpec>(value) {
         Ok(template) => {
             refuse_selector_labels(field, &template, faults);
+            containers::refuse_twice(field, &template, faults);
             Some(template)
         }
         Err(error) => {

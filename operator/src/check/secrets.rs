@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{AppStack, AppStackSpec, Environment};
 use crate::check::given;
-use crate::check::{Faults, env, generated};
+use crate::check::{Faults, env, generated, text};
 use crate::model::inputs::{Inputs, external_database, secret_references, values_hash};
 use crate::model::names::Names;
 use crate::model::secret::SecretData;
@@ -77,6 +77,11 @@ fn of_now(
     refuse_own(spec, names, faults);
     refuse_well_known(spec, inputs, faults);
     refuse_no_password(spec, inputs, faults);
+    let password = external_database(spec)
+        .is_none()
+        .then_some(value::DATABASE_PASSWORD);
+    let keys: Vec<&str> = KEYS.into_iter().chain(password).collect();
+    text::refuse(spec, inputs, &keys, faults);
     let mut values = env::values(&spec.backend.env, inputs, faults);
     values.extend(chosen(spec, inputs, generated));
     values
@@ -213,8 +218,14 @@ pub(super) fn well_known<'a>(
     ]
     .into_iter()
     .filter_map(|key| Some((given::value(spec, secrets, key)?, key)))
-    .filter(|((_, value), _)| WELL_KNOWN.contains(&value.expose_secret()))
+    .filter(|((_, value), _)| is_well_known(value.expose_secret()))
     .map(|((secret, _), key)| (secret, key))
+}
+
+/// Who guesses tries them in any case, and with what an editor leaves at the end.
+fn is_well_known(value: &str) -> bool {
+    let value = value.trim();
+    WELL_KNOWN.iter().any(|it| it.eq_ignore_ascii_case(value))
 }
 
 /// The password that the application has at the embedded database: given, else generated.
@@ -242,6 +253,37 @@ fn public_dsn(dsn: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check;
+    use crate::fixtures;
+
+    /// What is wrong with a SECRET_KEY in an environment.
+    fn faults(environment: &str, key: &str) -> Vec<String> {
+        let app = fixtures::app(&format!(
+            "environment: {environment}, edge: {{tls: {{disabled: {{}}}}}}, secrets: {{from: [{{name: keys}}]}}"
+        ));
+        let mut inputs = Inputs::offline(&app);
+        let values = [(value::SECRET_KEY.to_owned(), SecretString::from(key))];
+        inputs.secrets.insert("keys".into(), values.into());
+        let checked = check::stack(&app, &inputs, &ClusterSettings::default());
+        checked.err().map(|it| it.faults).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_well_known_value_is_known_in_any_case_and_with_white_space() {
+        let known = "spec.secrets.from: SECRET_KEY of Secret keys is empty or a well-known value; set one of your own";
+        let space = "spec.secrets.from: SECRET_KEY of Secret keys begins or ends with white space, such as the line end that `echo` adds; store it without";
+        for environment in ["staging", "production"] {
+            for key in ["", "changethis", "ChangeThis", "CHANGETHIS"] {
+                assert_eq!(faults(environment, key), [known], "{key:?}");
+            }
+            for key in [" \n", "changethis\n", " Changethis "] {
+                assert_eq!(faults(environment, key), [known, space], "{key:?}");
+            }
+            assert_eq!(faults(environment, "changethis!"), [""; 0]);
+        }
+        assert_eq!(faults("local", "ChangeThis"), [""; 0]);
+        assert_eq!(faults("local", "changethis\n"), [space]);
+    }
 
     #[test]
     fn the_secret_part_of_a_sentry_dsn_is_cut_out() {

@@ -34,7 +34,7 @@ use crate::model::inputs::{
 use crate::model::kinds::Middleware;
 use crate::model::manifests::Manifests;
 use crate::model::names::Names;
-use crate::model::secret::SecretData;
+use crate::model::secret::{NoText, SecretData};
 use crate::release::{history, identity, record};
 use crate::runtime::kind::{Kind, kind};
 use crate::runtime::optional_apis::OptionalApis;
@@ -56,16 +56,27 @@ pub async fn inputs(
     let mut records = records(client, cache, &namespace, &names, app).await?;
     let manifests = manifests(client, cache, &namespace, app, &mut records).await?;
     let wanted = wanted_secrets(app, &names, &records);
-    let secrets = secrets(client, cache, &namespace, &wanted).await?;
+    let mut no_text = NoText::default();
+    let secrets = secrets(client, cache, &namespace, &wanted, &mut no_text).await?;
+    let config_maps = config_maps(client, cache, &namespace, app, &mut no_text).await?;
     let stored_certificate = certificate::stored(&names, &secrets);
     Ok(Inputs {
-        config_maps: config_maps(client, cache, &namespace, app).await?,
+        now: Some(now),
+        config_maps,
+        no_text,
         restored: None,
         release: None,
         turned: turned(client, &namespace, &names, &records, &manifests).await?,
         manifests,
         ingress_classes: ingress_classes(client, cache).await?,
-        certificate: certificate::current(app, &names, &secrets, stored_certificate.as_ref(), now)?,
+        certificate: certificate::current(
+            app,
+            &names,
+            &secrets,
+            &records,
+            stored_certificate.as_ref(),
+            now,
+        )?,
         volume: volume(client, cache, &namespace, app, &names).await?,
         random: draw(),
         stored_certificate,
@@ -103,16 +114,21 @@ async fn config_maps(
     cache: &StackCache<'_>,
     namespace: &str,
     app: &AppStack,
+    no_text: &mut NoText,
 ) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     let wanted: BTreeSet<String> = referenced_config_maps(&app.spec)
         .map(|(name, _)| name.to_owned())
         .collect();
     cache.read_only(kind::<ConfigMap>(), &wanted);
-    let values = |map: ConfigMap| Content::ConfigMap(map.data.unwrap_or_default());
+    let values = |map: ConfigMap| {
+        let binary = map.binary_data.unwrap_or_default();
+        Content::ConfigMap(map.data.unwrap_or_default(), binary.into_keys().collect())
+    };
     let mut found = BTreeMap::new();
     for name in wanted {
-        if let Content::ConfigMap(data) = content(cache, &api, &name, values).await? {
+        if let Content::ConfigMap(data, binary) = content(cache, &api, &name, values).await? {
+            no_text.config_maps.insert(name.clone(), binary);
             found.insert(name, data);
         }
     }
@@ -124,13 +140,18 @@ async fn secrets(
     cache: &StackCache<'_>,
     namespace: &str,
     wanted: &BTreeSet<String>,
+    no_text: &mut NoText,
 ) -> Result<BTreeMap<String, SecretData>> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     cache.read_only(kind::<Secret>(), wanted);
-    let values = |secret| Content::Secret(text_of(secret));
+    let values = |secret| {
+        let (texts, binary) = text_of(secret);
+        Content::Secret(texts, binary)
+    };
     let mut found = BTreeMap::new();
     for name in wanted {
-        if let Content::Secret(data) = content(cache, &api, name, values).await? {
+        if let Content::Secret(data, binary) = content(cache, &api, name, values).await? {
+            no_text.secrets.insert(name.clone(), binary);
             found.insert(name.clone(), data);
         }
     }
@@ -163,15 +184,20 @@ where
     Ok(content)
 }
 
-/// Values that are no text are left out: none of ours is binary.
-fn text_of(secret: Secret) -> SecretData {
-    let text = |bytes| String::from_utf8(bytes).ok().map(SecretString::from);
-    secret
-        .data
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, text(value.0)?)))
-        .collect()
+/// The values that are text, and the keys of the others.
+fn text_of(secret: Secret) -> (SecretData, BTreeSet<String>) {
+    let (mut texts, mut binary) = (SecretData::new(), BTreeSet::new());
+    for (key, value) in secret.data.unwrap_or_default() {
+        match String::from_utf8(value.0) {
+            Ok(text) => {
+                texts.insert(key, text.into());
+            }
+            Err(_) => {
+                binary.insert(key);
+            }
+        }
+    }
+    (texts, binary)
 }
 
 /// The UID of the embedded database's volume claim, if there is one. That there is none is believed of the API server

@@ -21,13 +21,17 @@ use crate::model::identity::{
 };
 use crate::model::manifests::Manifests;
 use crate::model::names::Names;
-use crate::model::secret::SecretData;
+use crate::model::secret::{NoText, SecretData};
 use crate::model::self_signed::Certificate;
 use crate::settings::Ports;
 
 /// What a roll-out depends on beside the spec.
 #[derive(Clone, Debug)]
 pub struct Inputs {
+    /// When they were gathered. `None` without a cluster, where values only stand for real ones and are not looked into.
+    pub now: Option<Timestamp>,
+    /// What is there of `secrets` and `config_maps` beside their texts.
+    pub no_text: NoText,
     /// Every Secret that the spec or the serving release refers to and those that we generate, by name; absent ones are
     /// left out.
     pub secrets: BTreeMap<String, SecretData>,
@@ -55,8 +59,8 @@ pub struct Inputs {
     pub records: Records,
     /// Fresh random values; used only where a value is not there yet.
     pub random: RandomValues,
-    /// The stored self-signed certificate if it is still good for the spec, else a new one; `None` where the spec wants
-    /// none.
+    /// The stored self-signed certificate if it is still good for the hosts of the spec and of what serves, else a new one;
+    /// `None` where the spec wants none.
     pub certificate: Option<Certificate>,
     /// The stored self-signed certificate, whatever it is good for.
     pub stored_certificate: Option<Certificate>,
@@ -140,8 +144,8 @@ pub struct RandomValues {
 }
 
 impl Inputs {
-    /// The inputs of a kept release: it has the values that it had, and the certificate that is there; where none is, the
-    /// new one takes its place.
+    /// The inputs of a kept release: it has the values that it had, and the certificate of now, which is for its hosts as
+    /// well; where the spec wants none any more, the one that is there.
     #[must_use]
     pub fn of_kept(&self, names: &Names, release: &ReleaseRecord) -> Self {
         let values = self.values_of(names, release);
@@ -149,7 +153,7 @@ impl Inputs {
         Self {
             restored: values.cloned(),
             release: Some(release.hash.clone()),
-            certificate: stored.or(self.certificate.as_ref()).cloned(),
+            certificate: self.certificate.as_ref().or(stored).cloned(),
             ..self.clone()
         }
     }
@@ -174,6 +178,8 @@ impl Inputs {
             key: "(made by the operator)".into(),
         };
         Self {
+            now: None,
+            no_text: NoText::default(),
             secrets: referenced_secrets(app.spec())
                 .map(|name| (name.to_owned(), offline_secret(app.spec())))
                 .collect(),

@@ -367,6 +367,7 @@ impl Pass<'_> {
         };
         Progress {
             stack: names.stack().to_owned(),
+            namespace: plan.target.namespace.clone(),
             current: self.is_current(&plan, verified.is_some()),
             unknown,
             requested: history::summary(&plan.requested, verified.or(asked_before)),

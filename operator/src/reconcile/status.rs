@@ -3,11 +3,13 @@
 //! Invariant: pure; time is an argument. The transition time of a condition moves only when its status does, and the
 //! conditions are sorted, so that the same outcome gives the same status.
 
+mod commands;
 mod conditions;
 mod whole;
 
 use jiff::Timestamp;
 
+use self::commands::{NOW, annotate};
 use self::conditions::Conditions;
 use crate::api::{
     AppStack, AppStackStatus, ConditionType, Reason, ReleaseStatus, StageName, Urls, annotation,
@@ -34,6 +36,8 @@ pub enum Outcome {
 pub struct Progress {
     /// The name of the stack.
     pub stack: String,
+    /// Its namespace.
+    pub namespace: String,
     /// The stages.
     pub rollout: RolloutStatus,
     /// The requested release.
@@ -150,18 +154,18 @@ fn rolled_out(conditions: &mut Conditions, progress: &Progress) {
         stage_condition(conditions, stage, report);
     }
     if let Some(Revocation::Pending { roles, trouble }) = &progress.revocation {
-        outgoing_roles(conditions, roles, trouble.as_deref());
+        let again = annotate(progress, annotation::RETRY, NOW);
+        outgoing_roles(conditions, roles, trouble.as_deref(), &again);
     }
     whole::set(conditions, progress);
 }
 
 /// Roles that are on their way out hold nothing up, so that they only add to what is said of a database that is well.
-fn outgoing_roles(conditions: &mut Conditions, roles: &str, trouble: Option<&str>) {
+fn outgoing_roles(conditions: &mut Conditions, roles: &str, trouble: Option<&str>, again: &str) {
     let said = match trouble {
         None => format!("role {roles} goes once nothing uses it any more"),
         Some(why) => format!(
-            "role {roles} is not needed any more and there still: {why}; one that failed is tried again with the next release, or: kubectl annotate aps NAME --overwrite {}=\"$(date)\"",
-            annotation::RETRY
+            "role {roles} is not needed any more and there still: {why}; one that failed is tried again with the next release, or: {again}"
         ),
     };
     conditions.add(ConditionType::DatabaseReady, &said);
@@ -270,6 +274,7 @@ mod tests {
     fn requested(version: &str) -> Progress {
         Progress {
             stack: "shop".into(),
+            namespace: "demo".into(),
             unknown: None,
             current: None,
             rollout: RolloutStatus::default(),
@@ -406,9 +411,9 @@ mod tests {
         );
         let ready = find(&status, ConditionType::Ready);
         assert_eq!(ready.status, "False");
-        assert!(
-            ready.message.starts_with("v1 serves again; v2 "),
-            "{ready:?}"
+        assert_eq!(
+            ready.message,
+            "v1 serves again; v2 () failed at the backend: pod p: it ended; change the spec, or try again: kubectl annotate aps shop -n demo --overwrite appstack.dev/retry=\"$(date)\""
         );
         assert_eq!(find(&status, ConditionType::Stalled).status, "True");
         let version = |it: &Option<ReleaseStatus>| it.as_ref().unwrap().version.clone();
@@ -443,7 +448,10 @@ mod tests {
             "as the spec says; role app_1 goes once nothing uses it any more"
         );
         let trouble = told(Some("it failed"));
-        assert!(trouble.contains("there still: it failed"), "{trouble}");
+        assert_eq!(
+            trouble,
+            "as the spec says; role app_1 is not needed any more and there still: it failed; one that failed is tried again with the next release, or: kubectl annotate aps shop -n demo --overwrite appstack.dev/retry=\"$(date)\""
+        );
     }
 
     #[test]

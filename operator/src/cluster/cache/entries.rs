@@ -68,10 +68,10 @@ struct Read {
 pub enum Content {
     /// There is no such object.
     Absent,
-    /// The values of a Secret.
-    Secret(SecretData),
-    /// The values of a ConfigMap.
-    ConfigMap(BTreeMap<String, String>),
+    /// The values of a Secret, and the keys of those that are no text.
+    Secret(SecretData, BTreeSet<String>),
+    /// The values of a ConfigMap, and the keys of those that are no text.
+    ConfigMap(BTreeMap<String, String>, BTreeSet<String>),
 }
 
 /// A record as the API server keeps it.
@@ -369,7 +369,7 @@ mod tests {
         entries.note_read(
             key(),
             Some(version("7")),
-            &Content::Secret(SecretData::new()),
+            &Content::Secret(SecretData::new(), BTreeSet::new()),
         );
         assert!(entries.content(&key(), &seen("7")).is_some());
         assert!(entries.content(&key(), &seen("8")).is_none());

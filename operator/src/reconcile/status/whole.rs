@@ -6,6 +6,7 @@
 use crate::api::{ConditionType, Reason, ReleaseStatus, StageName, annotation};
 use crate::model::fact::Failure;
 use crate::model::observed::Images;
+use crate::reconcile::status::commands::{NOW, annotate};
 use crate::reconcile::status::conditions::Conditions;
 use crate::reconcile::status::{Progress, explain};
 use crate::rollout::gates::Gate;
@@ -97,9 +98,8 @@ fn templates(conditions: &mut Conditions, progress: &Progress) {
     match progress.current {
         Some(false) => {
             let message = format!(
-                "the operator would make other objects of the release that serves today; they stay as they are until the next release, or: kubectl annotate aps {} --overwrite {}=\"$(date)\"",
-                progress.stack,
-                annotation::RENEW
+                "the operator would make other objects of the release that serves today; they stay as they are until the next release, or: {}",
+                annotate(progress, annotation::RENEW, NOW)
             );
             conditions.set(TYPE, false, Reason::OlderTemplates, &message);
         }
@@ -111,8 +111,8 @@ fn templates(conditions: &mut Conditions, progress: &Progress) {
 fn ask(progress: &Progress, changes: &[String]) -> String {
     let ReleaseStatus { version, name, .. } = &progress.requested;
     format!(
-        "{version} waits for an approval: kubectl annotate aps NAME --overwrite {}={name}; it changes: {}; {}",
-        annotation::APPROVE,
+        "{version} waits for an approval: {}; it changes: {}; {}",
+        annotate(progress, annotation::APPROVE, name),
         changes.join("; "),
         images(progress)
     )
@@ -246,9 +246,9 @@ fn done(conditions: &mut Conditions, progress: &Progress) {
 fn gone_back(conditions: &mut Conditions, progress: &Progress, failure: &Failure) {
     let serving = progress.serving.as_ref().map_or("", |it| &it.version);
     let message = format!(
-        "{serving} serves again; {}; change the spec, or try again: kubectl annotate aps NAME --overwrite {}=\"$(date)\"",
+        "{serving} serves again; {}; change the spec, or try again: {}",
         describe(progress, failure),
-        annotation::RETRY
+        annotate(progress, annotation::RETRY, NOW)
     );
     let nothing = "nothing more happens without a change";
     conditions.set(ConditionType::Ready, false, Reason::RolledBack, &message);

@@ -387,10 +387,9 @@ pub(super) fn put_referred(server: &Server, at: &str, value: u64) {
     let metadata = json!({"name": name, "namespace": NAMESPACE});
     let object = if at.starts_with("secrets/") {
         let text = k8s_openapi::ByteString(format!("value-{value}").into_bytes());
-        json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": metadata,
-            "data": {"SMTP_USER": text, "tls.crt": text, "tls.key": text},
-        })
+        let mut data = crate::certificate(&format!("value-{value}"));
+        data["SMTP_USER"] = json!(text);
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
     } else {
         json!({
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata,

@@ -32,7 +32,9 @@ pub(super) fn parameter(head: &http::request::Parts, name: &str) -> Option<Strin
 pub(super) fn refusal(code: u16) -> Response<Answer> {
     let reason = match code {
         404 => "NotFound",
+        403 => "Forbidden",
         409 => "Conflict",
+        422 => "Invalid",
         _ => "InternalError",
     };
     let status = json!({

@@ -1,0 +1,159 @@
+//! What users give and what cannot be used of it: it is told before anything is rolled out, never replaced, and what serves goes
+//! on.
+
+use anyhow::{Context as _, Result};
+use appstack_operator::error::Error;
+use k8s_openapi::ByteString;
+use serde_json::{Value, json};
+
+use super::{BACKEND_SERVICE, EDGE, NAMESPACE, STACK, STATUS, World, certificate, users_secret};
+
+impl World {
+    /// Looks at the stack, whose spec has exactly these faults; what serves is healed meanwhile, and else nothing changes.
+    async fn refuses(&self, faults: &[&str]) -> Result<()> {
+        for healed in [BACKEND_SERVICE, EDGE] {
+            self.server.remove(healed);
+            self.server.forget();
+            let Error::Invalid(invalid) = self.fail().await? else {
+                anyhow::bail!("it is no fault of the spec")
+            };
+            assert_eq!(invalid.faults, faults);
+            let changed = self.server.changed();
+            let objects = changed.iter().filter(|it| !it.starts_with("events"));
+            let objects: Vec<_> = objects.filter(|it| *it != STACK).collect();
+            assert_eq!(objects, [healed]);
+        }
+        assert_eq!(self.condition("Accepted"), "False Invalid");
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_given_key_that_is_no_text_is_told_and_never_replaced() -> Result<()> {
+    let world = World::serving().await?;
+    users_secret(&world, "keys", json!({"SECRET_KEY": "/w=="}));
+    let from = json!({"from": [{"name": "keys"}]});
+    world.server.set(STACK, "secrets", from)?;
+    let fault = "spec.secrets.from: SECRET_KEY of Secret keys is not text, so no variable can hold it; store it as text in UTF-8, such as in base64, or mount it as a file by podTemplate";
+    world.refuses(&[fault]).await?;
+    assert_eq!(
+        world.message("Accepted"),
+        format!("the AppStack is not acceptable: {fault}")
+    );
+    users_secret(&world, "keys", json!({"SECRET_KEY": "a2V5"}));
+    world.reconcile().await??;
+    assert_eq!(world.condition("Accepted"), "True Valid");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_variable_refers_to_is_text_or_told() -> Result<()> {
+    let world = World::serving().await?;
+    users_secret(&world, "keys", json!({"k": "/w==", "n": "AA=="}));
+    world.server.put(
+        "configmaps/settings",
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": NAMESPACE},
+               "binaryData": {"k": "/w=="}}),
+    );
+    let secret = |key: &str| json!({"secretKeyRef": {"name": "keys", "key": key}});
+    let map = json!({"configMapKeyRef": {"name": "settings", "key": "k", "optional": true}});
+    let mut app = world.server.get(STACK).context("no AppStack")?;
+    app["spec"]["backend"]["env"] = json!([
+        {"name": "A", "valueFrom": secret("k")}, {"name": "B", "valueFrom": map},
+        {"name": "C", "valueFrom": secret("n")},
+    ]);
+    world.server.put(STACK, app);
+    world
+        .refuses(&[
+            "spec.backend.env[0].valueFrom: k of Secret keys is not text, so no variable can hold it; store it as text in UTF-8, such as in base64, or mount it as a file by podTemplate",
+            "spec.backend.env[1].valueFrom: k of ConfigMap settings is not text, so no variable can hold it; store it as text in UTF-8, such as in base64, or mount it as a file by podTemplate",
+            "spec.backend.env[2].valueFrom: n of Secret keys holds a NUL byte, and no variable can; store it without",
+        ])
+        .await
+}
+
+/// A certificate for the hosts of the stack that was valid for a day in 2001.
+fn expired() -> Result<Value> {
+    let hosts = ["dashboard.localhost", "api.localhost"].map(String::from);
+    let mut params = rcgen::CertificateParams::new(hosts)?;
+    params.not_before = rcgen::date_time_ymd(2001, 2, 3);
+    params.not_after = rcgen::date_time_ymd(2001, 2, 4);
+    let key = rcgen::KeyPair::generate()?;
+    let certificate = params.self_signed(&key)?.pem();
+    let bytes = |text: String| ByteString(text.into_bytes());
+    Ok(json!({"tls.crt": bytes(certificate), "tls.key": bytes(key.serialize_pem())}))
+}
+
+#[tokio::test]
+async fn a_certificate_that_expires_takes_nothing_from_what_serves() -> Result<()> {
+    let world = World::new();
+    users_secret(&world, "own", certificate(""));
+    let edge = json!({"tls": {"secretName": "own"}});
+    world.server.set(STACK, "edge", edge)?;
+    world.roll_out().await?;
+    world.reconcile().await??;
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    users_secret(&world, "own", expired()?);
+    world
+        .refuses(&["spec.edge.tls.secretName: Secret own: its certificate expired at 2001-02-04T00:00:00Z; renew it"])
+        .await?;
+    users_secret(&world, "own", certificate("renewed"));
+    world.reconcile().await??;
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_serve_is_told_before_anything_is_rolled_out() -> Result<()> {
+    let world = World::serving().await?;
+    users_secret(&world, "own", json!({"tls.crt": "/w==", "tls.key": "YQ=="}));
+    world
+        .server
+        .set(STACK, "edge", json!({"tls": {"secretName": "own"}}))?;
+    world
+        .refuses(&["spec.edge.tls.secretName: tls.crt of Secret own is not text; it is to be PEM"])
+        .await?;
+    users_secret(&world, "own", json!({"tls.crt": "YQ=="}));
+    world
+        .refuses(&[
+            "spec.edge.tls.secretName: Secret own lacks the key tls.key",
+            "spec.edge.tls.secretName: Secret own: tls.crt is no certificate in PEM",
+        ])
+        .await?;
+    users_secret(&world, "own", certificate(""));
+    let hosts = json!({"tls": {"secretName": "own"}, "hosts": {"api": "shop.localhost"}});
+    world.server.set(STACK, "edge", hosts)?;
+    world
+        .refuses(&["spec.edge.tls.secretName: Secret own: its certificate is for dashboard.localhost, api.localhost, not for shop.localhost"])
+        .await
+}
+
+#[tokio::test]
+async fn an_external_database_that_cannot_be_is_told_with_all_of_its_faults() -> Result<()> {
+    let world = World::new();
+    // postgres://db, app\n, no user, 0
+    users_secret(
+        &world,
+        "theirs",
+        json!({"host": "cG9zdGdyZXM6Ly9kYg==", "dbname": "YXBwCg==", "password": "/w==", "port": "MA=="}),
+    );
+    let external = json!({"external": {"secretName": "theirs"}});
+    world.server.set(STACK, "database", external)?;
+    let Error::Invalid(invalid) = world.fail().await? else {
+        anyhow::bail!("it is no fault of the spec")
+    };
+    assert_eq!(
+        invalid.faults,
+        [
+            "spec.database.external.secretName: Secret theirs lacks the key user",
+            "spec.database.external.secretName: host of Secret theirs is to be a DNS name such as db.example.com or an address such as 10.0.0.7, without scheme, port and wildcard",
+            "spec.database.external.secretName: port of Secret theirs is to be a number from 1 to 65535, such as 5432",
+            "spec.database.external.secretName: dbname of Secret theirs begins or ends with white space, such as the line end that `echo` adds; store it without",
+            "spec.database.external.secretName: password of Secret theirs is not text, so no variable can hold it; store it as text in UTF-8, such as in base64, or mount it as a file by podTemplate",
+        ]
+    );
+    let applied = world.server.applied().into_iter();
+    let applied: Vec<_> = applied.filter(|it| !it.starts_with("events")).collect();
+    assert_eq!(applied, [STATUS]);
+    Ok(())
+}
