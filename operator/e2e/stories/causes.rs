@@ -97,7 +97,7 @@ fn the_condition_names_the_cause() {
         for (change, condition, reason, words) in CAUSES {
             let bad = good.with(&format!("spec: {{{change}}}"));
             world.apply(&bad).await;
-            world.says("shop", condition, reason, words, SOON * 6).await;
+            world.says("shop", condition, reason, words, ROLL_OUT).await;
         }
     });
 }
