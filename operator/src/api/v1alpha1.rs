@@ -102,7 +102,8 @@ pub struct AppStackSpec {
         .message("version: an image tag: letters, digits, '_', '.' and '-'"))]
     pub version: Option<String>,
 
-    /// The name that people see, given to the application as PROJECT_NAME. Default: the name of this resource.
+    /// The name that people see, given to the application as PROJECT_NAME, character by character: `$` means nothing
+    /// here. Default: the name of this resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 100))]
     pub project_name: Option<String>,
@@ -258,7 +259,8 @@ pub struct Backend {
     pub seed: Option<Command>,
 
     /// More environment variables for the backend, its migration, its seed and the jobs. They may refer to what the
-    /// operator sets as `$(NAME)`, for example `$(DATABASE_URL)`, and win over it.
+    /// operator sets as `$(NAME)`, for example `$(DATABASE_URL)`, and win over it. As everywhere in Kubernetes, `$$` stands
+    /// for `$`: write `$$(NAME)` for that text itself. What comes by `valueFrom` arrives character by character.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -284,7 +286,8 @@ pub struct Migrate {
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub command: Vec<String>,
 
-    /// The arguments, such as `["migrate"]`.
+    /// The arguments, such as `["migrate"]`. In them and in `command`, `$(NAME)` is the value of a variable, and `$$`
+    /// stands for `$`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub args: Vec<String>,
@@ -307,7 +310,7 @@ pub struct Migrate {
 
     /// A command of the backend image that prints which schema the database has, such as the name of the last
     /// migration. It runs after the migration, and what it prints in its last line is what `rollout.schemaRollback`
-    /// compares. Without it every image and command counts as a schema of its own.
+    /// compares. Without it every image and command counts as a schema of its own. `$` is as in `args`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub head_command: Vec<String>,
@@ -322,7 +325,8 @@ pub struct Command {
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub command: Vec<String>,
 
-    /// The arguments, such as `["seed"]`.
+    /// The arguments, such as `["seed"]`. In them and in `command`, `$(NAME)` is the value of a variable, and `$$`
+    /// stands for `$`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub args: Vec<String>,

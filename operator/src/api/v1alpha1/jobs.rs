@@ -37,7 +37,8 @@ pub struct Job {
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub command: Vec<String>,
 
-    /// The arguments, such as `["worker"]`.
+    /// The arguments, such as `["worker"]`. In them and in `command`, `$(NAME)` is the value of a variable, and `$$`
+    /// stands for `$`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub args: Vec<String>,

@@ -326,11 +326,12 @@ fn kept(stack: &Stack, name: &str, key: &str) -> EnvVar {
     from_secret(name, secret.as_str(), key)
 }
 
-/// A variable with this very value: the kubelet would expand `$(NAME)` in it.
+/// A variable with this very value. The kubelet would expand `$(NAME)` in it and make `$` of `$$`, and of a `$` before a
+/// character beyond ASCII it makes another character; so every `$` is doubled.
 pub(in crate::build) fn literal(name: &str, value: &str) -> EnvVar {
     EnvVar {
         name: name.into(),
-        value: Some(value.replace("$(", "$$(")),
+        value: Some(value.replace('$', "$$")),
         value_from: None,
     }
 }
