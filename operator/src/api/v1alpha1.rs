@@ -270,8 +270,9 @@ pub struct Backend {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
 
-    /// An escape hatch: metadata and spec of a pod template, merged over the one that the operator builds.
-    /// The container is named `backend`.
+    /// An escape hatch: metadata and spec of a pod template, merged over the one that the operator builds. Where
+    /// Kubernetes takes one kind of several, such as one handler of a probe or one source of a volume, yours takes the
+    /// place of the operator's. The container is named `backend`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_form")]
     pub pod_template: Option<Value>,
@@ -375,8 +376,7 @@ pub struct Frontend {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
 
-    /// An escape hatch: metadata and spec of a pod template, merged over the one that the operator builds.
-    /// The container is named `frontend`.
+    /// An escape hatch as `backend.podTemplate` is. The container is named `frontend`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_form")]
     pub pod_template: Option<Value>,

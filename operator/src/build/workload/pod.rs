@@ -17,6 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{EmailTls, Environment, annotation};
 use crate::build::meta::{self, Component};
+use crate::build::workload::merge;
 use crate::model::secret::SecretData;
 use crate::model::stack::{Stack, value};
 
@@ -94,7 +95,7 @@ pub(in crate::build) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec
         spec: Some(spec),
     };
     if let Some(theirs) = theirs {
-        template.merge_from(theirs.clone());
+        merge::template(&mut template, theirs.clone());
     }
     template
 }
