@@ -272,7 +272,9 @@ pub struct Backend {
 
     /// An escape hatch: metadata and spec of a pod template, merged over the one that the operator builds. Where
     /// Kubernetes takes one kind of several, such as one handler of a probe or one source of a volume, yours takes the
-    /// place of the operator's. The container is named `backend`.
+    /// place of the operator's. The container is named `backend`. Its variables, volumes, security settings and working
+    /// directory reach the migration, the seed and the jobs too, and so does what it says of the pod as a whole, such as
+    /// service account, node choice, DNS and pull secrets; probes, sidecars and grace periods are the backend's alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_form")]
     pub pod_template: Option<Value>,

@@ -53,6 +53,11 @@ pub(in crate::build) fn pod(ours: &mut PodSpec, mut theirs: PodSpec) {
     ours.merge_from(theirs);
 }
 
+/// The same of a container.
+pub(in crate::build) fn container(ours: &mut Container, mut theirs: Container) {
+    prepare(ours, &mut theirs);
+    ours.merge_from(theirs);
+}
 
 /// Makes room in our container for what the user chose.
 fn prepare(ours: &mut Container, theirs: &mut Container) {

@@ -100,8 +100,8 @@ pub(in crate::build) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec
     template
 }
 
-/// Gives a container of a part's image what the user's template says of that image for the part's own one.
-pub(in crate::build) fn inherit(ours: &mut Container, from: &PodSpec, component: Component) {
+/// Gives what runs before a part what the user's template says of the image for the part's own container.
+fn inherit(ours: &mut Container, from: &PodSpec, component: Component) {
     let mut theirs = from.containers.iter();
     if let Some(theirs) = theirs.find(|it| it.name == component.as_str()) {
         ours.security_context
