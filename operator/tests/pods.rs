@@ -131,6 +131,22 @@ fn with_limits_of_each_part_every_container_passes_a_quota() -> Result<()> {
 }
 
 #[test]
+fn pull_secrets_are_those_of_every_pod_beside_those_of_its_template() -> Result<()> {
+    let pods = pods(&json!({
+        "imagePullSecrets": [{"name": "registry"}],
+        "frontend": {"podTemplate": {"spec": {"imagePullSecrets": [{"name": "other"}]}}},
+    }))?;
+    let mut others = 0;
+    for (name, pod) in pods {
+        let secrets = list(&pod["imagePullSecrets"]);
+        ensure!(secrets.contains(&json!({"name": "registry"})), "{name}");
+        others += usize::from(secrets.contains(&json!({"name": "other"})));
+    }
+    assert_eq!(others, 2, "the frontend, and what pulls its image");
+    Ok(())
+}
+
+#[test]
 fn what_the_backend_finds_is_found_by_all_that_runs_from_its_image() -> Result<()> {
     let (pod, container) = (given_to_the_pod(), given_to_the_container());
     let runs = |it: &Value| it["image"] == "a/b:v2" && it["env"].is_array();

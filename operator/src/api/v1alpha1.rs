@@ -137,6 +137,14 @@ pub struct AppStackSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge: Option<Edge>,
 
+    /// Secrets of this namespace by which images are pulled, of the type `kubernetes.io/dockerconfigjson`. They hold for
+    /// every pod of the stack: backend, frontend, database, migration, seed and jobs. A change makes a release, and starts
+    /// an embedded database again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub image_pull_secrets: Vec<SecretRef>,
+
     /// Where secret values come from. What is not found there is generated once and kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Secrets>,

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
-    HTTPGetAction, Lifecycle, LifecycleHandler, PodSecurityContext, PodSpec, PodTemplateSpec,
-    Probe, SeccompProfile, SecretKeySelector, SecurityContext, SleepAction, TCPSocketAction,
-    TopologySpreadConstraint, Volume, VolumeMount,
+    HTTPGetAction, Lifecycle, LifecycleHandler, LocalObjectReference, PodSecurityContext, PodSpec,
+    PodTemplateSpec, Probe, SeccompProfile, SecretKeySelector, SecurityContext, SleepAction,
+    TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -77,6 +77,7 @@ pub(in crate::build) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec
         service_account_name: Some(stack.names.service_account().into()),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
+        image_pull_secrets: pull_secrets(stack),
         security_context: Some(restricted_pod()),
         init_containers: (!before.is_empty()).then_some(before),
         containers: vec![restricted(container)],
@@ -138,6 +139,12 @@ pub(in crate::build) fn spread(stack: &Stack, component: Component, pod: &mut Po
         when_unsatisfiable: "ScheduleAnyway".into(),
         ..TopologySpreadConstraint::default()
     }]);
+}
+
+fn pull_secrets(stack: &Stack) -> Option<Vec<LocalObjectReference>> {
+    let secrets = stack.image_pull_secrets.iter();
+    let secrets = secrets.map(|it| LocalObjectReference { name: it.clone() });
+    (!stack.image_pull_secrets.is_empty()).then(|| secrets.collect())
 }
 
 /// What the Pod Security Standard `restricted` asks of a pod.
