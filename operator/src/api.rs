@@ -17,6 +17,12 @@ pub const STATUS_MANAGER: &str = "appstack-operator/status";
 /// The field manager of numbers of pods that are an autoscaler's: they stay when [`MANAGER`] no longer says them.
 pub const SCALE_MANAGER: &str = "appstack-operator/scale";
 
+/// What outlives its AppStack says to Argo CD and to Flux that it is not theirs to take away.
+pub const UNPRUNED: [(&str, &str); 2] = [
+    ("argocd.argoproj.io/sync-options", "Prune=false"),
+    ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+];
+
 /// Label keys on every child.
 pub mod label {
     /// The name of the `AppStack` that a child belongs to. Part of every selector.
@@ -32,6 +38,8 @@ pub mod label {
     pub const RECORD: &str = "appstack.dev/record";
     /// On what keeps the objects of a release as they were rendered, in place of [`RECORD`]: these are read by name alone.
     pub const MANIFESTS: &str = "appstack.dev/manifests";
+    /// Which installation of an application an object is of. By it Argo CD takes what nobody owns for its own, and takes it away.
+    pub const INSTANCE: &str = "app.kubernetes.io/instance";
     /// Who made the object; always [`super::MANAGER`].
     pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 }

@@ -121,6 +121,7 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
         email: email(spec),
         deletion_policy: spec.deletion_policy(),
         rollout: rollout(spec, &edge),
+        image_pull_secrets: pull_secrets(spec),
         hibernates: spec.hibernate == Some(true),
         names,
         release,
@@ -334,6 +335,11 @@ fn public_check(spec: &AppStackSpec, edge: &Edge, requested: api::PublicCheck) -
         certificate: edge.certificate().map(str::to_owned),
         timeout: requested.timeout.map_or(Duration::from_mins(1), Into::into),
     }
+}
+
+fn pull_secrets(spec: &AppStackSpec) -> Vec<String> {
+    let secrets = spec.image_pull_secrets.iter();
+    secrets.map(|it| it.name.clone()).collect()
 }
 
 fn health_path(spec: &AppStackSpec) -> String {

@@ -153,10 +153,6 @@ fn every_object_says_whose_it_is() -> Result<()> {
             "labels: {labels}"
         );
         ensure!(
-            labels["app.kubernetes.io/instance"] == *name,
-            "labels: {labels}"
-        );
-        ensure!(
             labels["app.kubernetes.io/component"].is_string(),
             "labels: {labels}"
         );
@@ -165,12 +161,20 @@ fn every_object_says_whose_it_is() -> Result<()> {
             "another namespace"
         );
         let owner = &metadata["ownerReferences"][0];
+        let instance = &labels["app.kubernetes.io/instance"];
         if is_kept(stack, object) {
             ensure!(
                 owner.is_null(),
                 "generated secrets go with the AppStack, and the data stays"
             );
+            ensure!(instance.is_null(), "a GitOps tool takes it for its own");
+            let marks = &metadata["annotations"];
+            let mark = &marks["argocd.argoproj.io/sync-options"];
+            ensure!(mark == "Prune=false", "annotations: {marks}");
+            let mark = &marks["kustomize.toolkit.fluxcd.io/prune"];
+            ensure!(mark == "disabled", "annotations: {marks}");
         } else {
+            ensure!(instance == name, "labels: {labels}");
             ensure!(
                 owner["kind"] == "AppStack" && owner["name"] == *name,
                 "owner: {owner}"

@@ -184,7 +184,7 @@ const FAULTY: [(&str, &str, &[&str]); 8] = [
     (
         "template",
         "backend: {podTemplate: {spec: {hostNetwork: 'yes'}}}",
-        &["spec.backend.podTemplate", "not a pod template"],
+        &["spec.backend.podTemplate.spec.hostNetwork", "true or false"],
     ),
     (
         "cpu",

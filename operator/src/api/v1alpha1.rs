@@ -102,7 +102,8 @@ pub struct AppStackSpec {
         .message("version: an image tag: letters, digits, '_', '.' and '-'"))]
     pub version: Option<String>,
 
-    /// The name that people see, given to the application as PROJECT_NAME. Default: the name of this resource.
+    /// The name that people see, given to the application as PROJECT_NAME, character by character: `$` means nothing
+    /// here. Default: the name of this resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 100))]
     pub project_name: Option<String>,
@@ -135,6 +136,14 @@ pub struct AppStackSpec {
     /// How the stack is reached from outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge: Option<Edge>,
+
+    /// Secrets of this namespace by which images are pulled, of the type `kubernetes.io/dockerconfigjson`. They hold for
+    /// every pod of the stack: backend, frontend, database, migration, seed and jobs. A change makes a release, and starts
+    /// an embedded database again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub image_pull_secrets: Vec<SecretRef>,
 
     /// Where secret values come from. What is not found there is generated once and kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -258,7 +267,8 @@ pub struct Backend {
     pub seed: Option<Command>,
 
     /// More environment variables for the backend, its migration, its seed and the jobs. They may refer to what the
-    /// operator sets as `$(NAME)`, for example `$(DATABASE_URL)`, and win over it.
+    /// operator sets as `$(NAME)`, for example `$(DATABASE_URL)`, and win over it. As everywhere in Kubernetes, `$$` stands
+    /// for `$`: write `$$(NAME)` for that text itself. What comes by `valueFrom` arrives character by character.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -268,8 +278,11 @@ pub struct Backend {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
 
-    /// An escape hatch: metadata and spec of a pod template, merged over the one that the operator builds.
-    /// The container is named `backend`.
+    /// An escape hatch: metadata and spec of a pod template, merged over the one that the operator builds. Where
+    /// Kubernetes takes one kind of several, such as one handler of a probe or one source of a volume, yours takes the
+    /// place of the operator's. The container is named `backend`. Its variables, volumes, security settings and working
+    /// directory reach the migration, the seed and the jobs too, and so does what it says of the pod as a whole, such as
+    /// service account, node choice, DNS and pull secrets; probes, sidecars and grace periods are the backend's alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_form")]
     pub pod_template: Option<Value>,
@@ -284,7 +297,8 @@ pub struct Migrate {
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub command: Vec<String>,
 
-    /// The arguments, such as `["migrate"]`.
+    /// The arguments, such as `["migrate"]`. In them and in `command`, `$(NAME)` is the value of a variable, and `$$`
+    /// stands for `$`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub args: Vec<String>,
@@ -307,7 +321,7 @@ pub struct Migrate {
 
     /// A command of the backend image that prints which schema the database has, such as the name of the last
     /// migration. It runs after the migration, and what it prints in its last line is what `rollout.schemaRollback`
-    /// compares. Without it every image and command counts as a schema of its own.
+    /// compares. Without it every image and command counts as a schema of its own. `$` is as in `args`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub head_command: Vec<String>,
@@ -322,7 +336,8 @@ pub struct Command {
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub command: Vec<String>,
 
-    /// The arguments, such as `["seed"]`.
+    /// The arguments, such as `["seed"]`. In them and in `command`, `$(NAME)` is the value of a variable, and `$$`
+    /// stands for `$`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub args: Vec<String>,
@@ -371,8 +386,7 @@ pub struct Frontend {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
 
-    /// An escape hatch: metadata and spec of a pod template, merged over the one that the operator builds.
-    /// The container is named `frontend`.
+    /// An escape hatch as `backend.podTemplate` is. The container is named `frontend`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_form")]
     pub pod_template: Option<Value>,

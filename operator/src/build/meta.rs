@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 use crate::api::{DeletionPolicy, MANAGER, label};
 use crate::model::child_name::ChildName;
 use crate::model::stack::Stack;
+use crate::release::record;
 
 /// The part of the stack that an object belongs to; the value of `app.kubernetes.io/component`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,9 +59,21 @@ pub(super) fn object(stack: &Stack, name: &ChildName, component: Component) -> O
 /// The metadata of an object that holds data: it goes with the AppStack only if the deletion policy says so.
 pub(super) fn data(stack: &Stack, name: &ChildName, component: Component) -> ObjectMeta {
     match stack.deletion_policy {
-        DeletionPolicy::Retain => kept_object(stack, name, component),
+        DeletionPolicy::Retain => outliving(stack, name, component),
         DeletionPolicy::Delete => object(stack, name, component),
     }
+}
+
+/// The metadata of an object without an owner. An application of the stack's name in a GitOps tool must not take it for its own
+/// and take it away.
+fn outliving(stack: &Stack, name: &ChildName, component: Component) -> ObjectMeta {
+    let mut metadata = kept_object(stack, name, component);
+    metadata
+        .labels
+        .get_or_insert_default()
+        .remove(label::INSTANCE);
+    metadata.annotations = Some(record::unpruned());
+    metadata
 }
 
 fn kept_object(stack: &Stack, name: &ChildName, component: Component) -> ObjectMeta {
@@ -77,7 +90,7 @@ pub(super) fn labels(stack: &Stack, component: Component) -> BTreeMap<String, St
     let mut labels = selector(stack.names.stack(), component.as_str());
     for (key, value) in [
         ("app.kubernetes.io/name", component.as_str()),
-        ("app.kubernetes.io/instance", stack.names.stack()),
+        (label::INSTANCE, stack.names.stack()),
         ("app.kubernetes.io/part-of", stack.names.stack()),
         (label::MANAGED_BY, MANAGER),
     ] {

@@ -6,6 +6,7 @@ pub(in crate::build) mod deployment;
 pub(in crate::build) mod frontend;
 pub(in crate::build) mod job;
 pub(in crate::build) mod jobs;
+pub(in crate::build) mod merge;
 pub(in crate::build) mod pod;
 pub(in crate::build) mod prepull;
 pub(in crate::build) mod process;

@@ -130,7 +130,13 @@ fn embedded(
         .unwrap_or_else(|| requests("100m", "256Mi"));
     let renewal = app.annotations().get(annotation::RENEW_DATABASE);
     let renewal = renewal.map(String::as_str);
-    let choice = identity::database(version, &resources, &admin.password, renewal);
+    let choice = identity::database(
+        version,
+        &resources,
+        &spec.image_pull_secrets,
+        &admin.password,
+        renewal,
+    );
     let kept = inputs.records.databases.get(&choice).cloned();
     Embedded {
         image: kept

@@ -1,33 +1,30 @@
 //! The escape hatch `podTemplate`: a pod template of the user's, to be merged over ours.
 
+mod schema;
+
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Value, json};
 
 use crate::api::label;
 use crate::check::{Faults, containers};
 
-/// The pod template that `value` says, or a fault.
+/// The pod template that `value` says, or every fault in it.
 pub(super) fn check(
     field: &str,
     value: Option<&Value>,
     faults: &mut Faults,
 ) -> Option<PodTemplateSpec> {
     let mut value = value?.clone();
+    let found = schema::faults(&value);
+    if !found.is_empty() {
+        for fault in found {
+            faults.add(&format!("{field}{}", fault.path), fault.problem);
+        }
+        return None;
+    }
     // A patch need not name every container, but the type insists on the list.
     if let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut) {
         spec.entry("containers").or_insert_with(|| json!([]));
-    }
-    let unknown = value
-        .as_object()
-        .into_iter()
-        .flat_map(serde_json::Map::keys)
-        .find(|key| !matches!(key.as_str(), "metadata" | "spec"));
-    if let Some(key) = unknown {
-        faults.add(
-            &format!("{field}.{key}"),
-            "a pod template has metadata and spec alone",
-        );
-        return None;
     }
     match serde_json::from_value::<PodTemplateSpec>(value) {
         Ok(template) => {
@@ -83,7 +80,7 @@ mod tests {
     fn a_wrong_type_is_named() {
         let faults = check_one(&json!({"spec": {"hostNetwork": "yes"}})).unwrap_err();
         assert!(
-            faults[0].starts_with("spec.backend.podTemplate: not a pod template"),
+            faults[0].starts_with("spec.backend.podTemplate.spec.hostNetwork: "),
             "{faults:?}"
         );
     }

@@ -67,6 +67,8 @@ pub struct Stack {
     pub seed: Option<Seed>,
     /// What was asked to be tried again; a failed Job runs once more when it changes.
     pub request: Option<String>,
+    /// The Secrets by which the images of all pods are pulled.
+    pub image_pull_secrets: Vec<String>,
     /// The backend.
     pub backend: Backend,
     /// Other processes of the backend image.

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube::ResourceExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::api::{AppStack, AppStackSpec, annotation};
+use crate::api::{AppStack, AppStackSpec, SecretRef, annotation};
 use crate::model::hash::canonical;
 use crate::model::identity::{DatabaseHash, MigrationHash, ReleaseHash, ValuesHash};
 use crate::model::inputs::{Records, ReleaseRecord};
@@ -99,15 +99,20 @@ pub fn renewal<'a>(app: &'a AppStack, records: &'a Records) -> Option<&'a str> {
 pub fn database(
     version: &str,
     resources: &ResourceRequirements,
+    pull_secrets: &[SecretRef],
     admin_password: &SecretString,
     renewal: Option<&str>,
 ) -> DatabaseHash {
-    DatabaseHash::of(&[
+    let resources = canonical(resources);
+    let mut parts = vec![
         version,
-        &canonical(resources),
+        &resources,
         admin_password.expose_secret(),
         renewal.unwrap_or_default(),
-    ])
+    ];
+    // Without any the hash is that of before there were some.
+    parts.extend(pull_secrets.iter().map(|it| it.name.as_str()));
+    DatabaseHash::of(&parts)
 }
 
 /// The hash of a migration's content: it runs once for each image, command and database.
@@ -192,6 +197,17 @@ mod tests {
         };
         let migration = migration_hash("a/b:1", &run, &database);
         assert_eq!(migration.as_str(), "ebe83008ca");
+    }
+
+    #[test]
+    fn pull_secrets_are_part_of_a_release_and_of_what_runs_the_database() {
+        let with = fixtures::spec("imagePullSecrets: [{name: registry}]");
+        let hash = |spec| identity(spec, &"s".into()).hash();
+        assert_ne!(hash(&fixtures::spec("")), hash(&with));
+        let resources = ResourceRequirements::default();
+        let choice = |secrets| database("18", &resources, secrets, &"p".into(), None);
+        assert_eq!(choice(&[]), DatabaseHash::of(&["18", "{}", "p", ""]));
+        assert_ne!(choice(&[]), choice(&with.image_pull_secrets));
     }
 
     #[test]

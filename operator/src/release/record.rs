@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use kube::ResourceExt as _;
 use serde::Deserialize;
 
-use crate::api::{MANAGER, annotation, label};
+use crate::api::{MANAGER, UNPRUNED, annotation, label};
 use crate::model::child_name::ChildName;
 use crate::model::fact::Record;
 use crate::model::hash::canonical;
@@ -78,9 +78,10 @@ pub fn object(
         (label::MANAGED_BY, MANAGER),
         (key, kind),
     ];
+    let outlives = owner.as_ref().is_none_or(|it| it.controller != Some(true));
     ControllerRevision {
         metadata: ObjectMeta {
-            annotations: annotations(record),
+            annotations: annotations(record).or_else(|| outlives.then(unpruned)),
             name: Some(name(names, record).into()),
             namespace: Some(namespace.into()),
             labels: Some(
@@ -94,6 +95,14 @@ pub fn object(
         data: Some(RawExtension(data)),
         revision,
     }
+}
+
+/// The marks of what outlives its AppStack.
+#[must_use]
+pub fn unpruned() -> BTreeMap<String, String> {
+    UNPRUNED
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
 }
 
 /// What of a record may change.

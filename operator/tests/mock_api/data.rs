@@ -78,6 +78,42 @@ async fn what_is_known_of_a_volume_that_stays_is_known_to_the_next_stack() -> Re
 }
 
 #[tokio::test]
+async fn no_tool_takes_away_what_outlives_the_stack() -> Result<()> {
+    let world = World::seeded(&json!({"deletionPolicy": "Retain"})).await?;
+    let (mut found, mut records) = (Vec::new(), 0);
+    for (at, object) in world.server.everything() {
+        let metadata = &object["metadata"];
+        let ours = metadata["labels"]["app.kubernetes.io/managed-by"] == "appstack-operator";
+        let owned = metadata["ownerReferences"][0]["controller"] == true;
+        // Pods are their controllers'.
+        if !ours || owned || at.starts_with("pods/") {
+            continue;
+        }
+        let instance = &metadata["labels"]["app.kubernetes.io/instance"];
+        assert!(instance.is_null(), "{at}");
+        let marks = &metadata["annotations"];
+        let mark = &marks["argocd.argoproj.io/sync-options"];
+        assert_eq!(mark, "Prune=false", "{at}");
+        let mark = &marks["kustomize.toolkit.fluxcd.io/prune"];
+        assert_eq!(mark, "disabled", "{at}");
+        if at.starts_with("controllerrevisions/") {
+            records += 1;
+        } else {
+            found.push(at);
+        }
+    }
+    assert_eq!(
+        found,
+        [
+            "persistentvolumeclaims/shop-db-data",
+            "secrets/shop-generated"
+        ]
+    );
+    assert!(records >= 2, "{records} records are kept with the data");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_known_of_a_volume_that_goes_goes_with_it() -> Result<()> {
     let mut world = World::seeded(&json!({"deletionPolicy": "Delete"})).await?;
     let app = world.delete_stack()?;

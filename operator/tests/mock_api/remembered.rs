@@ -239,6 +239,7 @@ fn of_the_rest() -> Vec<(&'static str, Value)> {
         ("edge.className", json!("unknown")),
         ("edge.hosts", json!({"api": "other.localhost"})),
         ("edge.tls", json!({"disabled": {}})),
+        ("imagePullSecrets", json!([{"name": "registry"}])),
         ("secrets.from", json!([{"name": "nowhere"}])),
         ("email", json!({"host": "mail", "from": "me@example.com"})),
         ("rollout.progressDeadline", json!("20m")),

@@ -37,7 +37,8 @@ pub struct Job {
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub command: Vec<String>,
 
-    /// The arguments, such as `["worker"]`.
+    /// The arguments, such as `["worker"]`. In them and in `command`, `$(NAME)` is the value of a variable, and `$$`
+    /// stands for `$`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub args: Vec<String>,
@@ -80,8 +81,8 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
 
-    /// An escape hatch: metadata and spec of a pod template, merged over the one that the operator builds. Pull secrets,
-    /// node choice and security settings of `backend.podTemplate` hold here too.
+    /// An escape hatch: metadata and spec of a pod template, merged over the one that the operator builds, which has
+    /// what `backend.podTemplate` gives to jobs. The container has the name of the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_form")]
     pub pod_template: Option<Value>,

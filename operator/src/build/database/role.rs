@@ -1,12 +1,14 @@
 //! The roles that the application logs in as: a Job that makes one before anything of a release runs, and a Job that drops
 //! those that nothing needs any more.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
-    Container, EnvVar, EnvVarSource, ObjectFieldSelector, PodTemplateSpec,
+    Container, EnvVar, EnvVarSource, ObjectFieldSelector, PodTemplateSpec, ResourceRequirements,
 };
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::api::StageName;
 use crate::build::meta::Component;
@@ -33,6 +35,8 @@ const TIMEOUT: Duration = Duration::from_mins(5);
 const RETRIES: i32 = 3;
 /// How long a session of a role that nothing needs may go on.
 const PATIENCE: Duration = Duration::from_mins(10);
+/// Far more than a client of the database needs, and far less than the database has.
+const LIMITS: [(&str, &str); 2] = [("cpu", "250m"), ("memory", "128Mi")];
 /// The UID of the Job of a pod.
 const MADE_BY: &str = "metadata.labels['batch.kubernetes.io/controller-uid']";
 
@@ -112,7 +116,7 @@ fn template(
         image: Some(embedded.image.clone()),
         command: Some(["sh", "-c", script].map(str::to_owned).into()),
         env: Some(admin(stack, embedded).into_iter().chain(env).collect()),
-        resources: Some(embedded.role.resources.clone()),
+        resources: Some(resources(embedded)),
         ..Container::default()
     };
     let mut template = pod::template(
@@ -130,6 +134,20 @@ fn template(
         database::as_postgres(spec);
     }
     template
+}
+
+/// Little, and with limits where the database has them: then a quota may ask for them.
+fn resources(embedded: &Embedded) -> ResourceRequirements {
+    let limited = embedded.resources.limits.as_ref();
+    let limits = LIMITS
+        .into_iter()
+        .filter(|(name, _)| limited.is_some_and(|it| it.contains_key(*name)))
+        .map(|(name, amount)| (name.to_owned(), Quantity(amount.into())));
+    let limits: BTreeMap<_, _> = limits.collect();
+    ResourceRequirements {
+        limits: (!limits.is_empty()).then_some(limits),
+        ..embedded.role.resources.clone()
+    }
 }
 
 /// Where libpq finds the server, and whose everything in it is.

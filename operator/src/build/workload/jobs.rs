@@ -1,7 +1,6 @@
 //! The jobs of a stack, which belong to the backend stage: workers run beside those of the release before until this one is
 //! verified, and schedules turn to it with the requests.
 
-use k8s_openapi::DeepMerge as _;
 use k8s_openapi::api::batch::v1::{
     CronJob, CronJobSpec, JobSpec, JobTemplateSpec, PodFailurePolicy,
 };
@@ -12,6 +11,7 @@ use crate::api::label;
 use crate::build::meta::{self, Component};
 use crate::build::workload::deployment::Workload;
 use crate::build::workload::job::ignore_disruptions;
+use crate::build::workload::merge;
 use crate::build::workload::process::{self, Process};
 use crate::model::manifests::Part;
 use crate::model::object::Object;
@@ -102,7 +102,7 @@ fn template(stack: &Stack, job: &Job, ends: bool) -> PodTemplateSpec {
         ends,
     };
     let mut template = process::template(stack, &process);
-    template.merge_from(job.pod_template.clone().unwrap_or_default());
+    merge::template(&mut template, job.pod_template.clone().unwrap_or_default());
     let labels = &mut template.metadata.get_or_insert_default().labels;
     labels.get_or_insert_default().extend(meta::job(&job.name));
     template

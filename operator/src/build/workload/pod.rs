@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
-    HTTPGetAction, Lifecycle, LifecycleHandler, PodSecurityContext, PodSpec, PodTemplateSpec,
-    Probe, SeccompProfile, SecretKeySelector, SecurityContext, SleepAction, TCPSocketAction,
-    TopologySpreadConstraint, Volume, VolumeMount,
+    HTTPGetAction, Lifecycle, LifecycleHandler, LocalObjectReference, PodSecurityContext, PodSpec,
+    PodTemplateSpec, Probe, SeccompProfile, SecretKeySelector, SecurityContext, SleepAction,
+    TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -17,6 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{EmailTls, Environment, annotation};
 use crate::build::meta::{self, Component};
+use crate::build::workload::merge;
 use crate::model::secret::SecretData;
 use crate::model::stack::{Stack, value};
 
@@ -76,6 +77,7 @@ pub(in crate::build) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec
         service_account_name: Some(stack.names.service_account().into()),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
+        image_pull_secrets: pull_secrets(stack),
         security_context: Some(restricted_pod()),
         init_containers: (!before.is_empty()).then_some(before),
         containers: vec![restricted(container)],
@@ -94,13 +96,13 @@ pub(in crate::build) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec
         spec: Some(spec),
     };
     if let Some(theirs) = theirs {
-        template.merge_from(theirs.clone());
+        merge::template(&mut template, theirs.clone());
     }
     template
 }
 
-/// Gives a container of a part's image what the user's template says of that image for the part's own one.
-pub(in crate::build) fn inherit(ours: &mut Container, from: &PodSpec, component: Component) {
+/// Gives what runs before a part what the user's template says of the image for the part's own container.
+fn inherit(ours: &mut Container, from: &PodSpec, component: Component) {
     let mut theirs = from.containers.iter();
     if let Some(theirs) = theirs.find(|it| it.name == component.as_str()) {
         ours.security_context
@@ -137,6 +139,12 @@ pub(in crate::build) fn spread(stack: &Stack, component: Component, pod: &mut Po
         when_unsatisfiable: "ScheduleAnyway".into(),
         ..TopologySpreadConstraint::default()
     }]);
+}
+
+fn pull_secrets(stack: &Stack) -> Option<Vec<LocalObjectReference>> {
+    let secrets = stack.image_pull_secrets.iter();
+    let secrets = secrets.map(|it| LocalObjectReference { name: it.clone() });
+    (!stack.image_pull_secrets.is_empty()).then(|| secrets.collect())
 }
 
 /// What the Pod Security Standard `restricted` asks of a pod.
@@ -326,11 +334,12 @@ fn kept(stack: &Stack, name: &str, key: &str) -> EnvVar {
     from_secret(name, secret.as_str(), key)
 }
 
-/// A variable with this very value: the kubelet would expand `$(NAME)` in it.
+/// A variable with this very value. The kubelet would expand `$(NAME)` in it and make `$` of `$$`, and of a `$` before a
+/// character beyond ASCII it makes another character; so every `$` is doubled.
 pub(in crate::build) fn literal(name: &str, value: &str) -> EnvVar {
     EnvVar {
         name: name.into(),
-        value: Some(value.replace("$(", "$$(")),
+        value: Some(value.replace('$', "$$")),
         value_from: None,
     }
 }

@@ -1,9 +1,9 @@
 //! Pods of the backend image that serve nobody: those of the migration, the seed and the jobs.
 
-use k8s_openapi::DeepMerge as _;
 use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, ResourceRequirements};
 
 use crate::build::meta::Component;
+use crate::build::workload::merge;
 use crate::build::workload::pod::{self, Pod};
 use crate::model::stack::{Command, Stack};
 
@@ -55,7 +55,6 @@ pub(in crate::build) fn template(stack: &Stack, process: &Process<'_>) -> PodTem
     );
     if let Some(spec) = &mut template.spec {
         spec.restart_policy = process.ends.then(|| "Never".into());
-        // Pull secrets, node choice and security settings of the backend hold for its image here too.
         let pod_template = stack.backend.pod_template.as_ref();
         if let Some(from) = pod_template.and_then(|it| it.spec.as_ref()) {
             inherit(spec, from);
@@ -64,20 +63,49 @@ pub(in crate::build) fn template(stack: &Stack, process: &Process<'_>) -> PodTem
     template
 }
 
-/// Takes over what of the user's pod settings is about the image and the node, not about serving.
+/// Takes over what of the user's pod is not about serving, so that a process starts wherever the backend does and finds there
+/// what the backend finds: files, names, rights. What is about serving would harm one that ends, such as a sidecar or a grace
+/// period, or was measured for the backend, such as resources.
 fn inherit(spec: &mut PodSpec, from: &PodSpec) {
-    let about_image = PodSpec {
-        image_pull_secrets: from.image_pull_secrets.clone(),
-        node_selector: from.node_selector.clone(),
-        tolerations: from.tolerations.clone(),
-        affinity: from.affinity.clone(),
-        security_context: from.security_context.clone(),
-        priority_class_name: from.priority_class_name.clone(),
-        ..PodSpec::default()
+    let settings = PodSpec {
+        containers: Vec::new(),
+        init_containers: None,
+        ephemeral_containers: None,
+        active_deadline_seconds: None,
+        hostname: None,
+        hostname_override: None,
+        readiness_gates: None,
+        resource_claims: None,
+        resources: None,
+        restart_policy: None,
+        set_hostname_as_fqdn: None,
+        subdomain: None,
+        termination_grace_period_seconds: None,
+        workload_ref: None,
+        ..from.clone()
     };
-    spec.merge_from(about_image);
+    merge::pod(spec, settings);
     let ours = spec.init_containers.iter_mut().flatten();
     for ours in ours.chain(&mut spec.containers) {
-        pod::inherit(ours, from, Component::Backend);
+        let mut theirs = from.containers.iter();
+        if let Some(theirs) = theirs.find(|it| it.name == Component::Backend.as_str()) {
+            inherit_container(ours, theirs);
+        }
     }
+}
+
+/// What a container of the backend image gets of what the user gave the backend's own one.
+fn inherit_container(ours: &mut Container, theirs: &Container) {
+    let settings = Container {
+        name: ours.name.clone(),
+        env: theirs.env.clone(),
+        env_from: theirs.env_from.clone(),
+        image_pull_policy: theirs.image_pull_policy.clone(),
+        security_context: theirs.security_context.clone(),
+        volume_devices: theirs.volume_devices.clone(),
+        volume_mounts: theirs.volume_mounts.clone(),
+        working_dir: theirs.working_dir.clone(),
+        ..Container::default()
+    };
+    merge::container(ours, settings);
 }

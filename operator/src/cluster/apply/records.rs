@@ -1,6 +1,6 @@
 //! Writes facts down, and removes what nobody needs to know any more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ControllerRevision;
@@ -11,7 +11,7 @@ use kube::{Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
 
 use super::Writer;
-use crate::api::{AppStack, DATA_FINALIZER, MANAGER, annotation, label};
+use crate::api::{AppStack, DATA_FINALIZER, MANAGER, UNPRUNED, annotation, label};
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
 use crate::model::child_name::ChildName;
@@ -114,7 +114,10 @@ impl Writer<'_> {
     /// If the API server refuses it.
     pub async fn keep_with(&self, name: &str, keeper: &Keeper) -> Result<()> {
         let owners: Vec<_> = self.keeper(keeper).into_iter().collect();
-        let patch = json!({"metadata": {"ownerReferences": owners}});
+        let outlives = !matches!(keeper, Keeper::Stack);
+        let marks = UNPRUNED.map(|(key, value)| (key, outlives.then_some(value)));
+        let marks = BTreeMap::from(marks);
+        let patch = json!({"metadata": {"ownerReferences": owners, "annotations": marks}});
         self.merge(name, &patch).await.map(drop)
     }
 
