@@ -73,6 +73,9 @@ pub enum CallError {
     /// The API server refused it, or could not be reached.
     #[error(transparent)]
     Kube(Box<kube::Error>),
+    /// The same, in other words. It may work the next time.
+    #[error("{0}")]
+    Retold(String),
     /// There was no answer in time.
     #[error("the API server did not answer within {0} seconds")]
     TimedOut(u64),
@@ -161,17 +164,37 @@ impl Error {
         }
     }
 
+    /// The same error, with what the API server said of it in other words: it quotes what it refuses, and that may be a secret.
+    #[must_use]
+    pub fn retold(mut self, tell: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::Read { source, .. }
+            | Self::Apply { source, .. }
+            | Self::Delete { source, .. }
+            | Self::Status(source) => source.retell(tell),
+            Self::Invalid(_)
+            | Self::NameTaken { .. }
+            | Self::Unreadable(_)
+            | Self::Certificate(_) => {}
+        }
+        self
+    }
+
     /// What was tried and the whole chain of causes, in one line.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        text
+        chain(self)
     }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 impl CallError {
@@ -179,6 +202,21 @@ impl CallError {
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Kube(error) if matches!(error.as_ref(), kube::Error::Api(status) if status.is_not_found()))
+    }
+
+    fn retell(&mut self, tell: impl Fn(&str) -> String) {
+        let Self::Kube(error) = self else { return };
+        if let kube::Error::Api(status) = error.as_mut() {
+            status.message = tell(&status.message);
+            let causes = status.details.iter_mut().flat_map(|it| &mut it.causes);
+            causes.for_each(|it| it.message = tell(&it.message));
+            return;
+        }
+        let said = chain(error.as_ref());
+        let told = tell(&said);
+        if told != said {
+            *self = Self::Retold(told);
+        }
     }
 
     fn class(&self) -> Class {
@@ -193,7 +231,7 @@ impl CallError {
                 kube::Error::Api(status) if is_ending(status) => Class::Ending,
                 _ => Class::Transient,
             },
-            Self::TimedOut(_) => Class::Transient,
+            Self::Retold(_) | Self::TimedOut(_) => Class::Transient,
         }
     }
 }
@@ -254,6 +292,24 @@ mod tests {
         assert!(lasts("immutable"));
         assert!(!lasts("metadata.uid"));
         assert!(!lasts("metadata.labels"));
+    }
+
+    #[test]
+    fn what_the_api_server_says_is_told_in_other_words_and_stays_what_it_is() {
+        let error = Error::Apply {
+            kind: "Secret",
+            name: "s".into(),
+            source: refused("data"),
+        };
+        let told = error.retold(|it| it.replace("refused", "***"));
+        assert!(told.chain().contains("***"), "{}", told.chain());
+        assert!(!told.chain().contains("refused"));
+        assert_eq!(told.class(), Class::User);
+        let source = CallError::Kube(Box::new(kube::Error::SerdeError(
+            serde_json::from_str::<u8>("\"secret\"").unwrap_err(),
+        )));
+        let error = Error::Status(source).retold(|it| it.replace("secret", "***"));
+        assert!(error.chain().contains("\"***\""), "{}", error.chain());
     }
 
     /// A refusal of an object for one of its fields.

@@ -1,14 +1,14 @@
 //! Turns applied objects into the few facts that gates judge. Every read of a foreign status is here.
 //!
 //! Invariant: reads, and judges nothing. Pods and logs are read only of what is not available yet, and secret values
-//! are cut out of logs before anybody sees them.
+//! are cut out of whatever others say before anybody sees it, and before any of it is cut off.
 
 mod images;
 mod job;
 mod pods;
 pub mod public;
 
-use crate::model::observed::{Cause, Images, JobRun, JobState, Observed, Workload};
+use crate::model::observed::{Cause, Images, JobRun, JobState, Observed, Trouble, Workload};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
@@ -18,7 +18,6 @@ use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::api::ListParams;
 use kube::{Api, Client, Resource, ResourceExt as _};
-use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use self::public::Question;
@@ -30,6 +29,7 @@ use crate::error::{Error, Result};
 use crate::model::job::has_ended;
 use crate::model::object::Object;
 use crate::model::observed::Answer;
+use crate::model::redaction::Redactor;
 use crate::model::scaling;
 
 /// On the pods of a Job: its name.
@@ -41,8 +41,8 @@ pub struct Observer<'a> {
     pub client: &'a Client,
     /// Where the stack is.
     pub namespace: &'a str,
-    /// What must not be seen in a log.
-    pub secrets: &'a [SecretString],
+    /// Cuts out what must not be seen.
+    pub redactor: &'a Redactor,
     /// The host at which the ingress controller is reached; `None` if it is reached by the host names of the stack.
     pub edge_host: Option<&'a str>,
 }
@@ -97,8 +97,9 @@ impl Observer<'_> {
                 .is_some_and(|it| it.reason.as_deref() == Some("ProgressDeadlineExceeded"))
                 && !enough,
             refused: condition("ReplicaFailure", "True")
-                .and_then(|it| it.message.clone())
-                .filter(|_| !enough),
+                .and_then(|it| it.message.as_deref())
+                .filter(|_| !enough)
+                .map(|it| self.redactor.redact(it)),
             ..Workload::default()
         };
         self.look_at_pods(&mut workload, spec.selector.match_labels)
@@ -194,6 +195,9 @@ impl Observer<'_> {
             let containers = spec.template.spec.map_or(1, |it| it.containers.len());
             found = found.worst(images::of(&pods, wanted.unwrap_or(1), containers));
         }
+        if let Images::Stuck { why } = &mut found {
+            *why = self.redactor.redact(why);
+        }
         Ok(found)
     }
 
@@ -220,7 +224,7 @@ impl Observer<'_> {
                 };
                 let answer = public::ask(&question).await;
                 if answer != Answer::Good {
-                    return Ok(self.without_secrets(answer));
+                    return Ok(self.shown(answer));
                 }
             }
         }
@@ -238,14 +242,25 @@ impl Observer<'_> {
         Ok(addresses.map(|it| Some(format!("{it}:{port}"))).collect())
     }
 
-    fn without_secrets(&self, answer: Answer) -> Answer {
+    /// What may be shown of an answer.
+    fn shown(&self, answer: Answer) -> Answer {
         match answer {
+            Answer::Good => Answer::Good,
             Answer::Application { status, said } => Answer::Application {
-                said: pods::without_secrets(&said, self.secrets),
+                said: public::first_words(&self.redactor.redact(&said)),
                 status,
             },
-            other => other,
+            Answer::Infrastructure { why } => Answer::Infrastructure {
+                why: self.redactor.redact(&why),
+            },
         }
+    }
+
+    /// What keeps the newest of the pods from running, where something does.
+    fn trouble(&self, pods: &[Pod]) -> Option<Trouble> {
+        let mut trouble = pods::trouble(pods)?;
+        trouble.message = self.redactor.redact(&trouble.message);
+        Some(trouble)
     }
 
     /// Pods are read of what is not complete, and of what is tried. Gives those that were read.
@@ -272,7 +287,7 @@ impl Observer<'_> {
         if complete && workload.ends == 0 {
             return Ok(pods);
         }
-        workload.trouble = pods::trouble(&pods);
+        workload.trouble = self.trouble(&pods);
         if let Some(trouble) = &mut workload.trouble
             && trouble.cause == Cause::Crashing
         {
@@ -309,7 +324,7 @@ impl Observer<'_> {
         if run.state == JobState::Done {
             return Ok(run);
         }
-        run.trouble = pods::trouble(&pods);
+        run.trouble = self.trouble(&pods);
         if let Some((pod, container)) = pods::newest_failed(&pods) {
             run.log = self.log(&pod, &container).await;
         }
@@ -354,7 +369,7 @@ impl Observer<'_> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace);
         for previous in [false, true] {
             let text = send(api.logs(pod, &pods::log_params(container, previous))).await;
-            let lines = text.ok().and_then(|it| pods::tail(&it, self.secrets));
+            let lines = text.ok().and_then(|it| pods::tail(&it, self.redactor));
             if lines.is_some() {
                 return lines;
             }
