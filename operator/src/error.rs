@@ -74,6 +74,9 @@ pub enum CallError {
     /// so the words are ours, and there is no source that would say them again.
     #[error("{}", words(.0))]
     Kube(Box<kube::Error>),
+    /// The same, in other words. It may work the next time.
+    #[error("{0}")]
+    Retold(String),
     /// There was no answer in time.
     #[error("the API server did not answer within {0} seconds")]
     TimedOut(u64),
@@ -162,6 +165,22 @@ impl Error {
         }
     }
 
+    /// The same error, with what the API server said of it in other words: it quotes what it refuses, and that may be a secret.
+    #[must_use]
+    pub fn retold(mut self, tell: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::Read { source, .. }
+            | Self::Apply { source, .. }
+            | Self::Delete { source, .. }
+            | Self::Status(source) => source.retell(tell),
+            Self::Invalid(_)
+            | Self::NameTaken { .. }
+            | Self::Unreadable(_)
+            | Self::Certificate(_) => {}
+        }
+        self
+    }
+
     /// What was tried and the whole chain of causes, in one line.
     #[must_use]
     pub fn chain(&self) -> String {
@@ -218,6 +237,21 @@ impl CallError {
         }
     }
 
+    fn retell(&mut self, tell: impl Fn(&str) -> String) {
+        let Self::Kube(error) = self else { return };
+        if let kube::Error::Api(status) = error.as_mut() {
+            status.message = tell(&status.message);
+            let causes = status.details.iter_mut().flat_map(|it| &mut it.causes);
+            causes.for_each(|it| it.message = tell(&it.message));
+            return;
+        }
+        let said = chained(error.as_ref());
+        let told = tell(&said);
+        if told != said {
+            *self = Self::Retold(told);
+        }
+    }
+
     fn class(&self) -> Class {
         match self {
             Self::Kube(error) => match error.as_ref() {
@@ -230,7 +264,7 @@ impl CallError {
                 kube::Error::Api(status) if is_ending(status) => Class::Ending,
                 _ => Class::Transient,
             },
-            Self::TimedOut(_) => Class::Transient,
+            Self::Retold(_) | Self::TimedOut(_) => Class::Transient,
         }
     }
 }
@@ -384,6 +418,24 @@ mod tests {
         let what = "Secret s".into();
         let read = Error::Read { what, source };
         assert_eq!(read.class(), Class::Transient);
+    }
+
+    #[test]
+    fn what_the_api_server_says_is_told_in_other_words_and_stays_what_it_is() {
+        let error = Error::Apply {
+            kind: "Secret",
+            name: "s".into(),
+            source: refused("data"),
+        };
+        let told = error.retold(|it| it.replace("refused", "***"));
+        assert!(told.chain().contains("***"), "{}", told.chain());
+        assert!(!told.chain().contains("refused"));
+        assert_eq!(told.class(), Class::User);
+        let source = CallError::Kube(Box::new(kube::Error::SerdeError(
+            serde_json::from_str::<u8>("\"secret\"").unwrap_err(),
+        )));
+        let error = Error::Status(source).retold(|it| it.replace("secret", "***"));
+        assert!(error.chain().contains("\"***\""), "{}", error.chain());
     }
 
     /// A refusal of an object for one of its fields.

@@ -14,6 +14,7 @@ pub mod manifests;
 pub mod names;
 pub mod object;
 pub mod observed;
+pub mod redaction;
 pub mod scaling;
 pub mod secret;
 pub mod self_signed;

@@ -58,7 +58,7 @@ pub(super) fn check(
         .and_then(|it| public_dsn(it.expose_secret()));
     Secrets {
         hash: values_hash(&values),
-        hidden: hidden(&values, database),
+        hidden: hidden(&values, &generated, inputs, database),
         public_sentry_dsn,
         generated,
         values,
@@ -135,15 +135,27 @@ fn previous_key(
         .then(|| kept.get(value::PREVIOUS_KEY).map(entry))?
 }
 
-/// What must not be seen in a log.
-fn hidden(values: &SecretData, database: &Database) -> Vec<SecretString> {
+/// What must not be seen: what pods read, what was generated whether or not the user's own takes its place, the passwords of the
+/// database, and the keys of certificates.
+fn hidden(
+    values: &SecretData,
+    generated: &BTreeMap<String, SecretString>,
+    inputs: &Inputs,
+    database: &Database,
+) -> Vec<SecretString> {
     let is_secret = |key: &str| !PLACE.contains(&key) && !key.starts_with(value::OF_CONFIG_MAP);
     let admin = database.embedded.as_ref().map(|it| &it.admin.password);
+    let certificates = [&inputs.certificate, &inputs.stored_certificate];
+    let certificates = certificates.into_iter().flatten();
+    let keys = certificates.flat_map(|it| [&it.key, &it.authority_key]);
     values
         .iter()
         .filter(|(key, _)| is_secret(key))
         .map(|(_, value)| value)
+        .chain(generated.values())
         .chain(admin)
+        .chain([&database.connection.password])
+        .chain(keys)
         .cloned()
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Turns applied objects into the few facts that gates judge. Every read of a foreign status is here.
 //!
 //! Invariant: reads, and judges nothing. Pods and logs are read only of what is not available yet, and secret values
-//! are cut out of logs before anybody sees them.
+//! are cut out of whatever others say before anybody sees it, and before any of it is cut off.
 
 mod images;
 mod job;
@@ -21,7 +21,6 @@ use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod, Service};
 use kube::api::ListParams;
 use kube::{Api, Client, Resource, ResourceExt as _};
-use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use self::public::Question;
@@ -33,6 +32,7 @@ use crate::error::{Error, Result};
 use crate::model::job::has_ended;
 use crate::model::object::Object;
 use crate::model::observed::Answer;
+use crate::model::redaction::Redactor;
 use crate::model::scaling;
 
 /// On the pods of a Job: its name.
@@ -44,8 +44,8 @@ pub struct Observer<'a> {
     pub client: &'a Client,
     /// Where the stack is.
     pub namespace: &'a str,
-    /// What must not be seen in a log.
-    pub secrets: &'a [SecretString],
+    /// Cuts out what must not be seen.
+    pub redactor: &'a Redactor,
     /// The host at which the ingress controller is reached; `None` if it is reached by the host names of the stack.
     pub edge_host: Option<&'a str>,
 }
@@ -100,8 +100,9 @@ impl Observer<'_> {
                 .is_some_and(|it| it.reason.as_deref() == Some("ProgressDeadlineExceeded"))
                 && !enough,
             refused: condition("ReplicaFailure", "True")
-                .and_then(|it| it.message.clone())
-                .filter(|_| !enough),
+                .and_then(|it| it.message.as_deref())
+                .filter(|_| !enough)
+                .map(|it| self.redactor.redact(it)),
             ..Workload::default()
         };
         self.look_at_pods(&mut workload, spec.selector.match_labels)
@@ -200,6 +201,9 @@ impl Observer<'_> {
             let containers = spec.template.spec.map_or(1, |it| it.containers.len());
             found = found.worst(images::of(&pods, wanted.unwrap_or(1), containers));
         }
+        if let Images::Stuck { why } = &mut found {
+            *why = self.redactor.redact(why);
+        }
         Ok(found)
     }
 
@@ -226,7 +230,7 @@ impl Observer<'_> {
                 };
                 let answer = public::ask(&question).await;
                 if answer != Answer::Good {
-                    return Ok(self.without_secrets(answer));
+                    return Ok(self.shown(answer));
                 }
             }
         }
@@ -244,13 +248,17 @@ impl Observer<'_> {
         Ok(addresses.map(|it| Some(format!("{it}:{port}"))).collect())
     }
 
-    fn without_secrets(&self, answer: Answer) -> Answer {
+    /// What may be shown of an answer.
+    fn shown(&self, answer: Answer) -> Answer {
         match answer {
+            Answer::Good => Answer::Good,
             Answer::Application { status, said } => Answer::Application {
-                said: pods::without_secrets(&said, self.secrets),
+                said: public::first_words(&self.redactor.redact(&said)),
                 status,
             },
-            other => other,
+            Answer::Infrastructure { why } => Answer::Infrastructure {
+                why: self.redactor.redact(&why),
+            },
         }
     }
 
@@ -299,7 +307,7 @@ impl Observer<'_> {
         {
             found.message = format!("{}; {claim}", found.message);
         }
-        found.message = pods::without_secrets(&found.message, self.secrets);
+        found.message = self.redactor.redact(&found.message);
         Some(found)
     }
 
@@ -329,7 +337,7 @@ impl Observer<'_> {
     /// Why an object makes no pods, where it does not.
     async fn refused(&self, uid: Option<&str>) -> Option<String> {
         let refused = warnings::refused(self.warnings(uid?).await)?;
-        Some(pods::without_secrets(&refused, self.secrets))
+        Some(self.redactor.redact(&refused))
     }
 
     /// The Warning Events of an object. That they cannot be read is no reason to stop: they are only there to help.
@@ -374,7 +382,7 @@ impl Observer<'_> {
         }
         if let Some((pod, container)) = pods::newest_failed(&pods) {
             let ended = job::end(pod, container);
-            run.ended = ended.map(|it| pods::without_secrets(&it, self.secrets));
+            run.ended = ended.map(|it| self.redactor.redact(&it));
             run.log = self.log(&pod.name_any(), &container.name).await;
         }
         Ok(run)
@@ -418,7 +426,7 @@ impl Observer<'_> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace);
         for previous in [false, true] {
             let text = send(api.logs(pod, &pods::log_params(container, previous))).await;
-            let lines = text.ok().and_then(|it| pods::tail(&it, self.secrets));
+            let lines = text.ok().and_then(|it| pods::tail(&it, self.redactor));
             if lines.is_some() {
                 return lines;
             }

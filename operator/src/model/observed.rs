@@ -209,8 +209,7 @@ pub enum Answer {
     Application {
         /// The status of the answer.
         status: u16,
-        /// The start of its body, in one line of at most 200 characters. Secret values are still in it, but none of them
-        /// is cut in half, where nobody would find it any more.
+        /// The start of its body; as `cluster::observe` hands it on, in one line and without secret values.
         said: String,
     },
     /// The way there does not work yet.

@@ -142,7 +142,7 @@ pub struct Secrets {
     pub values: SecretData,
     /// The hash of these values.
     pub hash: ValuesHash,
-    /// Every secret value, so that none of them is shown in a log.
+    /// Every secret value, so that none of them is shown in a log, a condition or an Event.
     pub hidden: Vec<SecretString>,
     /// `SENTRY_DSN` without its secret part, for the frontend.
     pub public_sentry_dsn: Option<String>,

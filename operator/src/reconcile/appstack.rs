@@ -13,7 +13,7 @@ use crate::cluster::gather;
 use crate::context::Context;
 use crate::error::{Error, Result, Unreadable};
 use crate::plan::{self, Plan, Serving};
-use crate::reconcile::pass::Pass;
+use crate::reconcile::pass::{self, Pass};
 use crate::reconcile::status::Outcome;
 use crate::reconcile::{data, deletion, report, requeue, status};
 use crate::rollout;
@@ -99,7 +99,10 @@ async fn roll_out(
 /// What serves goes on as it is, whatever is wrong with what is requested.
 async fn keep(writer: &Writer<'_>, serving: &Serving) -> Result<()> {
     match serving {
-        Serving::Release(served) => rollout::heal(writer, &served.desired).await,
+        Serving::Release(served) => {
+            let healed = rollout::heal(writer, &served.desired).await;
+            healed.map_err(|it| it.retold(|text| pass::redactor(&[], serving).redact(text)))
+        }
         Serving::Nothing | Serving::Unknown { .. } => Ok(()),
     }
 }

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::model::fact::{Hold, Holder};
 use crate::model::inputs::Inputs;
+use crate::model::redaction::Redactor;
 use crate::rollout::hold;
 
 /// Whether the data were somebody's, and are nobody's any more.
@@ -43,14 +44,15 @@ pub(super) async fn settle(
     hold: &Hold,
 ) -> Result<bool> {
     let values = inputs.secrets.values().flat_map(BTreeMap::values);
-    let secrets: Vec<_> = values.cloned().collect();
+    let redactor = Redactor::new(values.cloned().collect());
     let observer = Observer {
         client: &ctx.client,
         namespace: &app.namespace().unwrap_or_default(),
-        secrets: &secrets,
+        redactor: &redactor,
         edge_host: None,
     };
-    hold::settle(writer, &observer, hold).await
+    let settled = hold::settle(writer, &observer, hold).await;
+    settled.map_err(|it| it.retold(|text| redactor.redact(text)))
 }
 
 /// What `hibernate` waits for: a change of data is not broken off, unless it should have been over for long.

@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::model::fact::{Failure, Hold, Holder, Record};
 use crate::model::identity::ManifestsHash;
 use crate::model::inputs::{Inputs, Records};
+use crate::model::redaction::Redactor;
 use crate::model::stack::Stack;
 use crate::plan::{self, Plan, Serving, debounce};
 use crate::reconcile::events;
@@ -46,12 +47,16 @@ impl Pass<'_> {
     /// At the first request that fails.
     pub(super) async fn run(&self, plan: Plan) -> Result<Outcome> {
         let plan = self.in_turn(self.rested(plan));
-        let mut hidden = plan.target.secrets.hidden.clone();
-        hidden.extend(plan.requested.secrets.hidden.iter().cloned());
+        let redactor = redactor(&[&plan.target, &plan.requested], self.serving);
+        let outcome = Box::pin(self.follow(plan, &redactor)).await;
+        outcome.map_err(|it| it.retold(|text| redactor.redact(text)))
+    }
+
+    async fn follow(&self, plan: Plan, redactor: &Redactor) -> Result<Outcome> {
         let observer = Observer {
             client: &self.ctx.client,
             namespace: &plan.target.namespace,
-            secrets: &hidden,
+            redactor,
             edge_host: self.ctx.settings.edge_host.as_deref(),
         };
         for (record, keeper) in &self.inputs.records.misplaced {
@@ -387,6 +392,19 @@ impl Pass<'_> {
             revocation,
         }
     }
+}
+
+/// Cuts out the secret values of stacks, and of the release that serves.
+pub(super) fn redactor(stacks: &[&Stack], serving: &Serving) -> Redactor {
+    let served = match serving {
+        Serving::Release(served) => Some(&served.stack),
+        Serving::Nothing | Serving::Unknown { .. } => None,
+    };
+    let all = stacks.iter().copied().chain(served);
+    Redactor::new(
+        all.flat_map(|it| it.secrets.hidden.iter().cloned())
+            .collect(),
+    )
 }
 
 fn urls(stack: &Stack) -> Urls {

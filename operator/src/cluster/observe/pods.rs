@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodCondition};
 use kube::ResourceExt;
 use kube::api::LogParams;
-use secrecy::{ExposeSecret as _, SecretString};
 
 use super::lifecycle::active;
 use super::trouble::containers;
 use crate::model::observed::OldPod;
+use crate::model::redaction::Redactor;
 
 /// The label by which Kubernetes says which template of a StatefulSet a pod was made from.
 const TEMPLATE: &str = "controller-revision-hash";
@@ -16,8 +16,6 @@ const TEMPLATE: &str = "controller-revision-hash";
 const LOG_LINES: i64 = 10;
 /// How many characters of a log are shown: a condition's message holds 32,768, and people read far less.
 const LOG_CHARACTERS: usize = 1500;
-/// A secret value shorter than this is not cut out: it would cut words apart and hides nothing worth hiding.
-const SHORTEST_SECRET: usize = 4;
 
 /// The pods of the StatefulSet with this UID that were not made from its template of now.
 pub(super) fn old(pods: &[Pod], owner: &str, template: &str) -> Vec<OldPod> {
@@ -117,25 +115,13 @@ pub(super) fn log_params(container: &str, previous: bool) -> LogParams {
     }
 }
 
-/// A text without secret values.
-pub(super) fn without_secrets(text: &str, secrets: &[SecretString]) -> String {
-    let mut text = text.to_owned();
-    for secret in secrets {
-        let secret = secret.expose_secret();
-        if secret.len() >= SHORTEST_SECRET {
-            text = text.replace(secret, "***");
-        }
-    }
-    text
-}
-
 /// The end of a log without secret values; `None` if there is nothing in it.
-pub(super) fn tail(log: &str, secrets: &[SecretString]) -> Option<String> {
+pub(super) fn tail(log: &str, redactor: &Redactor) -> Option<String> {
     // The kubelet says so in place of a log that it has removed meanwhile.
     if log.starts_with("unable to retrieve container logs") {
         return None;
     }
-    let text = without_secrets(log.trim(), secrets);
+    let text = redactor.redact(log.trim());
     let skipped = text.chars().count().saturating_sub(LOG_CHARACTERS);
     let end: String = text.chars().skip(skipped).collect();
     // Half a line helps nobody, unless it is all there is.
@@ -237,21 +223,25 @@ mod tests {
 
     #[test]
     fn secret_values_are_cut_out_of_a_log() {
-        let secrets = ["hunter2hunter2".to_owned().into(), "a".to_owned().into()];
+        let secrets = Redactor::new(vec![
+            "hunter2hunter2".to_owned().into(),
+            "a".to_owned().into(),
+        ]);
         let shown = tail("password hunter2hunter2 is bad\n", &secrets).unwrap();
         assert_eq!(shown, "password *** is bad");
     }
 
     #[test]
     fn only_the_end_of_a_long_log_is_shown() {
+        let none = Redactor::new(Vec::new());
         let log = format!("{}end", "x".repeat(5000));
-        let shown = tail(&log, &[]).unwrap();
+        let shown = tail(&log, &none).unwrap();
         assert_eq!(shown.chars().count(), LOG_CHARACTERS);
         assert!(shown.ends_with("end"));
-        assert_eq!(tail(" \n", &[]), None);
+        assert_eq!(tail(" \n", &none), None);
         let removed = "unable to retrieve container logs for containerd://0f";
-        assert_eq!(tail(removed, &[]), None);
+        assert_eq!(tail(removed, &none), None);
         let lines = format!("{}\n", "y".repeat(700)).repeat(3);
-        assert_eq!(tail(&lines, &[]).unwrap().lines().count(), 2);
+        assert_eq!(tail(&lines, &none).unwrap().lines().count(), 2);
     }
 }

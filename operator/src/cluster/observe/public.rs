@@ -3,7 +3,8 @@
 //! Invariant: one request within one deadline, and nothing is kept of it: no connection, no cookie, no session. No proxy
 //! of the environment is used and no redirect followed, so that what answers is what was asked. It tells the
 //! application's own fault from trouble on the way there, and judges neither. Nothing it says repeats the URL's path,
-//! and of a body only `Answer::Application` says anything, from which the caller cuts secret values.
+//! and of a body only `Answer::Application` says anything, from which the caller cuts secret values
+//! before it shows its `first_words`.
 //!
 //! This is hyper itself, without a client around it: clients connect to the port of the URL whatever address they are
 //! given, and an edge that is reached by another name has another port too; and step by step it is known what failed.
@@ -30,6 +31,8 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use crate::model::observed::Answer;
+
+pub use self::reply::first_words;
 
 /// How long one question may take in all. Visitors do not wait longer, and whoever asks has other stacks to look after.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -28,7 +28,7 @@ where
         let location = head.headers.get(header::LOCATION);
         return redirected(url, location.and_then(|it| it.to_str().ok()));
     }
-    bad(head.status, &Start::of(body, deadline).await)
+    bad(head.status, Start::of(body, deadline).await)
 }
 
 /// A redirect is a good answer, unless it leads to the other scheme of the same host: that is what something in front of
@@ -47,7 +47,7 @@ fn redirected(url: &Uri, location: Option<&str>) -> Answer {
     }
 }
 
-fn bad(status: StatusCode, body: &Start) -> Answer {
+fn bad(status: StatusCode, body: Start) -> Answer {
     match status {
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
             Answer::Infrastructure {
@@ -61,17 +61,13 @@ fn bad(status: StatusCode, body: &Start) -> Answer {
         },
         _ => Answer::Application {
             status: status.as_u16(),
-            said: body.said(),
+            said: body.0,
         },
     }
 }
 
 /// The start of a body.
-struct Start {
-    text: String,
-    /// Whether nothing follows.
-    whole: bool,
-}
+struct Start(String);
 
 impl Start {
     /// As much of it as came in time: half of what it says is better than nothing.
@@ -84,39 +80,35 @@ impl Start {
             while bytes.len() < BODY_BYTES {
                 match body.frame().await {
                     Some(Ok(frame)) => bytes.extend(frame.into_data().unwrap_or_default()),
-                    Some(Err(_)) => return false,
-                    None => return true,
+                    Some(Err(_)) | None => return,
                 }
             }
-            false
         };
-        let whole = timeout_at(deadline, read).await.unwrap_or(false);
+        // What came until then is there, whether or not that is all.
+        let _late = timeout_at(deadline, read).await;
         bytes.truncate(BODY_BYTES);
-        Self {
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-            whole,
-        }
+        Self(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Whether it is what ingress controllers say themselves: Traefik, the default backend of Kubernetes, those built
     /// on Envoy, and ingress-nginx.
     fn is_of_a_controller(&self) -> bool {
-        let text = self.text.trim();
+        let text = self.0.trim();
         let known = ["", "404 page not found", "default backend - 404"];
         known.contains(&text) || text.contains("<center>nginx")
     }
+}
 
-    /// What is shown of it. Where it is cut, it ends with a whole word: half a secret value would not be found by
-    /// whoever cuts them out.
-    fn said(&self) -> String {
-        let line = one_line(&self.text);
-        let shown: String = line.chars().take(BODY_CHARACTERS).collect();
-        if self.whole && shown == line {
-            return line;
-        }
-        let words = shown.rsplit_once(' ');
-        words.map_or_else(String::new, |(words, _)| words.to_owned())
+/// What is shown of a body that holds no secret values any more: its first words, in one line.
+#[must_use]
+pub fn first_words(said: &str) -> String {
+    let line = one_line(said);
+    let shown: String = line.chars().take(BODY_CHARACTERS).collect();
+    if shown == line {
+        return shown;
     }
+    let words = shown.rsplit_once(' ');
+    words.map_or(shown.as_str(), |(words, _)| words).to_owned()
 }
 
 /// A text in one line, without the characters that move a cursor.
@@ -206,26 +198,36 @@ mod tests {
         assert!(why.starts_with("https is redirected to http "), "{why}");
     }
 
-    #[tokio::test]
-    async fn the_body_is_told_in_one_line() {
-        let expected = Answer::Application {
-            status: 500,
-            said: "no such column: [31mtitle".into(),
-        };
-        let body = "no such\r\n  column: \u{1b}[31mtitle\n";
-        assert_eq!(answer(500, None, body).await, expected);
+    #[test]
+    fn a_body_is_shown_in_one_line() {
+        let shown = first_words("no such\r\n  column: \u{1b}[31mtitle\n");
+        assert_eq!(shown, "no such column: [31mtitle");
+    }
+
+    #[test]
+    fn a_long_body_is_cut_after_a_whole_word() {
+        const BODY: &str = "relation \"offers\" does not exist; ";
+        let shown = first_words(&BODY.repeat(10));
+        assert_eq!(
+            shown,
+            format!("{}relation \"offers\" does not", BODY.repeat(5))
+        );
+        assert_eq!(first_words(&"x".repeat(300)), "x".repeat(200));
     }
 
     #[tokio::test]
-    async fn a_long_body_is_cut_after_a_whole_word() {
+    async fn a_bad_answer_says_more_than_is_shown_so_that_secret_values_are_found_whole() {
         const BODY: &str = "postgresql://shop:correct-horse@db ";
         let text = BODY.repeat(10);
-        let reply = Response::builder().status(500).body(Full::from(text));
+        let reply = Response::builder()
+            .status(500)
+            .body(Full::from(text.clone()));
         let answer = read(reply.unwrap(), &URL.parse().unwrap(), soon()).await;
-        let Answer::Application { said, .. } = answer else {
-            panic!("it is not the application's answer");
+        let expected = Answer::Application {
+            status: 500,
+            said: text,
         };
-        assert_eq!(said, BODY.repeat(5).trim());
+        assert_eq!(answer, expected);
     }
 
     fn part(text: &'static str) -> Frame<Bytes> {
@@ -240,13 +242,13 @@ mod tests {
     async fn of_a_body_without_an_end_no_more_is_read_than_may_be() {
         let endless = stream::repeat_with(|| part("many words "));
         let start = start(endless).await;
-        assert_eq!(start.text.len(), BODY_BYTES);
+        assert_eq!(start.0.len(), BODY_BYTES);
     }
 
     #[tokio::test]
-    async fn of_a_body_that_stops_coming_what_came_is_told_up_to_a_whole_word() {
+    async fn of_a_body_that_stops_coming_what_came_is_told() {
         let stuck = stream::iter([part("half a wo")]).chain(stream::pending());
         let start = start(stuck).await;
-        assert_eq!(start.said(), "half a");
+        assert_eq!(start.0, "half a wo");
     }
 }

@@ -1,0 +1,110 @@
+//! Each way in which a value is written and cut, by hand; `random_tests` has them all.
+
+use super::*;
+
+fn redactor(values: &[&str]) -> Redactor {
+    let values = values.iter().map(|it| (*it).to_owned().into());
+    Redactor::new(values.collect())
+}
+
+fn redact(value: &str, text: &str) -> String {
+    redactor(&[value]).redact(text)
+}
+
+/// A value is not shown in any of these texts; `@` is the mask.
+fn check(value: &str, texts: &[(&str, &str)]) {
+    let redactor = redactor(&[value]);
+    for (text, expected) in texts {
+        assert_eq!(redactor.redact(text), expected.replace('@', MASK), "{text}");
+    }
+}
+
+#[test]
+fn a_value_is_hidden_in_whatever_way_it_is_written() {
+    let texts = [
+        ("is p%40ss \"wörd\"+/ bad", "is @ bad"),
+        ("is p%40ss \"w\nörd\"+/ bad", "is @ bad"),
+        ("is p%40ss\n  \"wörd\"+/ bad", "is @ bad"),
+        ("is p%2540ss%20%22w%C3%B6rd%22%2B%2F bad", "is @ bad"),
+        ("is p%2540ss%20%22w%c3%b6rd%22%2b/ bad", "is @ bad"),
+        ("is p%2540ss+%22w%C3%B6rd%22%2B%2F bad", "is @ bad"),
+        ("is \"p%40ss \\\"wörd\\\"+/\" bad", "is \"@\" bad"),
+        ("is \"p%40ss \\\"w\\u00F6rd\\\"+\\/\" bad", "is \"@\" bad"),
+        (
+            "{\"log\":\"is \\\"p%40ss \\\\\\\"wörd\\\\\\\"+/\\\" bad",
+            "{\"log\":\"is \\\"@\\\" bad",
+        ),
+        ("100%\np%2540ss%20%22w%C3%B6rd%22%2B%2F bad", "100%\n@ bad"),
+        ("is cCU0MHNzICJ3w7ZyZCIrLw== bad", "is @ bad"),
+        ("is cCU0MHNzICJ3w7ZyZCIrLw bad", "is @ bad"),
+        // Behind `user:`.
+        ("Basic dXNlcjpwJTQwc3MgInfDtnJkIisv", "Basic dXNlcjp@"),
+    ];
+    check("p%40ss \"wörd\"+/", &texts);
+}
+
+#[test]
+fn a_value_of_several_lines_is_hidden_line_by_line() {
+    let value = "-----BEGIN KEY-----\nMIIEvQIBADANBg\nshort\n-----END KEY-----\n";
+    let texts = [
+        (value, "@"),
+        ("1 MIIEvQIBADANBg\n2 -----END KEY-----", "1 @\n2 @"),
+        (
+            "-----BEGIN KEY-----\\nMIIEvQIBADANBg\\nshort\\n-----END KEY-----\\n.",
+            "@\\n.",
+        ),
+        ("1 TUlJRXZRSUJBREFOQmc= 2", "1 @ 2"),
+    ];
+    check(value, &texts);
+}
+
+#[test]
+fn a_value_that_is_cut_at_an_edge_is_hidden() {
+    let texts = [
+        ("er2hunter2 is bad", "@ is bad"),
+        ("is bad: hunter2hunt", "is bad: @"),
+        ("unter2hunt", "@"),
+        (
+            "er2hu is too short to matter",
+            "er2hu is too short to matter",
+        ),
+        ("bnRlcjJodW50ZXIy is bad", "@ is bad"),
+        ("\u{fffd}hunter2", "@"),
+    ];
+    check("hunter2hunter2", &texts);
+    check("ab\\\u{6587}cdef", &[(r"\\u6587cdef", "@")]);
+    check(
+        "grün \"grün\"",
+        &[("\\u00fcn \\\"gr\\u00", "@"), ("C%BCn%20%22gr%C3%BC", "@")],
+    );
+}
+
+#[test]
+fn what_is_no_secret_of_an_address_is_shown() {
+    let texts = [
+        (
+            "cannot use the dialect postgresql",
+            "cannot use the dialect postgresql",
+        ),
+        ("inventory is gone", "inventory is gone"),
+        ("see postgresql://app:correct-ho", "see @"),
+    ];
+    check("postgresql://app:correct-horse@db/inventory", &texts);
+}
+
+#[test]
+fn what_is_short_is_hidden_as_it_is_and_what_is_very_short_is_not() {
+    check("abcd", &[("an abcd, an ab\ncd", "an @, an ab\ncd")]);
+    check("abc", &[("an abc", "an abc")]);
+    assert_eq!(redact("", "text"), "text");
+    assert_eq!(redactor(&[]).redact("text"), "text");
+}
+
+#[test]
+fn values_that_share_a_place_are_hidden_together() {
+    let redactor = redactor(&["abcdefgh", "efghijkl"]);
+    assert_eq!(redactor.redact("is abcdefghijkl."), "is ***.");
+}
+
+#[path = "random_tests.rs"]
+mod random;
