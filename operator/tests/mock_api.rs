@@ -11,6 +11,8 @@ mod cache;
 mod data;
 #[path = "mock_api/jobs.rs"]
 mod jobs;
+#[path = "mock_api/logs.rs"]
+mod logs;
 #[path = "mock_api/model.rs"]
 mod model;
 #[path = "mock_api/optional.rs"]

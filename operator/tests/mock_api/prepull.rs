@@ -47,7 +47,7 @@ impl World {
         Ok(())
     }
 
-    fn message(&self, type_: &str) -> String {
+    pub(super) fn message(&self, type_: &str) -> String {
         let stack = self.server.get(STACK).unwrap_or_default();
         let all = stack["status"]["conditions"].as_array().cloned();
         let all = all.unwrap_or_default();
