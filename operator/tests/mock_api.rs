@@ -13,6 +13,8 @@ mod data;
 mod given;
 #[path = "mock_api/jobs.rs"]
 mod jobs;
+#[path = "mock_api/logs.rs"]
+mod logs;
 #[path = "mock_api/model.rs"]
 mod model;
 #[path = "mock_api/optional.rs"]

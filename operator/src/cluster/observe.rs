@@ -6,6 +6,7 @@
 mod images;
 mod job;
 mod lifecycle;
+mod log;
 mod pods;
 pub mod public;
 mod trouble;
@@ -14,12 +15,14 @@ mod warnings;
 use crate::model::observed::{Cause, Images, JobRun, JobState, Observed, Trouble, Workload};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::pin::pin;
 
+use futures::AsyncBufReadExt as _;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod, Service};
-use kube::api::ListParams;
+use kube::api::{ListParams, LogParams};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
@@ -423,14 +426,31 @@ impl Observer<'_> {
     /// The last lines of a container: of the one that is there, or, where that has just been started again, of the one
     /// before it. A log that cannot be read is no reason to stop: it is only there to help.
     async fn log(&self, pod: &str, container: &str) -> Option<String> {
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace);
         for previous in [false, true] {
-            let text = send(api.logs(pod, &pods::log_params(container, previous))).await;
-            let lines = text.ok().and_then(|it| pods::tail(&it, self.redactor));
-            if lines.is_some() {
-                return lines;
+            let end = self
+                .end_of_log(pod, &log::params(container, previous))
+                .await;
+            let shown = end.and_then(|it| it.shown(self.redactor));
+            if shown.is_some() {
+                return shown;
             }
         }
         None
+    }
+
+    /// The end of a log, of which no more is held than is kept. `None` if it is not read to its end.
+    async fn end_of_log(&self, pod: &str, params: &LogParams) -> Option<log::End> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace);
+        let mut read = pin!(send(api.log_stream(pod, params)).await.ok()?);
+        let mut end = log::End::default();
+        loop {
+            let bytes = read.fill_buf().await.ok()?;
+            if bytes.is_empty() {
+                return Some(end);
+            }
+            end.push(bytes);
+            let length = bytes.len();
+            read.consume_unpin(length);
+        }
     }
 }

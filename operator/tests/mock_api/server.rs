@@ -267,6 +267,12 @@ impl Server {
         Ok(())
     }
 
+    /// Puts what the container of a pod printed there.
+    pub(crate) fn print(&self, pod: &str, log: &[u8]) {
+        let at = format!("pods/{pod}/log");
+        self.state().logs.insert(at, log.to_owned());
+    }
+
     /// Refuses every write to an address from now on.
     pub(crate) fn refuse(&self, at: &str, code: u16) {
         self.state().refused.insert(at.to_owned(), code);

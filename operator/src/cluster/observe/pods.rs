@@ -1,22 +1,15 @@
-//! What is counted of pods, and what is shown of their logs.
+//! What is counted of pods.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodCondition};
 use kube::ResourceExt;
-use kube::api::LogParams;
 
 use super::lifecycle::active;
 use super::trouble::containers;
 use crate::model::observed::OldPod;
-use crate::model::redaction::Redactor;
 
 /// The label by which Kubernetes says which template of a StatefulSet a pod was made from.
 const TEMPLATE: &str = "controller-revision-hash";
-/// How many lines of a log are shown.
-const LOG_LINES: i64 = 10;
-/// How many characters of a log are shown: a condition's message holds 32,768, and people read far less.
-const LOG_CHARACTERS: usize = 1500;
-
 /// The pods of the StatefulSet with this UID that were not made from its template of now.
 pub(super) fn old(pods: &[Pod], owner: &str, template: &str) -> Vec<OldPod> {
     let is_old = |it: &&Pod| it.labels().get(TEMPLATE).is_some_and(|it| it != template);
@@ -102,35 +95,6 @@ pub(super) fn newest_unready(pods: &[Pod]) -> Option<&Pod> {
 
 fn newest<'a>(pods: impl Iterator<Item = &'a Pod>) -> Option<&'a Pod> {
     pods.max_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|time| time.0))
-}
-
-/// Which part of a log is read.
-pub(super) fn log_params(container: &str, previous: bool) -> LogParams {
-    LogParams {
-        container: Some(container.to_owned()),
-        tail_lines: Some(LOG_LINES),
-        limit_bytes: Some(16 * 1024),
-        previous,
-        ..LogParams::default()
-    }
-}
-
-/// The end of a log without secret values; `None` if there is nothing in it.
-pub(super) fn tail(log: &str, redactor: &Redactor) -> Option<String> {
-    // The kubelet says so in place of a log that it has removed meanwhile.
-    if log.starts_with("unable to retrieve container logs") {
-        return None;
-    }
-    let text = redactor.redact(log.trim());
-    let skipped = text.chars().count().saturating_sub(LOG_CHARACTERS);
-    let end: String = text.chars().skip(skipped).collect();
-    // Half a line helps nobody, unless it is all there is.
-    let whole_lines = end
-        .split_once('\n')
-        .filter(|_| skipped > 0)
-        .map(|(_, rest)| rest);
-    let shown = whole_lines.unwrap_or(&end).to_owned();
-    (!shown.is_empty()).then_some(shown)
 }
 
 fn phase(pod: &Pod) -> Option<&str> {
@@ -219,29 +183,5 @@ mod tests {
         let found = old(&pods, "ours", "now");
         let found: Vec<_> = found.iter().map(|it| (&*it.uid, it.ready)).collect();
         assert_eq!(found, [("uid-broken", false), ("uid-ready", true)]);
-    }
-
-    #[test]
-    fn secret_values_are_cut_out_of_a_log() {
-        let secrets = Redactor::new(vec![
-            "hunter2hunter2".to_owned().into(),
-            "a".to_owned().into(),
-        ]);
-        let shown = tail("password hunter2hunter2 is bad\n", &secrets).unwrap();
-        assert_eq!(shown, "password *** is bad");
-    }
-
-    #[test]
-    fn only_the_end_of_a_long_log_is_shown() {
-        let none = Redactor::new(Vec::new());
-        let log = format!("{}end", "x".repeat(5000));
-        let shown = tail(&log, &none).unwrap();
-        assert_eq!(shown.chars().count(), LOG_CHARACTERS);
-        assert!(shown.ends_with("end"));
-        assert_eq!(tail(" \n", &none), None);
-        let removed = "unable to retrieve container logs for containerd://0f";
-        assert_eq!(tail(removed, &none), None);
-        let lines = format!("{}\n", "y".repeat(700)).repeat(3);
-        assert_eq!(tail(&lines, &none).unwrap().lines().count(), 2);
     }
 }

@@ -17,6 +17,8 @@ const RESTLESS: [&str; 2] = ["CronJob", "HorizontalPodAutoscaler"];
 #[derive(Default)]
 pub(super) struct State {
     pub(super) objects: BTreeMap<String, Value>,
+    /// What containers printed, by addresses such as `pods/shop-backend/log`.
+    pub(super) logs: BTreeMap<String, Vec<u8>>,
     /// Refuses writes to these addresses with this code.
     pub(super) refused: BTreeMap<String, u16>,
     /// Every request since the last `forget`, such as `PATCH services/shop-backend`.
@@ -42,6 +44,9 @@ impl State {
         self.requests.push(format!("{} {at}", head.method));
         if let Some(code) = self.refused.get(&at).filter(|_| head.method != Method::GET) {
             return refusal(*code);
+        }
+        if let Some(log) = self.logs.get(&at) {
+            return Response::new(Answer::from(log.clone()));
         }
         let body = || serde_json::from_slice(body).unwrap_or(Value::Null);
         if let Some(field) = self
