@@ -77,7 +77,7 @@ pub async fn inputs(
             stored_certificate.as_ref(),
             now,
         )?,
-        volume: volume(client, cache, &namespace, app, &names).await?,
+        volume: volume(client, cache, &namespace, app, &names, &records).await?,
         random: draw(),
         stored_certificate,
         traefik_kinds: optional.serves(Kind::of::<Middleware>()),
@@ -200,16 +200,19 @@ fn text_of(secret: Secret) -> (SecretData, BTreeSet<String>) {
     (texts, binary)
 }
 
-/// The UID of the embedded database's volume claim, if there is one. That there is none is believed of the API server
-/// alone: a migration and a seed would run again.
+/// The UID of the embedded database's volume claim, if there is one and the spec or the release that serves has such a database.
+/// That there is none is believed of the API server alone: a migration and a seed would run again.
 async fn volume(
     client: &Client,
     cache: &StackCache<'_>,
     namespace: &str,
     app: &AppStack,
     names: &Names,
+    records: &Records,
 ) -> Result<Option<VolumeUid>> {
-    if external_database(&app.spec).is_some() {
+    let serving = history::serving(records).map(|it| &it.spec);
+    let mut specs = [Some(&app.spec), serving].into_iter().flatten();
+    if specs.all(|it| external_database(it).is_some()) {
         return Ok(None);
     }
     let name = names.database_volume();

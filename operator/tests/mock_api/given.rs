@@ -28,6 +28,16 @@ impl World {
     }
 }
 
+impl World {
+    /// Looks at the stack, whose spec is faulty.
+    async fn refuses_whatever(&self) -> Result<()> {
+        self.server.forget();
+        let error = self.fail().await?;
+        anyhow::ensure!(matches!(error, Error::Invalid(_)), "{error:?}");
+        Ok(())
+    }
+}
+
 #[tokio::test]
 async fn a_given_key_that_is_no_text_is_told_and_never_replaced() -> Result<()> {
     let world = World::serving().await?;
@@ -155,5 +165,21 @@ async fn an_external_database_that_cannot_be_is_told_with_all_of_its_faults() ->
     let applied = world.server.applied().into_iter();
     let applied: Vec<_> = applied.filter(|it| !it.starts_with("events")).collect();
     assert_eq!(applied, [STATUS]);
+    Ok(())
+}
+
+/// Its migration and its roles are facts of a volume that the spec does not speak of any more.
+#[tokio::test]
+async fn a_database_elsewhere_that_cannot_be_begins_no_job_of_the_release_that_serves() -> Result<()>
+{
+    let world = World::serving().await?;
+    let elsewhere = json!({"external": {"secretName": "not-there"}});
+    world.server.set(STACK, "database", elsewhere)?;
+    world.refuses_whatever().await?;
+    let changed = world.server.changed();
+    assert!(
+        changed.iter().all(|it| !it.starts_with("jobs/")),
+        "{changed:?}"
+    );
     Ok(())
 }
