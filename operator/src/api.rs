@@ -2,10 +2,12 @@
 //!
 //! Invariant: data only. Nothing here decides, reads or writes.
 
+pub mod reason;
 pub mod status;
 pub mod v1alpha1;
 
-pub use status::{AppStackStatus, ConditionType, Reason, ReleaseStatus, StageName, Urls};
+pub use reason::Reason;
+pub use status::{AppStackStatus, ConditionType, ReleaseStatus, StageName, Urls};
 pub use v1alpha1::*;
 
 /// The API group of every kind of ours.

@@ -6,7 +6,7 @@ use kube::core::cel::validate_cel_schema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::api::AppStack;
+use crate::api::{AppStack, Reason};
 use crate::build::{self, Direction};
 use crate::check;
 use crate::model::inputs::Inputs;
@@ -23,6 +23,24 @@ pub fn crd() -> Result<String> {
         "{header}{}",
         serde_saphyr::to_string(&AppStack::crd())?
     ))
+}
+
+/// The page about conditions with the table of all reasons, which takes the place of the one that is there.
+///
+/// # Errors
+/// If the page has no place for it.
+pub fn conditions(page: &str) -> Result<String> {
+    const BEGIN: &str =
+        "<!-- reasons: made from operator/src/api/reason.rs by `cargo xtask generate` -->\n";
+    const END: &str = "<!-- end of reasons -->";
+    let (before, rest) = page.split_once(BEGIN).context("no place for the reasons")?;
+    let (_, after) = rest.split_once(END).context("no end of the reasons")?;
+    let rows = Reason::ALL
+        .iter()
+        .map(|it| format!("| `{}` | {} | {} |\n", it.as_str(), it.means(), it.remedy()));
+    let rows: String = rows.collect();
+    let table = format!("| Reason | Means | Do |\n|---|---|---|\n{rows}");
+    Ok(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
 }
 
 /// The objects of every AppStack in `text`, as a stream of YAML documents in roll-out order.

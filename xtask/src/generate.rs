@@ -8,6 +8,9 @@ use local_cluster::folders;
 
 use crate::cargo::cargo;
 
+/// The page whose table of reasons is made from the code.
+const CONDITIONS: &str = "docs/conditions.md";
+
 /// Write the generated files
 #[derive(Args, Debug)]
 pub(crate) struct Generate {
@@ -49,11 +52,14 @@ impl Generate {
 async fn files() -> Result<Vec<(&'static str, String)>> {
     let crd = appstack_operator::render::crd()?;
     let openapi = openapi().await?;
+    let page = std::fs::read_to_string(folders::in_repository(CONDITIONS))?;
+    let conditions = appstack_operator::render::conditions(&page)?;
     Ok(vec![
         ("crds/appstacks.yaml", crd.clone()),
         // The chart carries its own copy, because a chart is one folder.
         ("charts/appstack-operator/files/appstacks.yaml", crd),
         ("app/frontend/openapi.json", openapi),
+        (CONDITIONS, conditions),
     ])
 }
 
