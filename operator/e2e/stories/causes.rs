@@ -45,7 +45,7 @@ spec:
 "#;
 
 /// A release that does not come up: the change, the condition, its reason, and words of its message.
-const CAUSES: [(&str, &str, &str, &[&str]); 6] = [
+const CAUSES: [(&str, &str, &str, &[&str]); 5] = [
     (
         "backend: {env: [{name: HOST, value: 127.0.0.1}]}",
         "BackendReady",
@@ -78,12 +78,6 @@ const CAUSES: [(&str, &str, &str, &[&str]); 6] = [
             "more memory than its limit of 64Mi (OOMKilled)",
             "resources.limits.memory",
         ],
-    ),
-    (
-        "backend: {podTemplate: {spec: {volumes: [{name: ca, secret: {secretName: not-there}}]}}}",
-        "BackendReady",
-        "VolumeNotMounted",
-        &["secret \"not-there\" not found"],
     ),
 ];
 
