@@ -138,8 +138,7 @@ pub fn manifests(stack: &Stack) -> Manifests {
 /// Whether the templates of now would make the same of a stack's release as is kept with it.
 #[must_use]
 pub fn is_current(stack: &Stack) -> bool {
-    let kept = stack.manifests.as_ref();
-    kept.is_none_or(|_| operated::is_current(&manifests(stack), stack))
+    stack.manifests.is_none() || operated::is_current(manifests(stack), stack)
 }
 
 /// The same by the templates of now, whatever is kept.

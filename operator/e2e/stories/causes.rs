@@ -100,11 +100,10 @@ fn the_condition_names_the_cause() {
 fn pods_that_a_quota_refuses_are_told_in_the_words_of_the_api_server() {
     story("causes-quota", async |world| {
         world.apply_secret("nowhere", NOWHERE).await;
-        let quota = "quota";
         let create = [
             "create",
             "quota",
-            quota,
+            "limits",
             "--hard=limits.cpu=4,limits.memory=4Gi",
         ];
         world.kubectl(&create).await;

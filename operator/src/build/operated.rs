@@ -22,10 +22,10 @@ pub(super) fn adapt(manifests: &mut Manifests, stack: &Stack) {
 
 /// Whether the templates of now would make the same of a release. What is the operator's to say changes nothing of that, nor
 /// does how long its pods were given to start.
-pub(super) fn is_current(kept: &Manifests, stack: &Stack) -> bool {
+pub(super) fn is_current(kept: Manifests, stack: &Stack) -> bool {
     let mut same = stack.clone();
-    same.rollout.startup = startup(kept).unwrap_or(stack.rollout.startup);
-    let [kept, now] = [kept.clone(), super::rendered(&same)].map(|mut it| {
+    same.rollout.startup = startup(&kept).unwrap_or(stack.rollout.startup);
+    let [kept, now] = [kept, super::rendered(&same)].map(|mut it| {
         set_deadlines(&mut it, stack.rollout.progress_deadline);
         canonical(&it)
     });

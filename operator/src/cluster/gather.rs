@@ -95,14 +95,8 @@ fn wanted_secrets(app: &AppStack, names: &Names, records: &Records) -> BTreeSet<
         names.authority(),
         names.certificate(),
     ];
-    let kept = [
-        history::serving(records),
-        history::pinned(&app.spec, names, records),
-    ];
-    let values = kept
-        .into_iter()
-        .flatten()
-        .map(|it| names.values(&it.values));
+    let kept = history::restorable(&app.spec, names, records);
+    let values = kept.map(|it| names.values(&it.values));
     referenced_secrets(&app.spec)
         .map(str::to_owned)
         .chain(own.into_iter().chain(values).map(String::from))
@@ -284,14 +278,9 @@ async fn manifests(
 ) -> Result<BTreeMap<ReleaseHash, Arc<Manifests>>> {
     let names = Names::of(&app.name_any());
     let spec = identity::lasting(&app.spec);
-    let kept = [
-        history::serving(records),
-        history::pinned(&app.spec, &names, records),
-    ];
+    let kept = history::restorable(&app.spec, &names, records);
     let same = records.releases.iter().filter(|it| it.spec == spec);
     let wanted: BTreeMap<ReleaseHash, ManifestsHash> = kept
-        .into_iter()
-        .flatten()
         .chain(same)
         .filter_map(|it| Some((it.hash.clone(), it.manifests.clone()?)))
         .collect();

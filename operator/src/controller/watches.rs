@@ -24,19 +24,19 @@ use crate::controller::Controlled;
 use crate::controller::gate::Gate;
 use crate::controller::unreadable::Sieve;
 use crate::model::object::OwnedKind;
-use crate::runtime::kind::{self, kind};
+use crate::runtime::kind::{Kind, kind};
 use crate::runtime::watch::{Patience, leaves_gap, short, telling};
 
 /// The labels that say whose an object is.
 const KEPT: [&str; 2] = [label::STACK, label::MANAGED_BY];
 
 /// A kind whose objects are watched in namespaces.
-pub(super) trait Kind:
+pub(super) trait Namespaced:
     Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + 'static
 {
 }
 
-impl<K> Kind for K where
+impl<K> Namespaced for K where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + 'static
 {
 }
@@ -105,7 +105,7 @@ impl Scope {
     }
 
     /// What we made, of a kind.
-    pub(super) fn children<K: Kind>(&self) -> impl Touched<K> + use<K> {
+    pub(super) fn children<K: Namespaced>(&self) -> impl Touched<K> + use<K> {
         self.seen(kind::<K>(), &ours(), Self::api)
     }
 
@@ -142,7 +142,7 @@ impl Scope {
     }
 
     /// Everything of a kind, whose ever it is.
-    pub(super) fn all<K: Kind>(&self) -> impl Touched<K> + use<K> {
+    pub(super) fn all<K: Namespaced>(&self) -> impl Touched<K> + use<K> {
         self.seen(kind::<K>(), "", Self::api)
     }
 
@@ -187,7 +187,7 @@ impl Scope {
         }
     }
 
-    fn any(&self, kind: kind::Kind, client: Client) -> Api<PartialObjectMeta<DynamicObject>> {
+    fn any(&self, kind: Kind, client: Client) -> Api<PartialObjectMeta<DynamicObject>> {
         let resource = kind.resource();
         match &self.namespace {
             Some(namespace) => Api::namespaced_with(client, namespace, &resource),

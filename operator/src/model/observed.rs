@@ -125,16 +125,22 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// No pod can be made, in the words of the API server.
+    /// Without a log. `container` is empty where it is the pod itself that has it.
     #[must_use]
-    pub const fn refused(message: String) -> Self {
+    pub const fn new(pod: String, container: String, cause: Cause, message: String) -> Self {
         Self {
-            pod: String::new(),
-            container: String::new(),
-            cause: Cause::Refused,
+            pod,
+            container,
+            cause,
             message,
             log: None,
         }
+    }
+
+    /// No pod can be made, in the words of the API server.
+    #[must_use]
+    pub const fn refused(message: String) -> Self {
+        Self::new(String::new(), String::new(), Cause::Refused, message)
     }
 }
 

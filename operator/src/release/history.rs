@@ -43,6 +43,17 @@ pub fn pinned<'a>(
         .find(|it| names.release(&it.hash).as_str() == pin)
 }
 
+/// The releases that may be restored: the one that serves, and the one that is pinned. They may be the same.
+pub fn restorable<'a>(
+    spec: &AppStackSpec,
+    names: &Names,
+    records: &'a Records,
+) -> impl Iterator<Item = &'a ReleaseRecord> + use<'a> {
+    serving(records)
+        .into_iter()
+        .chain(pinned(spec, names, records))
+}
+
 /// Which try of a release this is.
 #[must_use]
 pub fn attempt(app: &AppStack) -> Attempt {

@@ -38,11 +38,7 @@ pub(super) fn current(
     if !is_self_signed(&app.spec) {
         return Ok(None);
     }
-    let kept = [
-        history::serving(records),
-        history::pinned(&app.spec, names, records),
-    ];
-    let kept = kept.into_iter().flatten().map(|it| &it.spec);
+    let kept = history::restorable(&app.spec, names, records).map(|it| &it.spec);
     let specs = [&app.spec].into_iter().chain(kept);
     let mut hosts = Vec::new();
     for spec in specs.filter(|it| is_self_signed(it)) {

@@ -26,7 +26,7 @@ pub(super) enum Lifecycle {
 /// What a pod counts as.
 pub(super) fn of(pod: &Pod) -> Lifecycle {
     let status = pod.status.as_ref();
-    let phase = status.and_then(|it| it.phase.as_deref());
+    let phase = phase(pod);
     let has = |type_: &str, value: &str| {
         let mut conditions = status.iter().flat_map(|it| it.conditions.iter().flatten());
         conditions.any(|it| it.type_ == type_ && it.status == value)
@@ -40,6 +40,11 @@ pub(super) fn of(pod: &Pod) -> Lifecycle {
     } else {
         Lifecycle::Active
     }
+}
+
+/// The phase, as the kubelet tells it.
+pub(super) fn phase(pod: &Pod) -> Option<&str> {
+    pod.status.as_ref()?.phase.as_deref()
 }
 
 /// The pods that run, or are about to.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodCondition};
 use kube::ResourceExt;
 
-use super::lifecycle::active;
+use super::lifecycle::{active, phase};
 use super::trouble::containers;
 use crate::model::observed::OldPod;
 
@@ -95,10 +95,6 @@ pub(super) fn newest_unready(pods: &[Pod]) -> Option<&Pod> {
 
 fn newest<'a>(pods: impl Iterator<Item = &'a Pod>) -> Option<&'a Pod> {
     pods.max_by_key(|it| it.metadata.creation_timestamp.as_ref().map(|time| time.0))
-}
-
-fn phase(pod: &Pod) -> Option<&str> {
-    pod.status.as_ref()?.phase.as_deref()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{
 };
 use kube::ResourceExt as _;
 
-use super::lifecycle;
+use super::lifecycle::{self, phase};
 use crate::model::observed::{Cause, Trouble};
 
 /// The trouble of the newest pod that has any.
@@ -30,13 +30,8 @@ pub(super) fn ended(pods: &[Pod]) -> Option<Trouble> {
             (reason, "") => format!("it failed: {reason}"),
             (reason, message) => format!("it failed: {message} ({reason})"),
         };
-        Some(Trouble {
-            pod: pod.name_any(),
-            container: String::new(),
-            cause: Cause::Evicted,
-            message,
-            log: None,
-        })
+        let evicted = Trouble::new(pod.name_any(), String::new(), Cause::Evicted, message);
+        Some(evicted)
     })
 }
 
@@ -46,10 +41,6 @@ fn newest_first<'a>(pods: impl Iterator<Item = &'a Pod>) -> impl Iterator<Item =
         std::cmp::Reverse(it.metadata.creation_timestamp.as_ref().map(|time| time.0))
     });
     pods.into_iter()
-}
-
-fn phase(pod: &Pod) -> Option<&str> {
-    pod.status.as_ref()?.phase.as_deref()
 }
 
 fn of(pod: &Pod) -> Option<Trouble> {
@@ -62,13 +53,7 @@ fn of(pod: &Pod) -> Option<Trouble> {
             Some((it.name.clone(), cause, message))
         })
     })?;
-    Some(Trouble {
-        pod: pod.name_any(),
-        container,
-        cause,
-        message,
-        log: None,
-    })
+    Some(Trouble::new(pod.name_any(), container, cause, message))
 }
 
 /// The containers of a pod, those first that run first; without those that have done their work before the others.

@@ -32,13 +32,7 @@ pub(super) fn of_pod(pod: &Pod, events: Vec<Event>) -> Option<Trouble> {
             }
             _ => return None,
         };
-        Some(Trouble {
-            pod: pod.name_any(),
-            container,
-            cause,
-            message,
-            log: None,
-        })
+        Some(Trouble::new(pod.name_any(), container, cause, message))
     })
 }
 
