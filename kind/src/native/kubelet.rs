@@ -83,8 +83,15 @@ fn config(home: &Home, cluster: &str) -> String {
         "resolvConf": home.path("resolv.conf"),
         "containerRuntimeEndpoint": format!("unix://{}", containerd::socket(home).display()),
         "volumePluginDir": home.path("volume-plugins"),
-        // The disk is the developer's: a full one is theirs to clean, and no image of ours can be pulled again.
-        "evictionHard": { "memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%" },
+        // The disk is the developer's: a full one is theirs to clean. Under pressure the kubelet would delete images, and
+        // none of ours, the pause container's among them, can be pulled again.
+        "evictionHard": {
+            "memory.available": "50Mi",
+            "nodefs.available": "0%",
+            "nodefs.inodesFree": "0%",
+            "imagefs.available": "0%",
+            "imagefs.inodesFree": "0%",
+        },
         "imageGCHighThresholdPercent": 100,
         "serializeImagePulls": false,
     })
