@@ -11,6 +11,7 @@ pub mod inputs;
 pub mod job;
 pub mod kinds;
 pub mod manifests;
+pub mod message;
 pub mod names;
 pub mod object;
 pub mod observed;

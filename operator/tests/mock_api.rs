@@ -246,6 +246,14 @@ impl World {
         format!("{} {}", text("status"), text("reason"))
     }
 
+    /// What Events with this reason say.
+    fn notes(&self, reason: &str) -> Vec<String> {
+        let mut events = self.server.events();
+        events.retain(|it| it["reason"] == reason);
+        let note = |it: &Value| it["note"].as_str().unwrap_or_default().to_owned();
+        events.iter().map(note).collect()
+    }
+
     fn stage(&self) -> Value {
         self.server
             .get(STACK)

@@ -9,6 +9,7 @@ mod lifecycle;
 mod log;
 mod pods;
 pub mod public;
+mod telling;
 mod trouble;
 mod warnings;
 
@@ -293,7 +294,8 @@ impl Observer<'_> {
         if let Some(trouble) = &mut workload.trouble
             && trouble.cause == Cause::Crashing
         {
-            trouble.log = self.log(&trouble.pod, &trouble.container).await;
+            let printed = self.printed(&trouble.pod, &trouble.container).await;
+            trouble.printed = printed.as_deref().map(log::shown);
         }
         Ok(pods)
     }
@@ -370,8 +372,8 @@ impl Observer<'_> {
             // The Job's controller says so a second or two later.
             run = JobRun::done(run.uid);
             if let Some(container) = telling {
-                let lines = self.log(&pod, container).await;
-                run.told = lines.as_deref().and_then(job::last_line);
+                let printed = self.printed(&pod, container).await;
+                run.told = printed.as_deref().and_then(job::last_line);
             }
             return Ok(run);
         }
@@ -386,7 +388,8 @@ impl Observer<'_> {
         if let Some((pod, container)) = pods::newest_failed(&pods) {
             let ended = job::end(pod, container);
             run.ended = ended.map(|it| self.redactor.redact(&it));
-            run.log = self.log(&pod.name_any(), &container.name).await;
+            let printed = self.printed(&pod.name_any(), &container.name).await;
+            run.printed = printed.as_deref().map(log::shown);
         }
         Ok(run)
     }
@@ -423,16 +426,16 @@ impl Observer<'_> {
             .items)
     }
 
-    /// The last lines of a container: of the one that is there, or, where that has just been started again, of the one
+    /// The end of what a container printed: the one that is there, or, where that has just been started again, the one
     /// before it. A log that cannot be read is no reason to stop: it is only there to help.
-    async fn log(&self, pod: &str, container: &str) -> Option<String> {
+    async fn printed(&self, pod: &str, container: &str) -> Option<String> {
         for previous in [false, true] {
             let end = self
                 .end_of_log(pod, &log::params(container, previous))
                 .await;
-            let shown = end.and_then(|it| it.shown(self.redactor));
-            if shown.is_some() {
-                return shown;
+            let text = end.and_then(|it| it.text(self.redactor));
+            if text.is_some() {
+                return text;
             }
         }
         None

@@ -71,8 +71,8 @@ pub struct JobRun {
     pub trouble: Option<Trouble>,
     /// How the last failed attempt ended, where that is known.
     pub ended: Option<String>,
-    /// The last lines of the last failed attempt.
-    pub log: Option<String>,
+    /// What the last failed attempt printed in the end.
+    pub printed: Option<Printed>,
     /// The UID of the Job.
     pub uid: Option<String>,
     /// The last line that it printed, where that is something to know.
@@ -102,7 +102,7 @@ impl JobRun {
             attempts: 1,
             trouble: None,
             ended: None,
-            log: None,
+            printed: None,
             uid,
             told: None,
         }
@@ -120,12 +120,21 @@ pub struct Trouble {
     pub cause: Cause,
     /// What Kubernetes says of it.
     pub message: String,
-    /// The last lines of its container, where it ran.
-    pub log: Option<String>,
+    /// What its container printed in the end, where it ran.
+    pub printed: Option<Printed>,
+}
+
+/// What a container printed in the end, without secret values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Printed {
+    /// The line that tells why it ended.
+    pub telling: String,
+    /// The other lines at the end, in their order; empty if there are none.
+    pub others: String,
 }
 
 impl Trouble {
-    /// Without a log. `container` is empty where it is the pod itself that has it.
+    /// Without what was printed. `container` is empty where it is the pod itself that has it.
     #[must_use]
     pub const fn new(pod: String, container: String, cause: Cause, message: String) -> Self {
         Self {
@@ -133,7 +142,7 @@ impl Trouble {
             container,
             cause,
             message,
-            log: None,
+            printed: None,
         }
     }
 

@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::model::fact::{Failure, Hold, Holder, Record};
 use crate::model::identity::ManifestsHash;
 use crate::model::inputs::{Inputs, Records};
+use crate::model::message;
 use crate::model::redaction::Redactor;
 use crate::model::stack::Stack;
 use crate::plan::{self, Plan, Serving, debounce};
@@ -243,7 +244,7 @@ impl Pass<'_> {
             attempt: history::attempt(self.app),
             stage: stage.as_str().into(),
             reason: reason.as_str().into(),
-            message: format!("{message}{stays}"),
+            message: message::and(message, &stays),
         };
         self.writer.record(&Record::Failure(failure), 1).await?;
         Ok(true)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api::Reason;
+use crate::model::message;
 use crate::model::observed::{Cause, JobRun, JobState, Observed, OldPod, Trouble, Workload};
 use crate::release::assets;
 use crate::rollout::public_check::Verdict;
@@ -229,33 +230,32 @@ fn soaking(workload: &Workload, trial: &Trial) -> Option<Gate> {
 }
 
 fn judge_job(run: &JobRun) -> Gate {
-    let log = run
-        .log
-        .as_ref()
-        .map_or_else(String::new, |log| format!("; its last lines: {log}"));
     let why = match (&run.ended, &run.trouble) {
         (Some(ended), _) => format!(": {ended}"),
         (None, Some(trouble)) => format!(": {}", describe(trouble)),
         (None, None) => String::new(),
     };
     let (failed, attempts) = (run.failed, run.attempts);
+    let told = |said: String| message::with(&said, run.printed.as_ref());
     match run.state {
         JobState::Done => Gate::Open,
         JobState::Failed => Gate::Failed {
             reason: Reason::JobFailed,
-            message: format!(
-                "it failed {failed} time(s) and is not repeated until something changes{why}{log}"
-            ),
+            message: told(format!(
+                "it failed {failed} time(s) and is not repeated until something changes{why}"
+            )),
         },
         JobState::Late => Gate::Failed {
             reason: Reason::JobDeadlineExceeded,
-            message: format!("it ran longer than it may{why}{log}"),
+            message: told(format!("it ran longer than it may{why}")),
         },
         JobState::Running => match &run.trouble {
             Some(trouble) => waiting(reason(trouble.cause), describe(trouble)),
             None if failed > 0 => waiting(
                 Reason::JobRetrying,
-                format!("attempt {failed} of {attempts} failed, the next one follows{why}{log}"),
+                told(format!(
+                    "attempt {failed} of {attempts} failed, the next one follows{why}"
+                )),
             ),
             None => waiting(Reason::JobRunning, "it runs"),
         },
@@ -283,11 +283,8 @@ fn describe(trouble: &Trouble) -> String {
         container,
         cause,
         message,
-        log,
+        printed,
     } = trouble;
-    let log = log
-        .as_ref()
-        .map_or_else(String::new, |log| format!("; its last lines: {log}"));
     let fix = match cause {
         Cause::Root => {
             "; give the image a numeric USER, or allow it: podTemplate: {spec: {securityContext: {runAsNonRoot: false}}}, or name the user: podTemplate: {spec: {securityContext: {runAsUser: 1000}}}"
@@ -304,7 +301,8 @@ fn describe(trouble: &Trouble) -> String {
     if *cause == Cause::Refused {
         return format!("pods cannot be made: {message}");
     }
-    format!("pod {pod}: {message}{log}{fix}")
+    let said = message::with(&format!("pod {pod}: {message}"), printed.as_ref());
+    message::and(&said, fix)
 }
 
 fn waiting(reason: Reason, message: impl Into<String>) -> Gate {

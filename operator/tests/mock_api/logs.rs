@@ -37,13 +37,20 @@ impl World {
         self.reconcile().await??;
         Ok(self.message("BackendReady"))
     }
+
+    /// The SECRET_KEY that the operator generated.
+    fn generated_key(&self) -> Result<Vec<u8>> {
+        let generated = self.server.get("secrets/shop-generated");
+        let key = generated.and_then(|it| Some(it["data"]["SECRET_KEY"].as_str()?.to_owned()));
+        Ok(STANDARD.decode(key.context("no key was generated")?)?)
+    }
 }
 
 #[tokio::test]
 async fn a_log_that_is_no_utf8_is_shown() -> Result<()> {
     let world = World::new();
     let message = world.crash(b"\x1b[31mcaf\xe9\x1b[0m is closed\n").await?;
-    let expected = "its last lines: caf\u{fffd} is closed";
+    let expected = "it said: caf\u{fffd} is closed";
     assert!(message.contains(expected), "{message}");
     Ok(())
 }
@@ -52,14 +59,33 @@ async fn a_log_that_is_no_utf8_is_shown() -> Result<()> {
 async fn a_secret_value_in_a_log_is_not_shown() -> Result<()> {
     let world = World::new();
     world.reconcile().await??;
-    let generated = world.server.get("secrets/shop-generated");
-    let key = generated.and_then(|it| Some(it["data"]["SECRET_KEY"].as_str()?.to_owned()));
-    let key = STANDARD.decode(key.context("no key was generated")?)?;
+    let key = world.generated_key()?;
     let log = [b"bad key: ", key.as_slice(), b" (", &key[..20]].concat();
     let message = world.crash(&log).await?;
     assert!(
-        message.contains("its last lines: bad key: *** (***"),
+        message.contains("it said: bad key: *** (***"),
         "it shows the key"
     );
+    Ok(())
+}
+
+/// `kubectl get` shows a message up to its first line end, and an Event holds 1024 bytes.
+#[tokio::test]
+async fn the_line_that_tells_is_in_what_columns_and_events_show() -> Result<()> {
+    let world = World::new();
+    world.reconcile().await??;
+    let key = world.generated_key()?;
+    let frame = "  File \"/app/main.py\", line 6, in read\n    raise ValueError(key)\n";
+    let trace = format!("Traceback (most recent call last):\n{}", frame.repeat(40));
+    let log = [trace.as_bytes(), b"ValueError: bad key ", key.as_slice()].concat();
+    world.crash(&log).await?;
+    let message = world.message("Ready");
+    let told = "pod crashing: container backend ended with exit code 1, 4 time(s) so far; it said: ValueError: bad key ***";
+    assert!(message.lines().next().unwrap_or_default().contains(told));
+    assert!(message.ends_with("raise ValueError(key)"), "{message}");
+    assert!(message.len() <= 1000, "{}", message.len());
+    let notes = world.notes("ContainerCrashing");
+    assert_eq!(notes, [world.message("BackendReady")]);
+    assert!(notes[0].starts_with(told), "{notes:?}");
     Ok(())
 }

@@ -177,6 +177,11 @@ impl Server {
         all.cloned().collect()
     }
 
+    /// Every Event that was made.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        self.state().events.clone()
+    }
+
     /// Every object, by its address.
     pub(crate) fn everything(&self) -> BTreeMap<String, Value> {
         self.state().objects.clone()

@@ -38,7 +38,7 @@ pub(super) fn run(job: &Job) -> JobRun {
         attempts: limit + 1,
         trouble: None,
         ended: None,
-        log: None,
+        printed: None,
         uid: job.metadata.uid.clone(),
         told: None,
     }

@@ -1,12 +1,15 @@
 //! The last lines of a container, in plain text: what a terminal would show at the end, without secret values.
 //!
-//! Invariant: pure. A log is redacted as a whole, before any of it is cut off, and what is cut off is its front: the last line is
-//! the one that tells.
+//! Invariant: pure. A log is redacted as a whole, before a line of it is chosen and before any of it is cut off; what is cut off is
+//! its front.
 
 use std::borrow::Cow;
 
 use kube::api::LogParams;
 
+use super::telling::{bare, telling};
+use crate::model::message;
+use crate::model::observed::Printed;
 use crate::model::redaction::Redactor;
 
 /// How many lines are asked for, many more than are shown: a secret value may be spread over them, and most of them may be ornament.
@@ -17,7 +20,7 @@ use crate::model::redaction::Redactor;
 const LINES: i64 = 100;
 /// How many bytes of the end are kept while it is read.
 const KEPT_BYTES: usize = 64 * 1024;
-/// How many bytes are shown: a condition's message holds 32,768 characters, and people read far less.
+/// How many bytes of the other lines are handed on beside the one that tells: as much as a message has room for.
 const SHOWN_BYTES: usize = 1000;
 /// What the kubelet says in place of a log that it has removed meanwhile.
 const REMOVED: &str = "unable to retrieve container logs";
@@ -64,8 +67,8 @@ impl End {
         self.bytes.drain(..surplus);
     }
 
-    /// What is shown of it; `None` if there is nothing.
-    pub(super) fn shown(mut self, redactor: &Redactor) -> Option<String> {
+    /// All of it in plain text, without secret values; `None` if there is nothing.
+    pub(super) fn text(mut self, redactor: &Redactor) -> Option<String> {
         self.keep();
         let text = String::from_utf8_lossy(&self.bytes);
         if !self.is_cut && text.starts_with(REMOVED) {
@@ -82,8 +85,20 @@ impl End {
         let lines: Vec<_> = lines.filter(|it| has_words(it)).collect();
         // What was overwritten may have been in the midst of a value.
         let text = redactor.redact(&lines.join("\n"));
-        let shown = end(text.trim());
-        (!shown.is_empty()).then(|| shown.to_owned())
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+}
+
+/// What is shown of a text: the line that tells, and the end of the others.
+pub(super) fn shown(text: &str) -> Printed {
+    let lines: Vec<&str> = text.lines().collect();
+    let chosen = telling(&lines);
+    let told: Vec<&str> = lines[chosen.clone()].iter().map(|it| bare(it)).collect();
+    let others = [&lines[..chosen.start], &lines[chosen.end..]].concat();
+    Printed {
+        telling: told.join(" "),
+        others: message::end(&others.join("\n"), SHOWN_BYTES).to_owned(),
     }
 }
 
@@ -188,36 +203,26 @@ fn has_words(line: &str) -> bool {
     has_letters || !(line.trim().is_empty() || line.contains(is_drawn))
 }
 
-/// The end of a text, as much as is shown. Half a line helps nobody, unless it is all there is.
-fn end(text: &str) -> &str {
-    let cut = text.ceil_char_boundary(text.len().saturating_sub(SHOWN_BYTES));
-    let shown = &text[cut..];
-    if cut == 0 || text[..cut].ends_with('\n') {
-        return shown;
-    }
-    shown.split_once('\n').map_or(shown, |(_, rest)| rest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What is shown of a log that came in pieces of so many bytes.
-    fn shown_in(log: &[u8], size: usize, secrets: &[&str]) -> Option<String> {
+    /// The plain text of a log that came in pieces of so many bytes.
+    fn text_of(log: &[u8], size: usize, secrets: &[&str]) -> Option<String> {
         let values = secrets.iter().map(|it| (*it).to_owned().into());
         let mut end = End::default();
         log.chunks(size).for_each(|it| end.push(it));
-        end.shown(&Redactor::new(values.collect()))
+        end.text(&Redactor::new(values.collect()))
     }
 
     fn check(log: &str, expected: &str) {
-        let shown = shown_in(log.as_bytes(), 7, &[]);
-        assert_eq!(shown.unwrap_or_default(), expected, "{log:?}");
+        let text = text_of(log.as_bytes(), 7, &[]);
+        assert_eq!(text.unwrap_or_default(), expected, "{log:?}");
     }
 
     #[test]
     fn what_is_no_utf8_is_replaced() {
-        let shown = shown_in(b"caf\xe9 is \xff\xfe closed\n", 3, &[]);
+        let shown = text_of(b"caf\xe9 is \xff\xfe closed\n", 3, &[]);
         assert_eq!(shown.unwrap(), "caf\u{fffd} is \u{fffd}\u{fffd} closed");
     }
 
@@ -250,18 +255,21 @@ mod tests {
     fn of_a_line_without_an_end_its_end_is_shown() {
         let log = format!("{}the end", "ä".repeat(1 << 20));
         for size in [1000, KEPT_BYTES, 3 * KEPT_BYTES] {
-            let shown = shown_in(log.as_bytes(), size, &[]).unwrap();
-            assert_eq!(shown, format!("{}the end", "ä".repeat(496)));
+            let text = text_of(log.as_bytes(), size, &[]).unwrap();
+            assert_eq!(text, format!("{}the end", "ä".repeat(32_764)));
         }
     }
 
     #[test]
-    fn of_a_long_log_the_last_whole_lines_are_shown() {
-        let lines: Vec<String> = (0..10_000).map(|it| format!("line {it:04}")).collect();
-        let shown = shown_in(lines.join("\n").as_bytes(), 999, &[]).unwrap();
-        assert_eq!(shown, lines[9900..].join("\n"));
-        let log = format!("{}\nValueError: no such column\n", "x".repeat(5000));
-        check(&log, "ValueError: no such column");
+    fn of_a_long_log_the_line_that_tells_and_the_last_whole_lines_are_shown() {
+        let mut lines: Vec<String> = (0..1000).map(|it| format!("line {it:04}")).collect();
+        lines[500] = "KeyError: 'x'".into();
+        let text = text_of(lines.join("\n").as_bytes(), 999, &[]).unwrap();
+        let expected = Printed {
+            telling: "KeyError: 'x'".into(),
+            others: lines[900..].join("\n"),
+        };
+        assert_eq!(shown(&text), expected);
     }
 
     #[test]
@@ -282,7 +290,7 @@ mod tests {
             "unable to retrieve container logs for containerd://0f",
         ];
         for log in nothing {
-            assert_eq!(shown_in(log.as_bytes(), 10, &[]), None, "{log:?}");
+            assert_eq!(text_of(log.as_bytes(), 10, &[]), None, "{log:?}");
         }
     }
 
@@ -295,25 +303,25 @@ mod tests {
 
     #[test]
     fn secret_values_are_hidden_before_anything_is_cut_or_overwritten() {
-        let shown = |log: &str| shown_in(log.as_bytes(), 50, &["hunter2-hunter2"]).unwrap();
+        let text = |log: &str| text_of(log.as_bytes(), 50, &["hunter2-hunter2"]).unwrap();
         assert_eq!(
-            shown("password hunter2-hunter2 is bad\n"),
+            text("password hunter2-hunter2 is bad\n"),
             "password *** is bad"
         );
         assert_eq!(
-            shown("password hunter2\n-hunter2 is bad\n"),
+            text("password hunter2\n-hunter2 is bad\n"),
             "password *** is bad"
         );
-        assert_eq!(shown("is \u{1b}[31mhunter2\u{1b}[0m-hunter2\n"), "is ***");
-        assert_eq!(shown("hunter2-hunter2\rabc\n"), "abc");
-        let tail = "x".repeat(SHOWN_BYTES - 8);
-        assert_eq!(
-            shown(&format!("is hunter2-hunter2{tail}")),
-            format!("is ***{tail}")
-        );
+        assert_eq!(text("is \u{1b}[31mhunter2\u{1b}[0m-hunter2\n"), "is ***");
+        assert_eq!(text("hunter2-hunter2\rabc\n"), "abc");
         let log = format!("hunter2-hunter2{}", "x".repeat(KEPT_BYTES - 10));
-        assert_eq!(shown(&log), "x".repeat(SHOWN_BYTES));
+        assert_eq!(text(&log), format!("***{}", "x".repeat(KEPT_BYTES - 10)));
         let log = format!("hunter2-hunter2{}\nend", " ".repeat(KEPT_BYTES - 13));
-        assert_eq!(shown(&log), "***\nend");
+        assert_eq!(text(&log), "***\nend");
+        let log = format!("KeyError: hunter2-hunter2\n{}", "x\n".repeat(600));
+        assert_eq!(shown(&text(&log)).telling, "KeyError: ***");
+        let tail = "x".repeat(SHOWN_BYTES - 8);
+        let log = format!("KeyError: 'x'\nis hunter2-hunter2{tail}");
+        assert_eq!(shown(&text(&log)).others, format!("is ***{tail}"));
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::{ConditionType, Reason};
+use crate::model::message::{self, shortened};
 
 /// The conditions as they become.
 pub(super) struct Conditions {
@@ -56,7 +57,7 @@ impl Conditions {
     pub(super) fn add(&mut self, type_: ConditionType, said: &str) {
         let mut those = self.after.iter_mut();
         if let Some(it) = those.find(|it| it.type_ == type_.as_str()) {
-            it.message = shortened(&format!("{}; {said}", it.message));
+            it.message = shortened(&message::and(&it.message, &format!("; {said}")));
         }
     }
 
@@ -73,9 +74,4 @@ impl Conditions {
 
 fn whole_second(now: Timestamp) -> Time {
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
-}
-
-/// A message holds at most 32,768 characters; people read the first lines.
-fn shortened(message: &str) -> String {
-    message.chars().take(4000).collect()
 }

@@ -5,6 +5,7 @@
 
 use crate::api::{ConditionType, Reason, ReleaseStatus, StageName, annotation};
 use crate::model::fact::Failure;
+use crate::model::message;
 use crate::model::observed::Images;
 use crate::reconcile::status::commands::{NOW, annotate};
 use crate::reconcile::status::conditions::Conditions;
@@ -245,10 +246,12 @@ fn done(conditions: &mut Conditions, progress: &Progress) {
 /// All is well, but not with the requested release.
 fn gone_back(conditions: &mut Conditions, progress: &Progress, failure: &Failure) {
     let serving = progress.serving.as_ref().map_or("", |it| &it.version);
-    let message = format!(
-        "{serving} serves again; {}; change the spec, or try again: {}",
-        describe(progress, failure),
-        annotate(progress, annotation::RETRY, NOW)
+    let message = message::and(
+        &format!("{serving} serves again; {}", describe(progress, failure)),
+        &format!(
+            "; change the spec, or try again: {}",
+            annotate(progress, annotation::RETRY, NOW)
+        ),
     );
     let nothing = "nothing more happens without a change";
     conditions.set(ConditionType::Ready, false, Reason::RolledBack, &message);
@@ -281,10 +284,11 @@ fn under_way(conditions: &mut Conditions, progress: &Progress, stage: StageName,
         _ => String::new(),
     };
     let message = format!(
-        "{} of {}: {}: {said}{barred}",
+        "{} of {}: {}: {}",
         stage.as_str(),
         release.version,
-        why.as_str()
+        why.as_str(),
+        message::and(&said, &barred)
     );
     conditions.set(ConditionType::Ready, false, reason, &message);
     let (going, stuck) = if stalled {

@@ -1,6 +1,7 @@
 //! The gates of what may be observed.
 
 use super::*;
+use crate::model::observed::Printed;
 
 /// Three pods, all new and available.
 fn complete() -> Workload {
@@ -191,7 +192,7 @@ fn a_deadline_that_passed_fails_the_stage_and_tells_the_pods_trouble() {
         container: "c".into(),
         cause: Cause::Image,
         message: "cannot pull a/b:1".into(),
-        log: None,
+        printed: None,
     };
     let late = Workload {
         late: true,
@@ -213,7 +214,7 @@ fn an_image_that_runs_as_root_is_told_with_the_lines_that_allow_it() {
         container: "c".into(),
         cause: Cause::Root,
         message: "image will run as root".into(),
-        log: None,
+        printed: None,
     };
     let Gate::Waiting {
         reason, message, ..
@@ -240,7 +241,10 @@ fn a_failed_job_says_how_it_ended_and_shows_its_log() {
         failed: 3,
         attempts: 3,
         trouble: None,
-        log: Some("no such column".into()),
+        printed: Some(Printed {
+            telling: "ValueError: no such column".into(),
+            others: "INFO migrating".into(),
+        }),
         uid: None,
         told: None,
     };
@@ -249,7 +253,7 @@ fn a_failed_job_says_how_it_ended_and_shows_its_log() {
     };
     assert_eq!(
         message,
-        "it failed 3 time(s) and is not repeated until something changes: container migrate ended with exit code 1; its last lines: no such column"
+        "it failed 3 time(s) and is not repeated until something changes: container migrate ended with exit code 1; it said: ValueError: no such column; its last lines: INFO migrating"
     );
 }
 
@@ -300,7 +304,7 @@ fn trouble_with_assets_says_how_to_do_without_or_what_the_path_must_be() {
             container: container.into(),
             cause,
             message: "it cannot".into(),
-            log: None,
+            printed: None,
         };
         describe(&trouble)
     };

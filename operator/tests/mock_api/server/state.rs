@@ -25,6 +25,8 @@ pub(super) struct State {
     pub(super) requests: Vec<String>,
     /// The addresses of the objects that those requests changed.
     pub(super) changed: Vec<String>,
+    /// Every Event that was made.
+    pub(super) events: Vec<Value>,
     /// Every number of pods that a Deployment had, one after the other.
     pub(super) numbers: BTreeMap<String, Vec<Value>>,
     /// What no reconciliation may ever do, and one did: see [`Server::breaches`].
@@ -213,9 +215,10 @@ impl State {
         is_lasting.then_some("data")
     }
 
-    /// An Event; nobody reads it.
+    /// An Event.
     pub(super) fn note(&mut self, at: &str, object: Value) -> Value {
         self.changed.push(at.to_owned());
+        self.events.push(object.clone());
         object
     }
 
