@@ -240,8 +240,8 @@ pub struct Backend {
     #[x_kube(validation = Rule::new("self.startsWith('/')").message("healthPath: starts with /"))]
     pub health_path: Option<String>,
 
-    /// Worker processes or threads in each pod, given as WEB_CONCURRENCY. Default: 1 in local, 2 in staging,
-    /// 4 in production.
+    /// Worker processes or threads in each pod, given as WEB_CONCURRENCY. It does nothing where the image's own command says
+    /// how many there are, or where the server does not read that variable. Default: 1 in local, 2 in staging, 4 in production.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 256))]
     pub workers: Option<i32>,
@@ -513,7 +513,10 @@ pub struct Empty {}
 #[serde(rename_all = "camelCase")]
 pub struct Secrets {
     /// Secrets of this namespace. The keys SECRET_KEY, FIRST_SUPERUSER_PASSWORD, POSTGRES_PASSWORD, SMTP_USER,
-    /// SMTP_PASSWORD and SENTRY_DSN found here win over generated ones; of two Secrets the later wins.
+    /// SMTP_PASSWORD and SENTRY_DSN found here win over generated ones; of two Secrets the later wins. A changed value makes
+    /// a release. A changed SECRET_KEY leaves people logged in only where the application also reads SECRET_KEY_PREVIOUS,
+    /// which holds the key before for that release. A changed FIRST_SUPERUSER_PASSWORD is given to new pods and to a seed that
+    /// has yet to run; an account that is there already keeps its password.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]

@@ -43,6 +43,13 @@ fn image(part: &str, from: Option<&str>, to: Option<&str>) -> Option<String> {
 }
 
 fn values(from: &Stack, to: &Stack) -> Option<String> {
+    let names = changed_values(from, to);
+    (!names.is_empty()).then(|| format!("changed values: {}", names.join(", ")))
+}
+
+/// The names of the values that differ between two releases, as users know them.
+#[must_use]
+pub fn changed_values<'a>(from: &'a Stack, to: &'a Stack) -> Vec<&'a str> {
     let (from, to) = (&from.secrets.values, &to.secrets.values);
     let differs = |key: &&String| {
         use secrecy::ExposeSecret as _;
@@ -63,7 +70,7 @@ fn values(from: &Stack, to: &Stack) -> Option<String> {
         })
         .collect();
     names.sort_unstable();
-    (!names.is_empty()).then(|| format!("changed values: {}", names.join(", ")))
+    names
 }
 
 fn migration(to: &Stack) -> String {

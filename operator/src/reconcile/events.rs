@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::EventType;
 
 use crate::api::{AppStackStatus, ConditionType, Reason, StageName};
+use crate::model::stack::value;
 
 /// Reasons for which a condition is False while all goes well.
 const PROGRESS: [Reason; 10] = [
@@ -79,6 +80,29 @@ pub fn revoked(roles: &str, ended: u64) -> Event {
         note: Some(note),
         related: None,
     }
+}
+
+/// An Event for a value that a release has changed, where that does less than people may think.
+#[must_use]
+pub fn changed_value(name: &str) -> Option<Event> {
+    let (reason, note) = match name {
+        value::SECRET_KEY => (
+            "SecretKeyChanged",
+            "SECRET_KEY has changed: sessions signed with the previous key hold only where the application reads SECRET_KEY_PREVIOUS",
+        ),
+        value::SUPERUSER_PASSWORD => (
+            "SuperuserPasswordChanged",
+            "FIRST_SUPERUSER_PASSWORD has changed: it is given to new pods; an account that is there already keeps its password",
+        ),
+        _ => return None,
+    };
+    Some(Event {
+        type_: EventType::Normal,
+        reason: reason.into(),
+        action: "RollOut".into(),
+        note: Some(note.into()),
+        related: None,
+    })
 }
 
 /// Stages whose gates opened, with the seconds that they took: from when their turn came, which is when the stage

@@ -78,6 +78,9 @@ impl Pass<'_> {
             None
         } else {
             let verified = self.verify(&plan.target).await?;
+            if verified.is_some() {
+                self.tell_of_values(&plan.target).await;
+            }
             self.forget(&plan.target).await?;
             verified
         };
@@ -308,6 +311,17 @@ impl Pass<'_> {
             self.writer.forget(&old).await?;
         }
         Ok(recorded)
+    }
+
+    /// Tells what changed values do and what they do not, once it is this release that serves with them.
+    async fn tell_of_values(&self, stack: &Stack) {
+        if let Serving::Release(served) = self.serving {
+            for name in plan::changes::changed_values(&served.stack, stack) {
+                if let Some(event) = events::changed_value(name) {
+                    publish(self.app, self.ctx, &event).await;
+                }
+            }
+        }
     }
 
     /// Forgets the releases that are too old to be kept beside the one that serves. What they alone needed goes with the

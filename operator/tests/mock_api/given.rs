@@ -183,3 +183,46 @@ async fn a_database_elsewhere_that_cannot_be_begins_no_job_of_the_release_that_s
     );
     Ok(())
 }
+
+/// Whoever changes a value learns what that does not do: once, and not again while the stack is at rest.
+#[tokio::test]
+async fn a_changed_key_or_password_tells_once_what_it_does_not_do() -> Result<()> {
+    const KEY: &str = "SECRET_KEY has changed: sessions signed with the previous key hold only where the application reads SECRET_KEY_PREVIOUS";
+    const PASSWORD: &str = "FIRST_SUPERUSER_PASSWORD has changed: it is given to new pods; an account that is there already keeps its password";
+    let world = World::serving().await?;
+    let told = || {
+        let keys = world.notes("SecretKeyChanged");
+        let passwords = world.notes("SuperuserPasswordChanged");
+        (keys, passwords)
+    };
+    let releases = async || -> Result<()> {
+        world.reconcile().await??;
+        assert_eq!(world.condition("Ready"), "False RollingOut");
+        world.server.complete(&world.newest(super::BACKEND)?)?;
+        for _ in ["it is verified", "it is read", "it rests"] {
+            world.reconcile().await??;
+        }
+        assert_eq!(world.condition("Ready"), "True RolledOut");
+        Ok(())
+    };
+    users_secret(&world, "keys", json!({"SMTP_USER": "dQ=="}));
+    let from = json!({"from": [{"name": "keys"}]});
+    world.server.set(STACK, "secrets", from)?;
+    releases().await?;
+    assert_eq!(told(), (vec![], vec![]));
+    users_secret(
+        &world,
+        "keys",
+        json!({"SMTP_USER": "dQ==", "FIRST_SUPERUSER_PASSWORD": "cGFzc3dvcmQ="}),
+    );
+    releases().await?;
+    assert_eq!(told(), (vec![], vec![PASSWORD.to_owned()]));
+    users_secret(
+        &world,
+        "keys",
+        json!({"SECRET_KEY": "YSBrZXk=", "FIRST_SUPERUSER_PASSWORD": "cGFzc3dvcmQ="}),
+    );
+    releases().await?;
+    assert_eq!(told(), (vec![KEY.to_owned()], vec![PASSWORD.to_owned()]));
+    Ok(())
+}
