@@ -16,6 +16,7 @@ mod pod_template;
 mod replicas;
 mod schedule;
 mod secrets;
+mod superuser;
 mod text;
 
 use crate::release::identity::{self, Identity};
@@ -110,7 +111,7 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
         domain: spec.domain.clone(),
         version: image::version(spec.version.as_deref(), &backend.image),
         project_name: spec.project_name.clone().unwrap_or_else(|| app.name_any()),
-        superuser: superuser(spec),
+        superuser: superuser::email(spec, inputs),
         spec: identity::lasting(spec),
         renewal: renewal.map(str::to_owned),
         manifests: inputs.manifests.get(&release).cloned(),
@@ -292,15 +293,6 @@ fn email(spec: &AppStackSpec) -> Option<Email> {
         tls,
         from: email.from.clone(),
     })
-}
-
-fn superuser(spec: &AppStackSpec) -> String {
-    match &spec.superuser {
-        Some(superuser) => superuser.clone(),
-        // Mail checkers refuse a domain without a dot.
-        None if spec.domain == "localhost" => "admin@example.com".into(),
-        None => format!("admin@{}", spec.domain),
-    }
 }
 
 fn rollout(spec: &AppStackSpec, edge: &Edge) -> RolloutRules {

@@ -109,7 +109,8 @@ pub struct AppStackSpec {
     pub project_name: Option<String>,
 
     /// The e-mail address of the first superuser, given as FIRST_SUPERUSER. Default: `admin@<domain>`, or
-    /// `admin@example.com` where the domain is `localhost`.
+    /// `admin@example.com` where the domain is not one of the internet, such as `localhost`, `shop.test` or `shop.local`:
+    /// checks of e-mail addresses refuse those. A default that a stack was given stays while its domain does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 3, max = 254))]
     #[x_kube(validation = Rule::new("self.matches('^[^@[:space:]]+@[^@[:space:]]+$')")

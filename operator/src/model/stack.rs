@@ -154,6 +154,8 @@ pub mod value {
     pub const SECRET_KEY: &str = "SECRET_KEY";
     /// The key before it, for one release after it was changed.
     pub const PREVIOUS_KEY: &str = "SECRET_KEY_PREVIOUS";
+    /// The e-mail address of the first superuser.
+    pub const SUPERUSER: &str = "FIRST_SUPERUSER";
     /// The password of the first superuser.
     pub const SUPERUSER_PASSWORD: &str = "FIRST_SUPERUSER_PASSWORD";
     /// Where errors are reported to.

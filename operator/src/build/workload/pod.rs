@@ -280,7 +280,7 @@ fn plain_env(stack: &Stack) -> Vec<EnvVar> {
             "BACKEND_CORS_ORIGINS",
             cors_origins(stack.environment, dashboard),
         ),
-        ("FIRST_SUPERUSER", stack.superuser.clone()),
+        (value::SUPERUSER, stack.superuser.clone()),
         ("WEB_CONCURRENCY", stack.backend.workers.to_string()),
         ("APP_VERSION", stack.version.clone()),
     ];
