@@ -78,7 +78,7 @@ reasons! {
         => "what the message says of the stage";
     AwaitingApproval:
         "`rollout.approval` is `Required`"
-        => "read what it changes, then `kubectl annotate aps NAME --overwrite appstack.dev/approve=RELEASE`";
+        => "read what it changes, then `kubectl annotate aps shop --overwrite appstack.dev/approve=shop-6f9c2d01ab` with the name of the release that the message says";
     ImagesPending:
         "the release is approved, and its images are being pulled"
         => "wait";
@@ -162,7 +162,7 @@ reasons! {
         => "read the last lines in the message";
     JobFailed:
         "the role, the migration or the seed failed; the old release serves"
-        => r#"correct it and release again; or repeat it as it is: `kubectl annotate aps NAME --overwrite appstack.dev/retry="$(date)"`"#;
+        => r#"correct it and release again; or repeat it as it is: `kubectl annotate aps shop --overwrite appstack.dev/retry="$(date)"`"#;
     JobDeadlineExceeded:
         "the role, the migration or the seed ran longer than it may; the old release serves"
         => "give it more by its `timeout`, or repeat it as `JobFailed` says";
