@@ -110,3 +110,18 @@ fn the_arguments_of_the_chart_are_accepted_as_they_are_written() -> Result<()> {
     Cli::try_parse_from(line)?;
     Ok(())
 }
+
+#[test]
+fn what_goes_wrong_is_said_in_one_line_and_without_a_backtrace() -> Result<()> {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_appstack-operator"))
+        .args(["render", "--file", "/nowhere/stack.yaml"])
+        .env("RUST_BACKTRACE", "1")
+        .output()?;
+    let said = String::from_utf8(output.stderr)?;
+    assert_eq!(
+        said,
+        "Error: cannot read /nowhere/stack.yaml: No such file or directory (os error 2)\n"
+    );
+    assert!(!output.status.success());
+    Ok(())
+}
