@@ -5,6 +5,7 @@ mod cargo;
 mod demo;
 mod down;
 mod env;
+mod failures;
 mod generate;
 mod images;
 mod install;
@@ -46,6 +47,8 @@ enum Command {
     Test(test::Test),
     /// Measure what the documentation promises, on the cluster of the demo
     Bench(bench::Bench),
+    /// Write the page about what the status tells, from stacks that fail on a cluster
+    Failures(failures::Failures),
     /// Write the files that come from the code
     Generate(generate::Generate),
     /// Build the images of this repository and load them into a local cluster
@@ -119,6 +122,7 @@ async fn work(command: Command) -> Result<()> {
         Command::Demo(demo) => demo.run().await,
         Command::Test(test) => test.run().await,
         Command::Bench(bench) => bench.run().await,
+        Command::Failures(failures) => failures.run().await,
         Command::Generate(generate) => generate.run().await,
         Command::Images(images) => images.run().await,
         Command::Node(_) => Ok(()),

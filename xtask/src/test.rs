@@ -12,9 +12,9 @@ use crate::cargo::cargo;
 use crate::{generate, images, operators, start, tell};
 
 /// The cluster of the stories, beside the one of the developer.
-const CLUSTER: &str = "appstack-test";
+pub(crate) const CLUSTER: &str = "appstack-test";
 /// The crate of the stories.
-const STORIES: &str = "appstack-e2e";
+pub(crate) const STORIES: &str = "appstack-e2e";
 /// What needs a cluster: the stories, and the tests of the cluster itself.
 const ON_A_CLUSTER: [&str; 5] = ["test", "--package", STORIES, "--package", "local-cluster"];
 

@@ -3,46 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
-use crate::support::{NOWHERE, ROLL_OUT, SOON, World, condition, story};
-
-/// An API that is a script. It answers 200 at `/` alone.
-const PICKY: &str = r#"
-apiVersion: appstack.dev/v1alpha1
-kind: AppStack
-metadata:
-  name: shop
-spec:
-  environment: local
-  domain: $domain
-  version: "18"
-  rollout: {soak: 1s, progressDeadline: 2m, onFailure: Hold}
-  database: {external: {secretName: nowhere}}
-  backend:
-    image: docker.io/library/postgres
-    healthPath: /
-    podTemplate:
-      spec:
-        securityContext: {runAsUser: 999}
-        containers:
-          - name: backend
-            command:
-              - perl
-              - -MIO::Socket::INET
-              - -e
-              - |
-                $SIG{TERM} = sub { exit };
-                my @heavy = ("x") x ($ENV{HEAVY} || 0);
-                my $server = IO::Socket::INET->new(
-                  LocalAddr => $ENV{HOST} || "0.0.0.0", LocalPort => 8000, Listen => 50, ReuseAddr => 1) or die $!;
-                while (1) {
-                  my $client = $server->accept or next;
-                  my $asked = <$client>;
-                  while (<$client>) { last if /^\r?$/ }
-                  my $status = $asked =~ m{^GET / } ? "200 OK" : "404 Nowhere";
-                  print $client "HTTP/1.1 $status\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-                  close $client;
-                }
-"#;
+use crate::support::{NOWHERE, PICKY, ROLL_OUT, SOON, World, condition, story};
 
 /// A release that does not come up: the change, the condition, its reason, and words of its message.
 const CAUSES: [(&str, &str, &str, &[&str]); 5] = [

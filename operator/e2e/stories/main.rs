@@ -27,6 +27,8 @@ mod database_down;
 mod deletion;
 mod drift;
 mod external_database;
+#[cfg(feature = "long")]
+mod failures;
 mod first_rollout;
 mod gates_hold_the_order;
 mod hibernate;

@@ -23,7 +23,7 @@ pub(crate) use children::{Child, KINDS};
 #[cfg(feature = "long")]
 pub(crate) use fated::MIGRATED;
 pub(crate) use playwright::{Playwright, npx};
-pub(crate) use stacks::{API, Document, FATED, NOWHERE, SCRIPTED, SHOP, parse};
+pub(crate) use stacks::{API, Document, FATED, NOWHERE, PICKY, SCRIPTED, SHOP, parse};
 pub(crate) use visitor::Visitor;
 pub(crate) use world::{World, condition, release, uid};
 

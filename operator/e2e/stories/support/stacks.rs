@@ -155,6 +155,45 @@ spec:
                 }
 "#;
 
+/// An API that is a script. It answers 200 at `/` alone. Like [`SCRIPTED`] it refers to the Secret `nowhere`.
+pub(crate) const PICKY: &str = r#"
+apiVersion: appstack.dev/v1alpha1
+kind: AppStack
+metadata:
+  name: shop
+spec:
+  environment: local
+  domain: $domain
+  version: "18"
+  rollout: {soak: 1s, progressDeadline: 2m, onFailure: Hold}
+  database: {external: {secretName: nowhere}}
+  backend:
+    image: docker.io/library/postgres
+    healthPath: /
+    podTemplate:
+      spec:
+        securityContext: {runAsUser: 999}
+        containers:
+          - name: backend
+            command:
+              - perl
+              - -MIO::Socket::INET
+              - -e
+              - |
+                $SIG{TERM} = sub { exit };
+                my @heavy = ("x") x ($ENV{HEAVY} || 0);
+                my $server = IO::Socket::INET->new(
+                  LocalAddr => $ENV{HOST} || "0.0.0.0", LocalPort => 8000, Listen => 50, ReuseAddr => 1) or die $!;
+                while (1) {
+                  my $client = $server->accept or next;
+                  my $asked = <$client>;
+                  while (<$client>) { last if /^\r?$/ }
+                  my $status = $asked =~ m{^GET / } ? "200 OK" : "404 Nowhere";
+                  print $client "HTTP/1.1 $status\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                  close $client;
+                }
+"#;
+
 /// The Secret `nowhere`, which a stack of scripts refers to: a database that nobody asks for anything.
 pub(crate) const NOWHERE: &str = "{host: nowhere, dbname: d, user: u, password: secret}";
 
