@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 
 use self::database::{migration, role};
-use self::workload::{assets, backend, frontend, pod};
+use self::workload::{assets, backend, frontend, pod, scale};
 use crate::api::StageName;
 use crate::model::fact::Record;
 use crate::model::identity::ReleaseHash;
@@ -126,11 +126,15 @@ pub fn build(stack: &Stack, direction: Direction) -> Desired {
 }
 
 /// What of a stack's release is kept with it: as it was rendered when the release was verified, or by the templates of now
-/// where it has yet to be.
+/// where it has yet to be; with the numbers of pods of now.
 #[must_use]
 pub fn manifests(stack: &Stack) -> Manifests {
     match &stack.manifests {
-        Some(kept) => assets::brought(kept.as_ref().clone(), stack),
+        Some(kept) => {
+            let mut manifests = assets::brought(kept.as_ref().clone(), stack);
+            scale::scale(&mut manifests, stack);
+            manifests.kept()
+        }
         None => rendered(stack),
     }
 }
@@ -144,12 +148,13 @@ pub fn is_current(stack: &Stack) -> bool {
 /// The same by the templates of now, whatever is kept.
 #[must_use]
 pub fn rendered(stack: &Stack) -> Manifests {
-    let manifests = Manifests {
+    let mut manifests = Manifests {
         shared: shared(stack),
         backend: backend::part(stack),
         frontend: stack.frontend.as_ref().map(|it| frontend::part(stack, it)),
         edge: edge::objects(stack),
     };
+    scale::scale(&mut manifests, stack);
     manifests.kept()
 }
 

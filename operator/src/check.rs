@@ -100,7 +100,8 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
         renewal,
     };
     let kept = inputs.release.clone();
-    let release = kept.unwrap_or_else(|| identity.name(&inputs.records));
+    let is_known = |it: &ReleaseHash| history::is_known(app, &names, &inputs.records, it);
+    let release = kept.unwrap_or_else(|| identity.name(&inputs.records, is_known));
     let frontend = frontend(spec, &release, inputs, &mut faults);
     let environment = spec.environment;
     let data = data_of(&database, inputs);

@@ -9,4 +9,5 @@ pub mod database_roles;
 pub mod history;
 pub mod identity;
 pub mod record;
+pub mod scale;
 pub mod schema;

@@ -147,7 +147,10 @@ pub async fn prune(
 /// # Errors
 /// At the first request that fails.
 pub async fn heal(writer: &Writer<'_>, serving: &Desired) -> Result<()> {
-    writer.apply(serving.objects()).await?;
+    for stage in &serving.stages {
+        replicas::detach_autoscaler(writer, stage).await?;
+        writer.apply(stage.all()).await?;
+    }
     Ok(())
 }
 
@@ -246,6 +249,7 @@ async fn keep(
 ) -> Result<()> {
     for stage in &serving.stages {
         let gate = status.gate(stage.name);
+        replicas::detach_autoscaler(writer, stage).await?;
         let reached = |object: &&Object| gate.is_none() || !target.has(object);
         writer.apply(stage.objects.iter().filter(reached)).await?;
         if gate != Some(&Gate::Open) {

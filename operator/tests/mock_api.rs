@@ -17,6 +17,8 @@ mod jobs;
 mod logs;
 #[path = "mock_api/model.rs"]
 mod model;
+#[path = "mock_api/no_release.rs"]
+mod no_release;
 #[path = "mock_api/optional.rs"]
 mod optional;
 #[path = "mock_api/outage.rs"]

@@ -10,3 +10,4 @@ pub(in crate::build) mod merge;
 pub(in crate::build) mod pod;
 pub(in crate::build) mod prepull;
 pub(in crate::build) mod process;
+pub(in crate::build) mod scale;

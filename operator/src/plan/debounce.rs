@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 
 use crate::api::AppStackSpec;
-use crate::model::hash::short_hash;
+use crate::model::hash::{canonical, short_hash};
 use crate::model::identity::ReleaseHash;
 use crate::model::inputs::{Inputs, referenced_config_maps, referenced_secrets};
 
@@ -36,8 +36,8 @@ struct Limits {
 /// What a stack is asked for.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// The generation of its spec.
-    pub generation: Option<i64>,
+    /// What its spec asks for; see [`spec`].
+    pub spec: String,
     /// The hash of the values that it refers to; see [`values`].
     pub values: String,
     /// The release that they lead to.
@@ -51,7 +51,7 @@ pub struct Request<'a> {
 /// What a stack was asked for.
 #[derive(Clone, Debug)]
 struct Last {
-    generation: Option<i64>,
+    spec: String,
     values: String,
     /// The release that was begun last.
     begun: Option<ReleaseHash>,
@@ -88,6 +88,12 @@ impl Debounce {
     }
 }
 
+/// The hash of what of a spec belongs to a release: a change of anything else begins none.
+#[must_use]
+pub fn spec(lasting: &AppStackSpec) -> String {
+    short_hash(&[&canonical(lasting)])
+}
+
 /// The hash of all values that a spec refers to.
 #[must_use]
 pub fn values(spec: &AppStackSpec, inputs: &Inputs) -> String {
@@ -118,7 +124,7 @@ fn judge(
         .filter(|due| now < *due);
     let begins = due.is_none() && request.release != request.serving;
     let seen = Last {
-        generation: request.generation,
+        spec: request.spec.clone(),
         values: request.values.clone(),
         begun: begins.then(|| request.release.clone()),
         changing: changing.filter(|_| due.is_some()),
@@ -134,7 +140,7 @@ fn changing(
 ) -> Option<(Timestamp, Timestamp)> {
     let ended = |it: &ReleaseHash| it == request.serving || request.failed.contains(it);
     let under_way = before.begun.as_ref().is_some_and(|it| !ended(it));
-    let by_spec = before.generation != request.generation;
+    let by_spec = before.spec != request.spec;
     if under_way || by_spec || request.release == request.serving {
         return None;
     }
@@ -155,6 +161,8 @@ fn rested((first, last): (Timestamp, Timestamp), limits: Limits) -> Option<Times
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures;
+    use crate::release::identity;
 
     /// A stack whose first release serves, and when it is looked at.
     struct Stack(Debounce);
@@ -184,7 +192,7 @@ mod tests {
         ) -> Option<i64> {
             let failed: Vec<ReleaseHash> = failed.iter().map(|&it| it.into()).collect();
             let request = Request {
-                generation: Some(generation),
+                spec: generation.to_string(),
                 values: values.into(),
                 release: &release.into(),
                 serving: &"one".into(),
@@ -221,6 +229,14 @@ mod tests {
         let stack = Stack::new();
         assert_eq!(stack.at(10, 1, "b", "two"), Some(12));
         assert_eq!(stack.at(11, 2, "c", "three"), None);
+    }
+
+    #[test]
+    fn a_change_of_the_spec_that_makes_no_release_begins_none() {
+        let text = |fields: &str| spec(&identity::lasting(&fixtures::spec(fields)));
+        let more = "backend: {image: 'a/b:1', replicas: 3}, rollout: {soak: 0s}, suspend: false";
+        assert_eq!(text(""), text(more));
+        assert_ne!(text(""), text("backend: {image: 'a/b:2'}"));
     }
 
     #[test]

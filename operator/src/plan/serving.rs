@@ -103,7 +103,8 @@ pub(super) fn kept(
 ) -> Result<Stack, Invalid> {
     let names = Names::of(&app.name_any());
     let mut app = app.clone();
-    app.spec = identity::restored(record, &app.spec);
+    let last = inputs.manifests.get(&record.hash).map(Arc::as_ref);
+    app.spec = identity::restored(record, &app.spec, last);
     let inputs = inputs.of_kept(&names, record);
     let mut stack = check::kept(&app, &inputs, &settings.under(record.ports));
     stack.renewal.clone_from(&record.renewal);

@@ -48,6 +48,7 @@ impl Pass<'_> {
     /// At the first request that fails.
     pub(super) async fn run(&self, plan: Plan) -> Result<Outcome> {
         let plan = self.in_turn(self.rested(plan));
+        self.forget_failures(&plan.requested).await?;
         let redactor = redactor(&[&plan.target, &plan.requested], self.serving);
         let outcome = Box::pin(self.follow(plan, &redactor)).await;
         outcome.map_err(|it| it.retold(|text| redactor.redact(text)))
@@ -100,7 +101,7 @@ impl Pass<'_> {
         };
         let failures = self.inputs.records.failures.iter();
         let requested = debounce::Request {
-            generation: self.app.metadata.generation,
+            spec: debounce::spec(&plan.requested.spec),
             values: debounce::values(&self.app.spec, self.inputs),
             release: &plan.requested.release,
             serving: &served.stack.release,
@@ -253,6 +254,17 @@ impl Pass<'_> {
         Ok(true)
     }
 
+    /// Forgets how releases failed that the spec does not ask for any more.
+    async fn forget_failures(&self, requested: &Stack) -> Result<()> {
+        let attempt = history::attempt(self.app);
+        let records = &self.inputs.records;
+        for it in history::outdated_failures(records, &requested.release, &attempt) {
+            let name = requested.names.failure(&it.release, &it.attempt);
+            self.writer.forget(&name).await?;
+        }
+        Ok(())
+    }
+
     /// Writes down that every gate was open for a release, and forgets what failed before it. Returns since when it is so, if
     /// it was not known before.
     async fn verify(&self, stack: &Stack) -> Result<Option<Timestamp>> {
@@ -327,9 +339,16 @@ impl Pass<'_> {
     /// Forgets the releases that are too old to be kept beside the one that serves. What they alone needed goes with the
     /// next reconcile, which sees that they are gone.
     async fn forget(&self, serving: &Stack) -> Result<()> {
-        let releases = &self.inputs.records.releases;
-        let old = history::forgotten(&self.app.spec, &self.inputs.records, &serving.release);
-        if old.is_empty() {
+        let records = &self.inputs.records;
+        let releases = &records.releases;
+        let old = history::forgotten(&self.app.spec, records, &serving.release);
+        let objects = build::manifests(serving).hash();
+        let before = history::serving(records);
+        // Those of a release are written down anew when their numbers change.
+        let rewritten = before.is_some_and(|it| {
+            it.hash == serving.release && it.manifests.as_ref().is_some_and(|it| *it != objects)
+        });
+        if old.is_empty() && !rewritten {
             return Ok(());
         }
         for it in &old {
@@ -337,10 +356,10 @@ impl Pass<'_> {
         }
         let kept = releases
             .iter()
-            .filter(|it| old.iter().all(|old| old.hash != it.hash));
+            .filter(|it| it.hash != serving.release && old.iter().all(|old| old.hash != it.hash));
         let mut needed: BTreeSet<ManifestsHash> =
             kept.filter_map(|it| it.manifests.clone()).collect();
-        needed.insert(build::manifests(serving).hash());
+        needed.insert(objects);
         self.writer.forget_manifests(&needed).await
     }
 

@@ -13,6 +13,7 @@ use crate::model::image;
 use crate::model::inputs::{Records, ReleaseRecord};
 use crate::model::names::Names;
 use crate::model::stack::Stack;
+use crate::release::approval;
 
 /// How many releases are kept unless the spec says otherwise.
 const HISTORY: usize = 10;
@@ -66,7 +67,8 @@ pub fn attempt(app: &AppStack) -> Attempt {
     }
 }
 
-/// How this try of a release failed, if it did.
+/// How a release failed, if it did and nobody asked to try it again since. Another generation of the spec that asks for the
+/// same release is no such wish.
 #[must_use]
 pub fn failure<'a>(
     records: &'a Records,
@@ -74,7 +76,27 @@ pub fn failure<'a>(
     attempt: &Attempt,
 ) -> Option<&'a Failure> {
     let mut failures = records.failures.iter();
-    failures.find(|it| it.release == *release && it.attempt == *attempt)
+    failures.find(|it| it.release == *release && it.attempt.request == attempt.request)
+}
+
+/// The failures of releases that the spec asked for once and does not any more: whoever comes back to one of them tries it
+/// again.
+pub fn outdated_failures<'a>(
+    records: &'a Records,
+    requested: &ReleaseHash,
+    attempt: &Attempt,
+) -> impl Iterator<Item = &'a Failure> {
+    let is_outdated =
+        |it: &&Failure| it.release != *requested && it.attempt.generation != attempt.generation;
+    records.failures.iter().filter(is_outdated)
+}
+
+/// Whether something is known of a release that has yet to be verified: that it failed, or that somebody approved it.
+#[must_use]
+pub fn is_known(app: &AppStack, names: &Names, records: &Records, release: &ReleaseHash) -> bool {
+    let mut failures = records.failures.iter();
+    failures.any(|it| it.release == *release)
+        || approval::approval(app, &names.release(release)).is_some()
 }
 
 /// The releases that are too old to be kept beside the one that serves now, of which there may be no record yet.
@@ -174,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_holds_until_the_spec_changes_or_somebody_asks() {
+    fn a_failure_holds_until_another_release_is_asked_for_or_somebody_asks() {
         let attempt = |generation: i64, request: Option<&str>| Attempt {
             generation,
             request: request.map(str::to_owned),
@@ -191,9 +213,16 @@ mod tests {
             ..Records::default()
         };
         assert!(failure(&records, &"h".into(), &attempt(2, None)).is_some());
-        assert!(failure(&records, &"h".into(), &attempt(3, None)).is_none());
+        assert!(failure(&records, &"h".into(), &attempt(3, None)).is_some());
         assert!(failure(&records, &"h".into(), &attempt(2, Some("again"))).is_none());
         assert!(failure(&records, &"other".into(), &attempt(2, None)).is_none());
+        let outdated = |release: &str, generation| {
+            outdated_failures(&records, &release.into(), &attempt(generation, None)).count()
+        };
+        assert_eq!(outdated("other", 3), 1);
+        assert_eq!(outdated("h", 3), 0);
+        // Values that went to and fro are no edit.
+        assert_eq!(outdated("other", 2), 0);
     }
 
     #[test]

@@ -10,13 +10,21 @@ use crate::api::{AppStack, AppStackSpec, SecretRef, annotation};
 use crate::model::hash::canonical;
 use crate::model::identity::{DatabaseHash, MigrationHash, ReleaseHash, ValuesHash};
 use crate::model::inputs::{Records, ReleaseRecord};
+use crate::model::manifests::Manifests;
 use crate::model::stack::{Command, Connection};
 use crate::release::history::{newest_first, serving};
+use crate::release::scale;
 use crate::settings::Ports;
 
-/// What of a spec belongs to a release: all that reaches pods or the edge. What says how the operator works is left out.
+/// What of a spec belongs to a release: all that reaches pods or the edge. What says how the operator works is left out, and
+/// how many pods there are.
 #[must_use]
 pub fn lasting(spec: &AppStackSpec) -> AppStackSpec {
+    scale::without(with_numbers(spec))
+}
+
+/// The same with the numbers of pods: to earlier versions of the operator they were part of a release.
+fn with_numbers(spec: &AppStackSpec) -> AppStackSpec {
     AppStackSpec {
         suspend: None,
         hibernate: None,
@@ -26,16 +34,21 @@ pub fn lasting(spec: &AppStackSpec) -> AppStackSpec {
     }
 }
 
-/// The spec of a kept release under the rules of now.
+/// The spec of a kept release under the rules of now, and with the numbers of pods of now. `last` are its objects.
 #[must_use]
-pub fn restored(release: &ReleaseRecord, now: &AppStackSpec) -> AppStackSpec {
-    AppStackSpec {
+pub fn restored(
+    release: &ReleaseRecord,
+    now: &AppStackSpec,
+    last: Option<&Manifests>,
+) -> AppStackSpec {
+    let kept = AppStackSpec {
         suspend: now.suspend,
         hibernate: now.hibernate,
         deletion_policy: now.deletion_policy,
         rollout: now.rollout.clone(),
         ..release.spec.clone()
-    }
+    };
+    scale::of_now(kept, now, last)
 }
 
 /// All that makes a release another one.
@@ -55,9 +68,18 @@ impl Identity<'_> {
     /// The hash of all of it, which names a new release.
     #[must_use]
     pub fn hash(&self) -> ReleaseHash {
+        self.hash_of(&lasting(self.spec))
+    }
+
+    /// The hash that earlier versions of the operator named it by.
+    fn former_hash(&self) -> ReleaseHash {
+        self.hash_of(&with_numbers(self.spec))
+    }
+
+    fn hash_of(&self, spec: &AppStackSpec) -> ReleaseHash {
         let Ports { https, http } = self.ports;
         ReleaseHash::of(&[
-            &canonical(&lasting(self.spec)),
+            &canonical(spec),
             self.values.as_str(),
             &format!("{https} {http}"),
             self.renewal.unwrap_or_default(),
@@ -72,15 +94,22 @@ impl Identity<'_> {
         same_ports
             && kept.renewal.as_deref() == self.renewal
             && kept.values == *self.values
-            && kept.spec == lasting(self.spec)
+            && lasting(&kept.spec) == lasting(self.spec)
     }
 
-    /// The hash of the kept release that this is, else that of a new one.
+    /// The hash of the kept release that this is, else that of a new one. One of which something is known by the hash that
+    /// earlier versions of the operator gave it is called so still: what failed is not tried again for an upgrade, and what
+    /// was approved goes on.
     #[must_use]
-    pub fn name(&self, records: &Records) -> ReleaseHash {
+    pub fn name(
+        &self,
+        records: &Records,
+        is_known: impl FnOnce(&ReleaseHash) -> bool,
+    ) -> ReleaseHash {
         let mut kept = newest_first(records).into_iter();
-        let known = kept.find(|it| self.is_of(it));
-        known.map_or_else(|| self.hash(), |it| it.hash.clone())
+        let same = kept.find(|it| self.is_of(it)).map(|it| it.hash.clone());
+        let former = || Some(self.former_hash()).filter(is_known);
+        same.or_else(former).unwrap_or_else(|| self.hash())
     }
 }
 
@@ -220,7 +249,7 @@ mod tests {
             }],
             ..Records::default()
         };
-        let name = |values: &str| identity(&spec, &values.into()).name(&records);
+        let name = |values: &str| identity(&spec, &values.into()).name(&records, |_| false);
         assert_eq!(name("s"), "h".into());
         assert_ne!(name("t"), "h".into());
     }
@@ -244,6 +273,6 @@ mod tests {
         let hash = |spec| identity(spec, &"s".into()).hash();
         assert_eq!(hash(&fixtures::spec("")), hash(&changed));
         let kept = kept(&fixtures::spec(""));
-        assert_eq!(restored(&kept, &changed), changed);
+        assert_eq!(restored(&kept, &changed, None), changed);
     }
 }

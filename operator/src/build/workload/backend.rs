@@ -4,10 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use k8s_openapi::api::autoscaling::v2::{
-    ContainerResourceMetricSource, CrossVersionObjectReference, HorizontalPodAutoscaler,
-    HorizontalPodAutoscalerSpec, MetricSpec, MetricTarget,
-};
 use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -20,7 +16,7 @@ use crate::build::{self, Check, CheckTarget, Stage};
 use crate::model::child_name::ChildName;
 use crate::model::manifests;
 use crate::model::object::Object;
-use crate::model::stack::{Autoscaling, CheckLimits, Replicas, Stack};
+use crate::model::stack::{CheckLimits, Stack};
 
 /// The port of both Services, whatever the containers listen on.
 pub(in crate::build) const SERVICE_PORT: i32 = 80;
@@ -38,7 +34,6 @@ pub(in crate::build) fn part(stack: &Stack) -> manifests::Part {
     let part = Part {
         component: Component::Backend,
         name: stack.names.backend(),
-        replicas: stack.backend.replicas,
         template: template(stack),
     };
     let mut part = part.render(stack, Vec::new());
@@ -81,13 +76,11 @@ pub(in crate::build) fn stage_of(
 pub(in crate::build) struct Part {
     pub(in crate::build) component: Component,
     pub(in crate::build) name: ChildName,
-    pub(in crate::build) replicas: Replicas,
     pub(in crate::build) template: PodTemplateSpec,
 }
 
 impl Part {
-    /// Pods of its own for each content of the template; once they may serve, the Service turns to them, and with it the
-    /// autoscaler: so those of the release before keep their number until they go.
+    /// Pods of its own for each content of the template; once they may serve, the Service turns to them.
     pub(in crate::build) fn render(
         self,
         stack: &Stack,
@@ -97,22 +90,15 @@ impl Part {
             component: self.component,
             job: None,
             name: &self.name,
-            replicas: self.replicas,
             steady_seconds: None,
             template: self.template.clone(),
         };
         let built = workload.build(stack);
-        objects.extend(built.objects);
+        objects.push(built.deployment);
         let service = Object::Service(Box::new(self.service(stack, built.selector)));
-        let autoscaler = match self.replicas {
-            Replicas::Fixed(_) => None,
-            Replicas::Auto(rules) => Some(Object::HorizontalPodAutoscaler(Box::new(
-                self.autoscaler(stack, &built.name, rules),
-            ))),
-        };
         manifests::Part {
             objects,
-            opens: [service].into_iter().chain(autoscaler).collect(),
+            opens: vec![service],
         }
     }
 
@@ -131,42 +117,6 @@ impl Part {
                 ..ServiceSpec::default()
             }),
             ..Service::default()
-        }
-    }
-
-    /// It goes by the container that serves: one beside it, which the user adds, may request no CPU.
-    fn autoscaler(
-        &self,
-        stack: &Stack,
-        deployment: &ChildName,
-        rules: Autoscaling,
-    ) -> HorizontalPodAutoscaler {
-        HorizontalPodAutoscaler {
-            metadata: meta::object(stack, &self.name, self.component),
-            spec: Some(HorizontalPodAutoscalerSpec {
-                scale_target_ref: CrossVersionObjectReference {
-                    api_version: Some("apps/v1".into()),
-                    kind: "Deployment".into(),
-                    name: deployment.into(),
-                },
-                min_replicas: Some(rules.min),
-                max_replicas: rules.max,
-                metrics: Some(vec![MetricSpec {
-                    type_: "ContainerResource".into(),
-                    container_resource: Some(ContainerResourceMetricSource {
-                        container: self.component.as_str().into(),
-                        name: "cpu".into(),
-                        target: MetricTarget {
-                            type_: "Utilization".into(),
-                            average_utilization: Some(rules.cpu),
-                            ..MetricTarget::default()
-                        },
-                    }),
-                    ..MetricSpec::default()
-                }]),
-                behavior: None,
-            }),
-            status: None,
         }
     }
 }

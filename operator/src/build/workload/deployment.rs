@@ -1,4 +1,4 @@
-//! Pods that run all the time: a Deployment for each content of their template, and a disruption budget.
+//! Pods that run all the time: a Deployment for each content of their template. How many there are is for `scale` to say.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,10 @@ use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
 };
 use k8s_openapi::api::core::v1::PodTemplateSpec;
-use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::api::{annotation, label};
+use crate::api::label;
 use crate::build::meta::{self, Component};
 use crate::model::child_name::ChildName;
 use crate::model::hash::canonical;
@@ -18,7 +17,7 @@ use crate::model::identity::TemplateHash;
 use crate::model::manifests::Part;
 use crate::model::names::Names;
 use crate::model::object::Object;
-use crate::model::stack::{Replicas, Stack};
+use crate::model::stack::Stack;
 
 /// Pods that run all the time.
 pub(in crate::build) struct Workload<'a> {
@@ -27,7 +26,6 @@ pub(in crate::build) struct Workload<'a> {
     pub(in crate::build) job: Option<&'a str>,
     /// The name of the part, which that of the Deployment begins with.
     pub(in crate::build) name: &'a ChildName,
-    pub(in crate::build) replicas: Replicas,
     /// How long a pod must have been ready to be counted on.
     pub(in crate::build) steady_seconds: Option<i32>,
     pub(in crate::build) template: PodTemplateSpec,
@@ -37,14 +35,11 @@ pub(in crate::build) struct Workload<'a> {
 pub(in crate::build) struct Built {
     /// The labels of its pods.
     pub(in crate::build) selector: BTreeMap<String, String>,
-    /// The name of the Deployment.
-    pub(in crate::build) name: ChildName,
-    pub(in crate::build) objects: Vec<Object>,
+    pub(in crate::build) deployment: Object,
 }
 
 impl Workload<'_> {
-    /// The Deployment is named by the template. Where there are two pods or more there is a disruption budget: with one pod
-    /// it would block every drain of a node.
+    /// The Deployment is named by the template.
     pub(in crate::build) fn build(mut self, stack: &Stack) -> Built {
         let revision = revision(&self.template);
         let mut selector = self.labels(stack);
@@ -53,15 +48,9 @@ impl Workload<'_> {
         labels.get_or_insert_default().extend(selector.clone());
         let name = Names::revision(self.name, &revision);
         let deployment = self.deployment(stack, &name, selector.clone());
-        let budget = (self.replicas.least() >= 2)
-            .then(|| Object::PodDisruptionBudget(Box::new(self.budget(stack))));
         Built {
             selector,
-            name,
-            objects: [Object::Deployment(Box::new(deployment))]
-                .into_iter()
-                .chain(budget)
-                .collect(),
+            deployment: Object::Deployment(Box::new(deployment)),
         }
     }
 
@@ -86,15 +75,9 @@ impl Workload<'_> {
         name: &ChildName,
         selector: BTreeMap<String, String>,
     ) -> Deployment {
-        let mut metadata = self.metadata(stack, name);
-        if let Replicas::Auto(rules) = self.replicas {
-            let least = (annotation::MIN_REPLICAS.to_owned(), rules.min.to_string());
-            metadata.annotations = Some([least].into());
-        }
         Deployment {
-            metadata,
+            metadata: self.metadata(stack, name),
             spec: Some(DeploymentSpec {
-                replicas: Some(self.replicas.least()),
                 min_ready_seconds: self.steady_seconds,
                 selector: LabelSelector {
                     match_labels: Some(selector),
@@ -113,23 +96,6 @@ impl Workload<'_> {
                     }),
                 }),
                 ..DeploymentSpec::default()
-            }),
-            status: None,
-        }
-    }
-
-    fn budget(&self, stack: &Stack) -> PodDisruptionBudget {
-        PodDisruptionBudget {
-            metadata: self.metadata(stack, self.name),
-            spec: Some(PodDisruptionBudgetSpec {
-                max_unavailable: Some(IntOrString::Int(1)),
-                selector: Some(LabelSelector {
-                    match_labels: Some(self.labels(stack)),
-                    match_expressions: None,
-                }),
-                // A pod that never became ready must not keep a node from being drained.
-                unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
-                ..PodDisruptionBudgetSpec::default()
             }),
             status: None,
         }

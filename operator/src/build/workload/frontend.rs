@@ -42,7 +42,6 @@ pub(in crate::build) fn part(stack: &Stack, frontend: &Frontend) -> manifests::P
     let part = Part {
         component: Component::Frontend,
         name: stack.names.frontend(),
-        replicas: frontend.replicas,
         template: template(stack, frontend, &config_name),
     };
     part.render(stack, vec![Object::ConfigMap(Box::new(config))])

@@ -15,7 +15,7 @@ use crate::build::workload::merge;
 use crate::build::workload::process::{self, Process};
 use crate::model::manifests::Part;
 use crate::model::object::Object;
-use crate::model::stack::{Job, Replicas, Rhythm, Stack, Times};
+use crate::model::stack::{Job, Rhythm, Stack, Times};
 
 /// How late a run may still be started, in seconds, such as when the cluster was away.
 const LATEST: i64 = 300;
@@ -28,7 +28,7 @@ const STEADY: i32 = 3;
 pub(in crate::build) fn add(stack: &Stack, part: &mut Part) {
     for job in &stack.jobs {
         match &job.rhythm {
-            Rhythm::Always(replicas) => part.objects.extend(worker(stack, job, *replicas)),
+            Rhythm::Always(_) => part.objects.push(worker(stack, job)),
             Rhythm::At(times) => {
                 let schedule = Object::CronJob(Box::new(schedule(stack, job, times)));
                 part.opens.insert(0, schedule);
@@ -37,16 +37,15 @@ pub(in crate::build) fn add(stack: &Stack, part: &mut Part) {
     }
 }
 
-fn worker(stack: &Stack, job: &Job, replicas: i32) -> Vec<Object> {
+fn worker(stack: &Stack, job: &Job) -> Object {
     let workload = Workload {
         component: Component::Job,
         job: Some(&job.name),
         name: &stack.names.worker(&job.name),
-        replicas: Replicas::Fixed(replicas),
         steady_seconds: Some(STEADY),
         template: template(stack, job, false),
     };
-    workload.build(stack).objects
+    workload.build(stack).deployment
 }
 
 fn schedule(stack: &Stack, job: &Job, times: &Times) -> CronJob {
@@ -68,7 +67,8 @@ fn schedule(stack: &Stack, job: &Job, times: &Times) -> CronJob {
         spec: Some(CronJobSpec {
             schedule: times.schedule.clone(),
             time_zone: Some(times.time_zone.clone()),
-            suspend: Some(times.suspended),
+            // For `scale` to say.
+            suspend: None,
             concurrency_policy: Some("Forbid".into()),
             starting_deadline_seconds: Some(LATEST),
             successful_jobs_history_limit: Some(KEPT),
