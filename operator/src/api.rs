@@ -75,4 +75,8 @@ pub mod annotation {
     pub const MIN_REPLICAS: &str = "appstack.dev/min-replicas";
     /// On a Job: the hash of all that its pod reads. A failed Job runs again when it changes.
     pub const INPUTS_HASH: &str = "appstack.dev/inputs-hash";
+    /// On a Job: how many seconds it may take from the start of its container on.
+    pub const TIMEOUT: &str = "appstack.dev/timeout-seconds";
+    /// On a Job that was late: why, for people.
+    pub const LATE: &str = "appstack.dev/late";
 }

@@ -4,6 +4,7 @@
 //! their step to the new release waits. Its pods are kept beside those of the new one until every gate is open, so that
 //! the way back is short.
 
+pub mod deadline;
 pub mod gates;
 pub mod hold;
 pub mod prepull;
@@ -23,6 +24,7 @@ use crate::error::Result;
 use crate::model::fact::{Attempt, Hold, Login, Record};
 use crate::model::object::Object;
 use crate::model::observed::{Images, Observed};
+use crate::rollout::deadline::JobLimits;
 use crate::rollout::gates::{Gate, Trial, judge, of_check, stuck};
 use crate::rollout::public_check::{CheckKey, PublicChecks};
 
@@ -38,6 +40,8 @@ pub struct Rollout<'a> {
     pub unverified: bool,
     /// What came back so far.
     pub visits: Visits<'a>,
+    /// How long Jobs may take.
+    pub job_limits: JobLimits,
     /// What is pulled for a release that has not begun.
     pub pulls: &'a [Pull],
     /// Kinds and names of objects that are never pruned: kept releases need them, or the one that has not begun.
@@ -174,7 +178,8 @@ async fn step(
     let applied = replicas::match_replicas(writer, observer, stage, applied).await?;
     let trial = rollout.trial.as_ref();
     let is_tried = |it: &Object| trial.is_some() && rollout.is_new(it);
-    let seen = observer.stage(&applied, is_tried).await?;
+    let mut seen = observer.stage(&applied, is_tried).await?;
+    deadline::enforce(writer, &mut seen, rollout.job_limits).await?;
     writer.replace_pods(stuck(&seen)).await?;
     let mut gate = judge(&seen, trial);
     if let (Gate::Open, Some(check)) = (&gate, rollout.check(stage)) {
@@ -359,6 +364,10 @@ mod tests {
                     checks: &PublicChecks::default(),
                     stack: "ns/shop".into(),
                     attempt: Attempt::default(),
+                    now: Timestamp::UNIX_EPOCH,
+                },
+                job_limits: JobLimits {
+                    start: stack.rollout.progress_deadline,
                     now: Timestamp::UNIX_EPOCH,
                 },
                 pulls: &[],

@@ -37,6 +37,8 @@ mod roles;
 mod scaling;
 #[path = "mock_api/server.rs"]
 mod server;
+#[path = "mock_api/starts.rs"]
+mod starts;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;

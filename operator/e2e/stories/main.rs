@@ -36,6 +36,7 @@ mod jobs;
 mod migration;
 mod name_taken;
 mod neighbours;
+mod no_release;
 mod one_change;
 mod privileges;
 mod quiet;

@@ -48,7 +48,7 @@ fn a_migration_that_fails_leaves_the_old_release_serving() {
             .await;
 
         world.apply(&fails("sleep 600", ", timeout: 5s")).await;
-        let words = ["it ran longer than it may"];
+        let words = ["it ran longer than 5s, its timeout"];
         world
             .says(
                 "shop",

@@ -139,6 +139,9 @@ reasons! {
     PodEvicted:
         "a node ended the pod, for example because it was short of memory"
         => "another pod takes its place by itself; give the pods `resources` that hold, or the cluster more nodes";
+    NodeLost:
+        "the node of a pod does not answer, so that nobody knows whether the pod still runs"
+        => "bring the node back, or give it up: `kubectl delete node NODE`; until then a pod of the database is not started elsewhere, so that two never write";
     Soaking:
         "the new pods are ready and must stay so for `rollout.soak`"
         => "wait";
@@ -164,8 +167,8 @@ reasons! {
         "the role, the migration or the seed failed; the old release serves"
         => r#"correct it and release again; or repeat it as it is: `kubectl annotate aps shop --overwrite appstack.dev/retry="$(date)"`"#;
     JobDeadlineExceeded:
-        "the role, the migration or the seed ran longer than it may; the old release serves"
-        => "give it more by its `timeout`, or repeat it as `JobFailed` says";
+        "the container of the role's, the migration's or the seed's Job did not start within `rollout.progressDeadline`, or ran longer than its `timeout`; the old release serves"
+        => "the message says which, and the cause: correct it, give it more time, or repeat it as `JobFailed` says";
     PublicCheckPending:
         "the release is asked through its public address and has not answered well yet, or not for 5 seconds"
         => "wait; the message says what came back last";

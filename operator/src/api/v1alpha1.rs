@@ -247,7 +247,7 @@ pub struct Backend {
     #[schemars(range(min = 1, max = 256))]
     pub workers: Option<i32>,
 
-    /// The number of pods. Default: 1, and 2 in production.
+    /// The number of pods. A change is no release and holds at once. Default: 1, and 2 in production.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub replicas: Option<i32>,
@@ -304,7 +304,8 @@ pub struct Migrate {
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub args: Vec<String>,
 
-    /// How long it may take before it counts as failed, such as `10m`. Default: 10m.
+    /// How long it may take from the start of its container on before it counts as failed, all attempts together, such as
+    /// `10m`. Until it starts, `rollout.progressDeadline` counts. Default: 10m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')")
@@ -361,7 +362,7 @@ pub struct Frontend {
     #[schemars(range(min = 1024, max = 65535))]
     pub port: Option<i32>,
 
-    /// The number of pods. Default: 1, and 2 in production.
+    /// The number of pods. A change is no release and holds at once. Default: 1, and 2 in production.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub replicas: Option<i32>,

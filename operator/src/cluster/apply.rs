@@ -28,7 +28,7 @@ use crate::cluster::call::send;
 use crate::error::{CallError, Class, Error, Result};
 use crate::model::job;
 use crate::model::object::{Object, OwnedKind};
-use crate::model::observed::OldPod;
+use crate::model::observed::{JobRun, OldPod, PodVersion};
 use crate::runtime::kind::Kind;
 use crate::runtime::optional_apis::OptionalApis;
 
@@ -244,6 +244,64 @@ impl<'a> Writer<'a> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Ends a Job that is late: it fails as one whose deadline has passed, and says why.
+    ///
+    /// # Errors
+    /// If the API server refuses it.
+    pub async fn end_late_job(&self, run: &JobRun, why: &str) -> Result<()> {
+        let (kind, name) = (Kind::of::<Job>(), run.name.as_str());
+        let patch = json!({
+            "metadata": {"uid": run.uid, "annotations": {annotation::LATE: why}},
+            "spec": {"activeDeadlineSeconds": 1},
+        });
+        let params = PatchParams {
+            field_manager: Some(MANAGER.into()),
+            ..PatchParams::default()
+        };
+        self.cache.invalidate(kind.name(), name);
+        self.jobs().remove(name);
+        let answer = send(
+            self.api::<Job>()
+                .patch(name, &params, &Patch::Merge(&patch)),
+        )
+        .await;
+        tracing::info!(job = name, why, "a Job that is late is ended");
+        answer
+            .map(drop)
+            .map_err(|source| refused(kind, name, source))
+    }
+
+    /// Ends a Job whose pods, as they were seen, have never started a container. If one has moved since, the next reconcile
+    /// looks again.
+    ///
+    /// # Errors
+    /// If the API server refuses a deletion.
+    pub async fn end_unstarted_job(&self, job: &Job, pods: &[PodVersion]) -> Result<()> {
+        let as_seen = pods.iter().map(|it| {
+            let only = Preconditions {
+                uid: Some(it.uid.clone()),
+                resource_version: Some(it.version.clone()),
+            };
+            (Kind::of::<Pod>(), it.name.clone(), only)
+        });
+        // Its status counts its pods: where there were none, it must not have got one since.
+        let of_job = Preconditions {
+            uid: job.uid(),
+            resource_version: job.resource_version().filter(|_| pods.is_empty()),
+        };
+        for (kind, name, only) in as_seen.chain([(Kind::of::<Job>(), job.name_any(), of_job)]) {
+            match self.delete_if(kind, &name, only).await {
+                Err(error) if error.class() == Class::Conflict => return Ok(()),
+                answer => answer?,
+            }
+        }
+        tracing::info!(
+            job = job.name_any(),
+            "a Job that could not start is replaced"
+        );
+        Ok(())
+    }
+
     /// Ends a Job that can be begun again at any time.
     ///
     /// # Errors
@@ -293,10 +351,15 @@ impl<'a> Writer<'a> {
     }
 
     async fn delete(&self, kind: Kind, name: &str, uid: Option<String>) -> Result<()> {
-        let params = DeleteParams::background().preconditions(Preconditions {
+        let of_this = Preconditions {
             uid,
             resource_version: None,
-        });
+        };
+        self.delete_if(kind, name, of_this).await
+    }
+
+    async fn delete_if(&self, kind: Kind, name: &str, only: Preconditions) -> Result<()> {
+        let params = DeleteParams::background().preconditions(only);
         self.cache.invalidate(kind.name(), name);
         if kind.name() == Kind::of::<Job>().name() {
             self.jobs().remove(name);

@@ -19,6 +19,7 @@ use std::fmt::Debug;
 use std::pin::pin;
 
 use futures::AsyncBufReadExt as _;
+use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -35,7 +36,7 @@ use crate::cluster::call::send;
 use crate::error::{Error, Result};
 use crate::model::job::has_ended;
 use crate::model::object::Object;
-use crate::model::observed::Answer;
+use crate::model::observed::{Answer, PodVersion};
 use crate::model::redaction::Redactor;
 use crate::model::scaling;
 
@@ -52,6 +53,8 @@ pub struct Observer<'a> {
     pub redactor: &'a Redactor,
     /// The host at which the ingress controller is reached; `None` if it is reached by the host names of the stack.
     pub edge_host: Option<&'a str>,
+    /// The time of now.
+    pub now: Timestamp,
 }
 
 impl Observer<'_> {
@@ -179,7 +182,8 @@ impl Observer<'_> {
             .look_at_pods(&mut workload, spec.selector.match_labels)
             .await?;
         if workload.seen && workload.wanted > 0 && !workload.is_complete() && pods.is_empty() {
-            workload.refused = self.refused(it.metadata.uid.as_deref()).await;
+            let refused = self.refused(it.metadata.uid.as_deref()).await;
+            workload.refused = refused.map(|(why, _)| why);
         }
         let template = status.update_revision.as_deref();
         if let (Some(uid), Some(template)) = (it.metadata.uid.as_deref(), template) {
@@ -279,7 +283,8 @@ impl Observer<'_> {
         let pods = self.pods(&labels.unwrap_or_default()).await?;
         if workload.wanted == 0 {
             // Pods that are about to go are not counted any more, and still need what they depend on.
-            workload.total = i32::try_from(lifecycle::still_to_end(&pods)).unwrap_or(i32::MAX);
+            workload.total =
+                i32::try_from(lifecycle::still_to_end(&pods, self.now)).unwrap_or(i32::MAX);
             return Ok(pods);
         }
         if workload.tried {
@@ -305,7 +310,11 @@ impl Observer<'_> {
     async fn trouble(&self, pods: &[Pod]) -> Option<Trouble> {
         let mut found = match trouble::trouble(pods) {
             Some(found) => Some(found),
-            None => self.warned(pods).await.or_else(|| trouble::ended(pods)),
+            None => self
+                .warned(pods)
+                .await
+                .or_else(|| trouble::lost(pods, self.now))
+                .or_else(|| trouble::ended(pods)),
         }?;
         if found.cause == Cause::Unschedulable
             && let Some(claim) = self.pending_claim(pods, &found.pod).await
@@ -339,10 +348,10 @@ impl Observer<'_> {
         None
     }
 
-    /// Why an object makes no pods, where it does not.
-    async fn refused(&self, uid: Option<&str>) -> Option<String> {
-        let refused = warnings::refused(self.warnings(uid?).await)?;
-        Some(self.redactor.redact(&refused))
+    /// Why an object makes no pods, where it does not, and since when.
+    async fn refused(&self, uid: Option<&str>) -> Option<(String, Option<Timestamp>)> {
+        let (why, since) = warnings::refused(self.warnings(uid?).await)?;
+        Some((self.redactor.redact(&why), since))
     }
 
     /// The Warning Events of an object. That they cannot be read is no reason to stop: they are only there to help.
@@ -362,12 +371,9 @@ impl Observer<'_> {
         if run.state == JobState::Done && telling.is_none() {
             return Ok(run);
         }
-        let selector = it.spec.as_ref().and_then(|spec| spec.selector.clone());
-        let Some(labels) = selector.and_then(|it| it.match_labels) else {
-            // It is about to be made; without a selector every pod would be its own.
+        let Some(pods) = self.pods_of(it).await? else {
             return Ok(run);
         };
-        let pods = self.pods(&labels).await?;
         if let Some(pod) = pods::succeeded(&pods) {
             // The Job's controller says so a second or two later.
             run = JobRun::done(run.uid);
@@ -380,18 +386,56 @@ impl Observer<'_> {
         if run.state == JobState::Done {
             return Ok(run);
         }
-        run.trouble = self.trouble(&pods).await;
-        if pods.is_empty() {
-            let refused = self.refused(it.metadata.uid.as_deref()).await;
-            run.trouble = refused.map(Trouble::refused);
-        }
+        run.started = pods::started(&pods);
+        (run.trouble, run.waits_since) = self.start(it, &pods).await;
         if let Some((pod, container)) = pods::newest_failed(&pods) {
             let ended = job::end(pod, container);
             run.ended = ended.map(|it| self.redactor.redact(&it));
             let printed = self.printed(&pod.name_any(), &container.name).await;
             run.printed = printed.as_deref().map(log::shown);
+        } else if let Some((pod, container)) = pods::running(&pods)
+            && run.is_out_of_time(self.now)
+        {
+            let printed = self.printed(&pod.name_any(), &container.name).await;
+            run.printed = printed.as_deref().map(log::shown);
         }
         Ok(run)
+    }
+
+    /// What keeps a Job from running, and since when its newest pod waits for a start.
+    async fn start(&self, it: &Job, pods: &[Pod]) -> (Option<Trouble>, Option<Timestamp>) {
+        if !pods.is_empty() {
+            return (self.trouble(pods).await, pods::waits_since(pods));
+        }
+        match self.refused(it.metadata.uid.as_deref()).await {
+            Some((why, since)) => (Some(Trouble::refused(why)), since),
+            None => (None, None),
+        }
+    }
+
+    /// The pods of a Job that has never started a container and, as things are, cannot start one; `None` of any other. They are
+    /// read now.
+    ///
+    /// # Errors
+    /// If the API server refuses the list.
+    pub async fn unstarted(&self, it: &Job) -> Result<Option<Vec<PodVersion>>> {
+        let run = job::run(it);
+        let Some(pods) = self.pods_of(it).await? else {
+            return Ok(None);
+        };
+        let (trouble, _) = self.start(it, &pods).await;
+        let cannot_start = trouble.is_some_and(|it| it.cause.keeps_from_starting());
+        let may_have_run = run.state != JobState::Running || run.failed > 0;
+        Ok(pods::unstarted(&pods).filter(|_| cannot_start && !may_have_run))
+    }
+
+    /// The pods of a Job; `None` of one that is about to be made: without a selector every pod would be its own.
+    async fn pods_of(&self, it: &Job) -> Result<Option<Vec<Pod>>> {
+        let selector = it.spec.as_ref().and_then(|spec| spec.selector.as_ref());
+        match selector.and_then(|it| it.match_labels.as_ref()) {
+            Some(labels) => Ok(Some(self.pods(labels).await?)),
+            None => Ok(None),
+        }
     }
 
     /// Whether pods of a Job of this name have yet to end.

@@ -2,6 +2,8 @@
 //!
 //! Invariant: data only, and no type of Kubernetes: `cluster::observe` makes them, `rollout::gates` judges them.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 /// What was seen of an object.
@@ -59,8 +61,10 @@ impl Workload {
 }
 
 /// A run of a Job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobRun {
+    /// The name of the Job.
+    pub name: String,
     /// How far it is.
     pub state: JobState,
     /// How many attempts failed.
@@ -77,12 +81,24 @@ pub struct JobRun {
     pub uid: Option<String>,
     /// The last line that it printed, where that is something to know.
     pub told: Option<String>,
+    /// How long it may take from the start of its container on.
+    pub timeout: Option<Duration>,
+    /// When a container of it started first.
+    pub started: Option<Timestamp>,
+    /// Since when its newest pod waits for its first container to start, or since when none can be made; `None` if neither is
+    /// so.
+    pub waits_since: Option<Timestamp>,
+    /// When it will be late; see `rollout::deadline`.
+    pub due: Option<Timestamp>,
+    /// Why it was ended before it came to an end of its own.
+    pub late: Option<String>,
 }
 
 /// How far a Job is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum JobState {
     /// It runs, or waits for its next attempt.
+    #[default]
     Running,
     /// It succeeded.
     Done,
@@ -93,18 +109,21 @@ pub enum JobState {
 }
 
 impl JobRun {
+    /// Whether it has run for longer than it may.
+    #[must_use]
+    pub fn is_out_of_time(&self, now: Timestamp) -> bool {
+        let due = self.started.zip(self.timeout);
+        let due = due.and_then(|(since, limit)| since.saturating_add(limit).ok());
+        due.is_some_and(|it| it <= now)
+    }
+
     /// A run that is known to have succeeded.
     #[must_use]
-    pub const fn done(uid: Option<String>) -> Self {
+    pub fn done(uid: Option<String>) -> Self {
         Self {
             state: JobState::Done,
-            failed: 0,
-            attempts: 1,
-            trouble: None,
-            ended: None,
-            printed: None,
             uid,
-            told: None,
+            ..Self::default()
         }
     }
 }
@@ -176,6 +195,35 @@ pub enum Cause {
     Refused,
     /// The pod was ended by its node.
     Evicted,
+    /// The pod's node does not answer.
+    NodeLost,
+}
+
+impl Cause {
+    /// Whether no container of the pod runs while it lasts.
+    #[must_use]
+    pub const fn keeps_from_starting(self) -> bool {
+        matches!(
+            self,
+            Self::Image
+                | Self::Root
+                | Self::Config
+                | Self::Volume
+                | Self::Unschedulable
+                | Self::Refused
+        )
+    }
+}
+
+/// A pod as it was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodVersion {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// Its resourceVersion.
+    pub version: String,
 }
 
 /// A pod of a StatefulSet that was made from an older template.

@@ -58,7 +58,7 @@ async fn roll_out(
         return Ok(Outcome::Suspended);
     }
     let mut inputs = gather::inputs(&ctx.client, cache, app, &ctx.optional, now).await?;
-    if data::are_given_back(app, ctx, writer, &inputs).await? {
+    if data::are_given_back(app, ctx, writer, &inputs, now).await? {
         inputs = gather::inputs(&ctx.client, cache, app, &ctx.optional, now).await?;
     }
     let waits = data::hibernate_waits(app, &inputs, now);

@@ -21,6 +21,7 @@ pub(super) async fn are_given_back(
     ctx: &Context,
     writer: &Writer<'_>,
     inputs: &Inputs,
+    now: Timestamp,
 ) -> Result<bool> {
     match &inputs.records.hold {
         None => Ok(false),
@@ -31,7 +32,7 @@ pub(super) async fn are_given_back(
             }
             Ok(is_over)
         }
-        Some(hold) => settle(app, ctx, writer, inputs, hold).await,
+        Some(hold) => settle(app, ctx, writer, inputs, hold, now).await,
     }
 }
 
@@ -42,6 +43,7 @@ pub(super) async fn settle(
     writer: &Writer<'_>,
     inputs: &Inputs,
     hold: &Hold,
+    now: Timestamp,
 ) -> Result<bool> {
     let values = inputs.secrets.values().flat_map(BTreeMap::values);
     let redactor = Redactor::new(values.cloned().collect());
@@ -50,6 +52,7 @@ pub(super) async fn settle(
         namespace: &app.namespace().unwrap_or_default(),
         redactor: &redactor,
         edge_host: None,
+        now,
     };
     let settled = hold::settle(writer, &observer, hold).await;
     settled.map_err(|it| it.retold(|text| redactor.redact(text)))

@@ -32,7 +32,7 @@ pub(super) async fn step(app: &AppStack, ctx: &Context, now: Timestamp) -> Resul
         writer.keep_from_deletion(false).await?;
         return Ok(Action::await_change());
     };
-    match data::settle(app, ctx, &writer, &inputs, hold).await {
+    match data::settle(app, ctx, &writer, &inputs, hold, now).await {
         Ok(true) => Ok(Action::await_change()),
         // Nothing can be written down in a namespace that is being deleted, the data included.
         Err(error) if error.class() == Class::Ending => {

@@ -26,8 +26,9 @@ use crate::reconcile::status::{Outcome, Progress};
 use crate::release::database_roles::Revocation;
 use crate::release::history;
 use crate::release::{approval, data};
+use crate::rollout::deadline::JobLimits;
 use crate::rollout::gates::{Gate, Trial};
-use crate::rollout::{self, Beside, Rollout, RolloutStatus, Visits, revocation};
+use crate::rollout::{self, Beside, Rollout, RolloutStatus, Visits, hold, revocation};
 
 /// What a pass over a stack works with.
 pub(super) struct Pass<'a> {
@@ -60,6 +61,7 @@ impl Pass<'_> {
             namespace: &plan.target.namespace,
             redactor,
             edge_host: self.ctx.settings.edge_host.as_deref(),
+            now: self.now,
         };
         for (record, keeper) in &self.inputs.records.misplaced {
             self.writer.keep_with(record, keeper).await?;
@@ -73,6 +75,7 @@ impl Pass<'_> {
         if let Some(record) = build::database_record(&plan.target) {
             self.writer.record(&record, 1).await?;
         }
+        hold::replace_unstarted(self.writer, &observer, current.as_ref(), &target).await?;
         let status = rollout::run(self.writer, &observer, &rollout, &mut current).await?;
         let failed = self.give_up(&plan, &status).await?;
         let verified = if status.is_shut() {
@@ -157,6 +160,10 @@ impl Pass<'_> {
                 checks: &self.ctx.public_checks,
                 stack: key(self.app),
                 attempt: history::attempt(self.app),
+                now: self.now,
+            },
+            job_limits: JobLimits {
+                start: plan.target.rollout.progress_deadline,
                 now: self.now,
             },
             pulls: plan.pulls(),

@@ -53,7 +53,12 @@ pub(super) fn after(outcome: &Outcome, now: Timestamp, jitter: f64) -> Action {
             Some((
                 _,
                 Gate::Waiting {
-                    reason: Reason::ReplicasPending | Reason::ReplicasOutdated | Reason::JobRunning,
+                    reason:
+                        Reason::ReplicasPending
+                        | Reason::ReplicasOutdated
+                        | Reason::JobRunning
+                        // Nor do the last pods of a Job that is gone.
+                        | Reason::DataInUse,
                     until: None,
                     ..
                 },

@@ -229,33 +229,47 @@ fn soaking(workload: &Workload, trial: &Trial) -> Option<Gate> {
     })
 }
 
-fn judge_job(run: &JobRun) -> Gate {
+/// What is said of a Job, with how its last attempt ended, or what keeps it from starting, and what it printed.
+pub(super) fn with_cause(said: &str, run: &JobRun) -> String {
     let why = match (&run.ended, &run.trouble) {
         (Some(ended), _) => format!(": {ended}"),
         (None, Some(trouble)) => format!(": {}", describe(trouble)),
         (None, None) => String::new(),
     };
+    message::with(&format!("{said}{why}"), run.printed.as_ref())
+}
+
+fn judge_job(run: &JobRun) -> Gate {
     let (failed, attempts) = (run.failed, run.attempts);
-    let told = |said: String| message::with(&said, run.printed.as_ref());
-    match run.state {
-        JobState::Done => Gate::Open,
-        JobState::Failed => Gate::Failed {
-            reason: Reason::JobFailed,
-            message: told(format!(
-                "it failed {failed} time(s) and is not repeated until something changes{why}"
-            )),
-        },
-        JobState::Late => Gate::Failed {
+    match (run.state, &run.late) {
+        (JobState::Done, _) => Gate::Open,
+        (_, Some(why)) => Gate::Failed {
             reason: Reason::JobDeadlineExceeded,
-            message: told(format!("it ran longer than it may{why}")),
+            message: message::and(why, "; it is not repeated until something changes"),
         },
-        JobState::Running => match &run.trouble {
-            Some(trouble) => waiting(reason(trouble.cause), describe(trouble)),
+        (JobState::Failed, None) => Gate::Failed {
+            reason: Reason::JobFailed,
+            message: with_cause(
+                &format!("it failed {failed} time(s) and is not repeated until something changes"),
+                run,
+            ),
+        },
+        (JobState::Late, None) => Gate::Failed {
+            reason: Reason::JobDeadlineExceeded,
+            message: with_cause("it ran longer than it may", run),
+        },
+        (JobState::Running, None) => match &run.trouble {
+            Some(trouble) => Gate::Waiting {
+                reason: reason(trouble.cause),
+                message: describe(trouble),
+                until: run.due,
+            },
             None if failed > 0 => waiting(
                 Reason::JobRetrying,
-                told(format!(
-                    "attempt {failed} of {attempts} failed, the next one follows{why}"
-                )),
+                with_cause(
+                    &format!("attempt {failed} of {attempts} failed, the next one follows"),
+                    run,
+                ),
             ),
             None => waiting(Reason::JobRunning, "it runs"),
         },
@@ -274,6 +288,7 @@ const fn reason(cause: Cause) -> Reason {
         Cause::Unschedulable => Reason::Unschedulable,
         Cause::Refused => Reason::PodsRefused,
         Cause::Evicted => Reason::PodEvicted,
+        Cause::NodeLost => Reason::NodeLost,
     }
 }
 

@@ -1,15 +1,16 @@
 //! One change to the data at a time: whatever runs against a stack's data is written down first, and nothing else runs against
 //! them until it is over.
 //!
-//! Invariant: a Job that changes data is never deleted while it runs, but for the one that drops old roles: that can be begun
+//! Invariant: a Job that changes data is never deleted once a container of it has started, but for the one that drops old roles: that can be begun
 //! again at any time, and gives way to a release. A record that says who has the data is the only lock; it is released when
 //! the Job and all of its pods have ended, and what was achieved is written down before.
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
+use kube::ResourceExt as _;
 
-use crate::api::Reason;
-use crate::build::Stage;
+use crate::api::{Reason, annotation};
+use crate::build::{Desired, Stage};
 use crate::cluster::apply::Writer;
 use crate::cluster::observe::Observer;
 use crate::error::Result;
@@ -91,6 +92,49 @@ pub(super) async fn take(
             Ok(None)
         }
     }
+}
+
+/// Ends the Job that has the data if it is not what `target` wants any more and none of its containers has ever started, nor can
+/// as things are: a wrong tag, a missing key, an image that runs as root. What is wanted instead follows once its pods are gone.
+///
+/// Why this breaks no migration off: its pods are read right before, and each is deleted as it was read (by UID and
+/// resourceVersion), so that a start which the kubelet has told of since is a conflict, and the Job is left to run. Only then the Job
+/// is deleted, by UID. A start that the kubelet has yet to tell of is some moments old: that process is told to end and has its
+/// grace period, as on a node that is drained, and nothing else runs against the data until it is gone.
+///
+/// # Errors
+/// At the first request that fails.
+pub async fn replace_unstarted(
+    writer: &Writer<'_>,
+    observer: &Observer<'_>,
+    current: Option<&Hold>,
+    target: &Desired,
+) -> Result<()> {
+    let Some(name) = current
+        .filter(|it| it.fact.is_some())
+        .and_then(|it| it.job.as_deref())
+    else {
+        return Ok(());
+    };
+    let Some(job) = writer.existing_job(name).await? else {
+        return Ok(());
+    };
+    if job::has_ended(&job) || target.objects().any(|it| is_as_wanted(&job, it)) {
+        return Ok(());
+    }
+    if let Some(pods) = observer.unstarted(&job).await? {
+        writer.end_unstarted_job(&job, &pods).await?;
+    }
+    Ok(())
+}
+
+/// Whether a Job is one that is wanted, with all that it reads.
+fn is_as_wanted(job: &Job, wanted: &Object) -> bool {
+    let Object::Job(wanted) = wanted else {
+        return false;
+    };
+    let inputs = |it: &Job| it.annotations().get(annotation::INPUTS_HASH).cloned();
+    wanted.metadata.name == job.metadata.name && inputs(wanted) == inputs(job)
 }
 
 /// Gives the data back that a Job had, once what it achieved is written down.

@@ -15,6 +15,7 @@ use crate::model::object::Object;
 use crate::model::observed::Observed;
 use crate::model::stack::Stack;
 use crate::release::database_roles::{self, Revocation};
+use crate::rollout::deadline::{self, JobLimits};
 use crate::rollout::gates::{Gate, judge};
 use crate::rollout::hold;
 
@@ -82,9 +83,13 @@ async fn go_on(
     }
     hold::take(writer, current, hold.clone()).await?;
     let job = Object::Job(Box::new(job));
-    let seen = observer
-        .stage(&writer.apply([&job]).await?, |_| false)
-        .await?;
+    let applied = writer.apply([&job]).await?;
+    let mut seen = observer.stage(&applied, |_| false).await?;
+    let limits = JobLimits {
+        start: stack.rollout.progress_deadline,
+        now,
+    };
+    deadline::enforce(writer, &mut seen, limits).await?;
     Ok(Some(match judge(&seen, None) {
         Gate::Open => {
             forget(writer, &stack.names, logins).await?;

@@ -3,7 +3,8 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-/// Lets Kubernetes choose the number of pods by the CPU that they use. The cluster needs a metrics server for it.
+/// Lets Kubernetes choose the number of pods by the CPU that they use. The cluster needs a metrics server for it. A change
+/// is no release and holds at once.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.minReplicas) || self.minReplicas <= self.maxReplicas")

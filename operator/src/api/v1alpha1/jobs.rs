@@ -43,8 +43,8 @@ pub struct Job {
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub args: Vec<String>,
 
-    /// The number of pods of a worker. Until a release is verified those of the old one run beside the new ones.
-    /// Default: 1.
+    /// The number of pods of a worker. A change is no release and holds at once. Until a release is verified the pods of
+    /// the old one run beside the new ones. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub replicas: Option<i32>,
@@ -61,7 +61,7 @@ pub struct Job {
     #[schemars(length(min = 1, max = 64))]
     pub time_zone: Option<String>,
 
-    /// While true no run is started; one that has begun goes on.
+    /// While true no run is started; one that has begun goes on. A change is no release and holds at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollout {
-    /// How long the pods of a new release may take to become ready before the roll-out counts as failed, such
-    /// as `10m`. Default: 10m.
+    /// How long the pods of a new release may take to become ready before the roll-out counts as failed, and the Job of the
+    /// database role, the migration or the seed to start its container, such as `10m`. Default: 10m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')")

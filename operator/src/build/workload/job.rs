@@ -18,6 +18,7 @@ use crate::model::stack::Stack;
 pub(in crate::build) struct Run<'a> {
     pub(in crate::build) component: Component,
     pub(in crate::build) template: PodTemplateSpec,
+    /// How long it may take from the start of its container on.
     pub(in crate::build) timeout: Duration,
     /// How often a failed attempt is repeated.
     pub(in crate::build) retries: i32,
@@ -40,14 +41,22 @@ impl Run<'_> {
         inputs.extend(self.reads);
         let mut metadata = meta::object(stack, name, self.component);
         let hash = short_hash(&inputs);
-        metadata.annotations = Some([(annotation::INPUTS_HASH.to_owned(), hash)].into());
+        let timeout = self.timeout.as_secs().to_string();
+        metadata.annotations = Some(
+            [
+                (annotation::INPUTS_HASH, hash),
+                (annotation::TIMEOUT, timeout),
+            ]
+            .map(|(key, value)| (key.to_owned(), value))
+            .into(),
+        );
+        let longest = stack.rollout.progress_deadline.saturating_add(self.timeout);
         Job {
             metadata,
             spec: Some(JobSpec {
                 backoff_limit: Some(self.retries),
-                active_deadline_seconds: Some(
-                    i64::try_from(self.timeout.as_secs()).unwrap_or(i64::MAX),
-                ),
+                // Only for when the operator is away; see `rollout::deadline`.
+                active_deadline_seconds: Some(i64::try_from(longest.as_secs()).unwrap_or(i64::MAX)),
                 pod_failure_policy: Some(PodFailurePolicy {
                     rules: vec![ignore_disruptions()],
                 }),

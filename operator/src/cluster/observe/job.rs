@@ -1,9 +1,14 @@
 //! What is known of a Job.
 
+use std::time::Duration;
+
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
+use kube::ResourceExt as _;
+
 use super::trouble;
+use crate::api::annotation;
 use crate::build::{HEAD, REVOKE};
 use crate::model::job;
 use crate::model::observed::JobRun;
@@ -32,15 +37,16 @@ pub(super) fn run(job: &Job) -> JobRun {
         .as_ref()
         .and_then(|it| it.backoff_limit)
         .unwrap_or(6);
+    let timeout = job.annotations().get(annotation::TIMEOUT);
     JobRun {
+        name: job.name_any(),
         state: job::state(job),
         failed: status.failed.unwrap_or(0),
         attempts: limit + 1,
-        trouble: None,
-        ended: None,
-        printed: None,
         uid: job.metadata.uid.clone(),
-        told: None,
+        timeout: timeout.and_then(|it| Some(Duration::from_secs(it.parse().ok()?))),
+        late: job.annotations().get(annotation::LATE).cloned(),
+        ..JobRun::default()
     }
 }
 

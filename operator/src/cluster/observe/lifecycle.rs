@@ -6,8 +6,13 @@
 //! | still to end, before what they need may end (hibernate) | counts | counts | | |
 //! | may still write (migration, seed, roles) | counts | counts | | counts |
 //!
+//! A pod is lost when the cluster says so, or when it should have ended for a minute and is there still. The operator deletes no
+//! such pod: Kubernetes holds its place, and with it the volume of a database, until the node answers or is given up, so that
+//! there are never two that write.
+//!
 //! A pod without an owner counts as what it is: the ReplicaSet or Job that takes its place adopts it by its labels.
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 
 /// What a pod counts as, in the words of Kubernetes.
@@ -22,6 +27,9 @@ pub(super) enum Lifecycle {
     /// Its node does not answer, so nobody knows; it is deleted when the node is given up.
     Lost,
 }
+
+/// How long after the time at which a pod must have ended its node is taken to answer: the kubelet may be busy.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a pod counts as.
 pub(super) fn of(pod: &Pod) -> Lifecycle {
@@ -53,9 +61,21 @@ pub(super) fn active(pods: &[Pod]) -> impl Iterator<Item = &Pod> {
 }
 
 /// How many pods have yet to end before what they need may.
-pub(super) fn still_to_end(pods: &[Pod]) -> usize {
-    let is_one = |it: &&Pod| matches!(of(it), Lifecycle::Active | Lifecycle::Terminating);
+pub(super) fn still_to_end(pods: &[Pod], now: Timestamp) -> usize {
+    let is_one = |it: &&Pod| may_run(it) && !is_lost(it, now);
     pods.iter().filter(is_one).count()
+}
+
+/// Whether the node of a pod does not answer: the cluster says so, or the pod should have ended for long and is still there. Its
+/// time of deletion has the grace period in it already.
+pub(super) fn is_lost(pod: &Pod, now: Timestamp) -> bool {
+    let ends = pod.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+    let is_overdue = ends.is_some_and(|it| now.duration_since(it) > PATIENCE);
+    match of(pod) {
+        Lifecycle::Lost => true,
+        Lifecycle::Terminating => is_overdue,
+        Lifecycle::Active | Lifecycle::Terminated => false,
+    }
 }
 
 /// Whether a pod may still do something: where its node is lost, nobody knows.
@@ -113,7 +133,12 @@ mod tests {
             assert_eq!(of(pod), *expected, "{pod:?}");
         }
         assert_eq!(active(&pods).count(), 3);
-        assert_eq!(still_to_end(&pods), 5);
+        let at = |text: &str| text.parse().unwrap();
+        let (in_time, late) = (at("2026-01-02T03:05:05Z"), at("2026-01-02T03:05:06Z"));
+        assert_eq!(still_to_end(&pods, in_time), 5);
+        assert_eq!(still_to_end(&pods, late), 4);
+        let lost = |now| pods.iter().filter(|it| is_lost(it, now)).count();
+        assert_eq!((lost(in_time), lost(late)), (2, 3));
         assert_eq!(pods.iter().filter(|it| may_run(it)).count(), 7);
     }
 }

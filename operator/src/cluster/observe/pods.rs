@@ -1,12 +1,12 @@
 //! What is counted of pods.
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodCondition};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodCondition, PodStatus};
 use kube::ResourceExt;
 
 use super::lifecycle::{active, phase};
 use super::trouble::containers;
-use crate::model::observed::OldPod;
+use crate::model::observed::{OldPod, PodVersion};
 
 /// The label by which Kubernetes says which template of a StatefulSet a pod was made from.
 const TEMPLATE: &str = "controller-revision-hash";
@@ -77,6 +77,60 @@ pub(super) fn succeeded(pods: &[Pod]) -> Option<String> {
     Some(pod.name_any())
 }
 
+/// When a container of the pods started first. One that could not be started has the time zero.
+pub(super) fn started(pods: &[Pod]) -> Option<Timestamp> {
+    let containers = pods.iter().filter_map(|it| it.status.as_ref());
+    let starts = containers.flat_map(all_containers).flat_map(|it| {
+        let states = [it.state.as_ref(), it.last_state.as_ref()]
+            .into_iter()
+            .flatten();
+        states.filter_map(|it| {
+            let running = it.running.as_ref().and_then(|it| it.started_at.as_ref());
+            let ended = || it.terminated.as_ref()?.started_at.as_ref();
+            running.or_else(ended).map(|time| time.0)
+        })
+    });
+    starts.filter(|it| *it > Timestamp::UNIX_EPOCH).min()
+}
+
+/// Since when the newest pod waits for its first container to start; `None` if it does not.
+pub(super) fn waits_since(pods: &[Pod]) -> Option<Timestamp> {
+    let newest = newest(active(pods))?;
+    let waits = started(std::slice::from_ref(newest)).is_none();
+    let made = newest.metadata.creation_timestamp.as_ref().map(|it| it.0);
+    made.filter(|_| waits)
+}
+
+/// The pod that runs, and the container of it that does.
+pub(super) fn running(pods: &[Pod]) -> Option<(&Pod, &ContainerStatus)> {
+    let pod = newest(active(pods))?;
+    let running = containers(pod.status.as_ref()?).find(|it| {
+        let state = it.state.as_ref();
+        state.is_some_and(|it| it.running.is_some())
+    })?;
+    Some((pod, running))
+}
+
+fn all_containers(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
+    let first = status.init_container_statuses.iter().flatten();
+    first.chain(status.container_statuses.iter().flatten())
+}
+
+/// The pods as they were seen, if none of them has ever started a container and all are there still.
+pub(super) fn unstarted(pods: &[Pod]) -> Option<Vec<PodVersion>> {
+    if started(pods).is_some() || active(pods).count() < pods.len() {
+        return None;
+    }
+    let seen = |it: &Pod| {
+        Some(PodVersion {
+            name: it.name_any(),
+            uid: it.uid()?,
+            version: it.resource_version()?,
+        })
+    };
+    pods.iter().map(seen).collect()
+}
+
 /// The newest pod that failed, and the container of it that did.
 pub(super) fn newest_failed(pods: &[Pod]) -> Option<(&Pod, &ContainerStatus)> {
     let failed = pods.iter().filter(|it| phase(it) == Some("Failed"));
@@ -139,6 +193,56 @@ mod tests {
         let (done, failed) = (before(0), before(1));
         assert_eq!(most_ends(&[done]), 0);
         assert_eq!(most_ends(&[failed]), 2);
+    }
+
+    /// A pod that was made at this second, whose container is in this state.
+    fn made(second: u32, state: Value) -> Pod {
+        let mut pod = pod(json!({"containerStatuses": [{
+            "name": "c", "image": "a/b:1", "imageID": "", "ready": false, "restartCount": 0, "state": state,
+        }]}));
+        let at = format!("2026-01-02T03:04:{second:02}Z");
+        pod.metadata.creation_timestamp = Some(serde_json::from_value(json!(at)).unwrap());
+        pod.metadata.uid = Some("uid".into());
+        pod.metadata.resource_version = Some("7".into());
+        pod
+    }
+
+    #[test]
+    fn a_job_waits_since_its_newest_pod_was_made_until_a_container_starts() {
+        let second = |it: Option<Timestamp>| it.map(|it| it.strftime("%S").to_string());
+        let check = |pods: &[Pod], start: Option<&str>, wait: Option<&str>, can_be_replaced| {
+            let found = (second(started(pods)), second(waits_since(pods)));
+            assert_eq!(found, (start.map(Into::into), wait.map(Into::into)));
+            assert_eq!(unstarted(pods).is_some(), can_be_replaced, "{pods:?}");
+        };
+        let waits = |at| made(at, json!({"waiting": {"reason": "ErrImagePull"}}));
+        let runs = || made(2, json!({"running": {"startedAt": "2026-01-02T03:04:05Z"}}));
+        let ended = || {
+            let ended = json!({"exitCode": 1, "startedAt": "2026-01-02T03:04:04Z"});
+            let mut pod = made(1, json!({"terminated": ended}));
+            pod.status.get_or_insert_default().phase = Some("Failed".into());
+            pod
+        };
+        // The runtime says that it never started.
+        let no_start = || {
+            made(
+                1,
+                json!({"terminated": {"exitCode": 128, "startedAt": "1970-01-01T00:00:00Z"}}),
+            )
+        };
+        check(&[waits(3)], None, Some("03"), true);
+        check(&[pod(json!({}))], None, None, false);
+        check(&[runs()], Some("05"), None, false);
+        check(&[ended(), waits(9)], Some("04"), Some("09"), false);
+        check(&[ended()], Some("04"), None, false);
+        check(&[no_start()], None, Some("01"), true);
+        let mut going = waits(3);
+        going
+            .metadata
+            .deletion_timestamp
+            .clone_from(&going.metadata.creation_timestamp);
+        check(&[going], None, None, false);
+        check(&[], None, None, true);
     }
 
     #[test]

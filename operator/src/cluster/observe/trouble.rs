@@ -3,6 +3,7 @@
 //! Invariant: pure. Words for people come first; one cause keeps one wording, however Kubernetes turns it: each other wording
 //! would be a write of the status.
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
     ContainerState, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod,
     PodStatus,
@@ -33,6 +34,32 @@ pub(super) fn ended(pods: &[Pod]) -> Option<Trouble> {
         let evicted = Trouble::new(pod.name_any(), String::new(), Cause::Evicted, message);
         Some(evicted)
     })
+}
+
+/// The newest pod whose node does not answer, and what is known of that.
+pub(super) fn lost(pods: &[Pod], now: Timestamp) -> Option<Trouble> {
+    let pod = newest_first(pods.iter().filter(|it| lifecycle::is_lost(it, now))).next()?;
+    let node = pod.spec.as_ref().and_then(|it| it.node_name.as_deref());
+    let status = pod.status.as_ref();
+    let conditions = status.iter().flat_map(|it| it.conditions.iter().flatten());
+    let of_cluster = status.and_then(|it| it.message.clone()).or_else(|| {
+        let mut told =
+            conditions.filter(|it| it.status == "Unknown" || it.type_ == "DisruptionTarget");
+        told.find_map(|it| it.message.clone())
+    });
+    let ends = pod.metadata.deletion_timestamp.as_ref();
+    let why = of_cluster.or_else(|| Some(format!("it was to have ended at {}", ends?.0)));
+    let message = format!(
+        "it is on node {}, which does not answer: {}; its place is taken once the node answers or is deleted",
+        node.unwrap_or("(unknown)"),
+        why.unwrap_or_default(),
+    );
+    Some(Trouble::new(
+        pod.name_any(),
+        String::new(),
+        Cause::NodeLost,
+        message,
+    ))
 }
 
 fn newest_first<'a>(pods: impl Iterator<Item = &'a Pod>) -> impl Iterator<Item = &'a Pod> {

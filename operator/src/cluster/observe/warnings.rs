@@ -2,6 +2,7 @@
 //!
 //! Invariant: pure. Events are read only of what is not well and does not say why itself.
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Event, PersistentVolumeClaim, Pod, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt as _;
@@ -36,15 +37,19 @@ pub(super) fn of_pod(pod: &Pod, events: Vec<Event>) -> Option<Trouble> {
     })
 }
 
-/// Why pods of an object cannot be made, in the words of the API server.
-pub(super) fn refused(events: Vec<Event>) -> Option<String> {
-    let mut refused =
-        newest_first(events).filter(|it| it.reason.as_deref() == Some("FailedCreate"));
-    let said = refused.next()?.message?;
+/// Why pods of an object cannot be made, in the words of the API server, and since when as far as Events tell.
+pub(super) fn refused(events: Vec<Event>) -> Option<(String, Option<Timestamp>)> {
+    let is_refusal = |it: &Event| it.reason.as_deref() == Some("FailedCreate");
+    let since = events.iter().filter(|it| is_refusal(it)).filter_map(|it| {
+        let first = it.first_timestamp.as_ref().map(|it| it.0);
+        first.or(it.event_time.as_ref().map(|it| it.0))
+    });
+    let since = since.min();
+    let said = newest_first(events).find(is_refusal)?.message?;
     // `Error creating: pods "NAME" is forbidden: WHY`; the name is another one each time.
     let why = said.split_once("is forbidden: ").map(|(_, why)| why);
     let why = why.or_else(|| said.split_once("Error creating: ").map(|(_, why)| why));
-    Some(why.unwrap_or(&said).trim().to_owned())
+    Some((why.unwrap_or(&said).trim().to_owned(), since))
 }
 
 /// The claims whose volumes a pod mounts.
@@ -191,6 +196,7 @@ mod tests {
     fn event(reason: &str, message: &str, second: u32) -> Event {
         let event: Value = json!({
             "metadata": {}, "reason": reason, "message": message, "type": "Warning",
+            "firstTimestamp": "2026-01-02T03:00:00Z",
             "lastTimestamp": format!("2026-01-02T03:04:{second:02}Z"),
             "involvedObject": {"fieldPath": "spec.containers{backend}"},
         });
@@ -293,7 +299,9 @@ mod tests {
         let said = "Error creating: pods \"shop-migrate-x7k2p\" is forbidden: failed quota: all: must specify limits.cpu for: make";
         let events = vec![event("FailedCreate", said, 1)];
         let expected = "failed quota: all: must specify limits.cpu for: make";
-        assert_eq!(refused(events).as_deref(), Some(expected));
+        let (why, since) = refused(events).unwrap();
+        assert_eq!(why, expected);
+        assert_eq!(since.unwrap().to_string(), "2026-01-02T03:00:00Z");
         assert_eq!(refused(vec![event("BackoffLimitExceeded", "m", 1)]), None);
     }
 }

@@ -240,13 +240,11 @@ fn a_failed_job_says_how_it_ended_and_shows_its_log() {
         state: JobState::Failed,
         failed: 3,
         attempts: 3,
-        trouble: None,
         printed: Some(Printed {
             telling: "ValueError: no such column".into(),
             others: "INFO migrating".into(),
         }),
-        uid: None,
-        told: None,
+        ..JobRun::default()
     };
     let Gate::Failed { message, .. } = judge(&[Observed::Job(run)], None) else {
         panic!("the gate is not failed");

@@ -57,6 +57,9 @@ impl State {
         {
             return invalid(field);
         }
+        if head.method == Method::DELETE && self.has_moved(&at, &body()["preconditions"]) {
+            return refusal(409);
+        }
         let answer = match head.method {
             Method::GET if at.contains('/') => self.objects.get(&at).cloned(),
             Method::GET => Some(self.list(&at, parameter(head, "labelSelector").as_deref())),
@@ -222,6 +225,18 @@ impl State {
         object
     }
 
+    /// Whether an object is not as a deletion wants it to be.
+    fn has_moved(&self, at: &str, wanted: &Value) -> bool {
+        let found = self.objects.get(at);
+        let differs =
+            |it: &Value, key: &str| !wanted[key].is_null() && it["metadata"][key] != wanted[key];
+        found.is_some_and(|it| {
+            ["uid", "resourceVersion"]
+                .iter()
+                .any(|key| differs(it, key))
+        })
+    }
+
     pub(super) fn delete(&mut self, at: &str) -> Option<Value> {
         if at.starts_with("deployments/") {
             self.look_before_deleting(at);
@@ -267,7 +282,9 @@ impl State {
             metadata["generation"].as_u64().unwrap_or(0) + u64::from(is_other || is_new);
         let kept = |key: &str, new: Value| if is_new { new } else { metadata[key].clone() };
         object["metadata"]["uid"] = kept("uid", json!(format!("uid-{version}")));
-        object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        if object["metadata"]["creationTimestamp"].is_null() {
+            object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        }
         object["metadata"]["generation"] = json!(generation);
         object["metadata"]["resourceVersion"] = kept("resourceVersion", json!("0"));
         let is_restless = RESTLESS.iter().any(|it| object["kind"] == **it);

@@ -172,3 +172,47 @@ fn an_eviction_is_told_of_a_pod_that_is_only_a_record() {
     );
     assert_eq!(ended(&[pod(json!({"phase": "Failed"}))]), None);
 }
+
+#[test]
+fn a_pod_whose_node_does_not_answer_names_it_and_what_is_known_of_it() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let made = |metadata: Value, status: Value| -> Pod {
+        serde_json::from_value(json!({
+            "metadata": metadata, "spec": {"nodeName": "worker-3", "containers": []}, "status": status,
+        }))
+        .unwrap()
+    };
+    let now = at("2026-01-02T03:10:00Z");
+    let told = |pod: Pod| lost(&[pod], now).map(|it| (it.cause, it.message));
+    let said = |why: &str| {
+        let message = format!(
+            "it is on node worker-3, which does not answer: {why}; its place is taken once the node answers or is deleted"
+        );
+        Some((Cause::NodeLost, message))
+    };
+    let unknown = json!({"phase": "Unknown", "reason": "NodeLost", "message": "Node worker-3 is unresponsive"});
+    assert_eq!(
+        told(made(json!({"name": "p"}), unknown)),
+        said("Node worker-3 is unresponsive")
+    );
+    let going = || json!({"name": "p", "deletionTimestamp": "2026-01-02T03:04:05Z"});
+    let taint =
+        json!({"type": "DisruptionTarget", "status": "True", "message": "Taint manager: deleting"});
+    assert_eq!(
+        told(made(
+            going(),
+            json!({"phase": "Running", "conditions": [taint]})
+        )),
+        said("Taint manager: deleting")
+    );
+    let overdue = made(going(), json!({"phase": "Running"}));
+    assert_eq!(
+        told(overdue.clone()),
+        said("it was to have ended at 2026-01-02T03:04:05Z")
+    );
+    assert_eq!(lost(&[overdue], at("2026-01-02T03:05:00Z")), None);
+    assert_eq!(
+        told(made(json!({"name": "p"}), json!({"phase": "Running"}))),
+        None
+    );
+}
