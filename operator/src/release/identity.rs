@@ -254,6 +254,25 @@ mod tests {
         assert_ne!(name("t"), "h".into());
     }
 
+    #[test]
+    fn numbers_make_no_other_release_and_one_that_is_known_by_its_former_hash_is_called_so() {
+        let with = |replicas: i32| {
+            fixtures::spec(&format!(
+                "backend: {{image: 'a/b:1', replicas: {replicas}}}"
+            ))
+        };
+        let (plain, three, four) = (fixtures::spec(""), with(3), with(4));
+        let (values, records) = ("s".into(), Records::default());
+        let [plain, three, four] = [&plain, &three, &four].map(|it| identity(it, &values));
+        assert_eq!(plain.hash(), three.hash());
+        assert!(plain.is_of(&kept(three.spec)), "an earlier version kept it");
+        let former = three.former_hash();
+        assert_ne!(former, three.hash());
+        assert_eq!(three.name(&records, |it| *it == former), former);
+        assert_eq!(three.name(&records, |_| false), plain.hash());
+        assert_eq!(four.name(&records, |it| *it == former), plain.hash());
+    }
+
     fn kept(spec: &AppStackSpec) -> ReleaseRecord {
         ReleaseRecord {
             ports: Some(PORTS),
