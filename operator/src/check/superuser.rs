@@ -53,8 +53,19 @@ fn is_public(last: &str) -> bool {
 fn given(spec: &AppStackSpec, inputs: &Inputs) -> Option<String> {
     let serving = history::serving(&inputs.records)?;
     let by_default = serving.spec.superuser.is_none() && serving.spec.domain == spec.domain;
-    let manifests = inputs.manifests.get(&serving.hash).filter(|_| by_default)?;
-    variable(manifests, value::SUPERUSER)
+    match inputs.manifests.get(&serving.hash) {
+        _ if !by_default => None,
+        Some(manifests) => variable(manifests, value::SUPERUSER),
+        None => Some(of_before(&spec.domain)),
+    }
+}
+
+/// The default of the versions that did not keep a release's objects: what they made is rendered again, and must be the same.
+fn of_before(domain: &str) -> String {
+    match domain {
+        "localhost" => ELSEWHERE.into(),
+        other => format!("admin@{other}"),
+    }
 }
 
 /// A variable of the backend's pods.
@@ -114,6 +125,12 @@ mod tests {
         assert_eq!(asked(&old, "domain: shop.test"), ELSEWHERE);
         let own = asked(&old, "domain: shop.localhost, superuser: me@acme.io");
         assert_eq!(own, "me@acme.io");
+        // Of one of before objects were kept the default is known.
+        let app = fixtures::app("domain: shop.localhost");
+        let mut inputs = Inputs::offline(&app);
+        fixtures::keep(&mut inputs, &old);
+        inputs.manifests.clear();
+        assert_eq!(email(&app.spec, &inputs), "admin@shop.localhost");
         // What the spec said for a while is no default.
         old.spec.superuser = Some("admin@shop.localhost".into());
         assert_eq!(asked(&old, "domain: shop.localhost"), ELSEWHERE);
