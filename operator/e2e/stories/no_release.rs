@@ -68,76 +68,90 @@ fn a_scale_up_waits_for_no_approval_no_migration_and_no_failed_release() {
 }
 
 #[test]
-fn a_job_that_cannot_start_gives_way_to_an_edit_and_fails_in_time_without_one() {
-    story("no-release-start", async |world| {
+fn a_job_that_cannot_start_is_replaced_by_an_edit_at_once() {
+    story("no-release-edit", async |world| {
         let good = serves(world).await;
         let served = release(&world.stack("shop").await).to_owned();
-        let bad = good.with(&format!(
-            "spec: {{rollout: {{progressDeadline: 40s}}, backend: {{image: '{NOTHING}'}}}}"
-        ));
+        let bad = without_image(&good);
         world.apply(&bad).await;
-        world
-            .says(
-                "shop",
-                "MigrationReady",
-                "ImagePullFailed",
-                &["cannot pull"],
-                SOON * 3,
-            )
-            .await;
-        let since = Instant::now();
-        let other = "spec: {backend: {image: docker.io/library/postgres, migrate: {command: [sh, -c, echo]}}}";
-        world.apply(&bad.with(other)).await;
-        let found = world.ready_with_release_other_than("shop", &served).await;
-        let served = release(&found).to_owned();
-        assert!(
-            since.elapsed() < Duration::from_mins(1),
-            "{:?}",
-            since.elapsed()
-        );
+        cannot(world, "ImagePullFailed", &["cannot pull"]).await;
+        let image = "spec: {backend: {image: docker.io/library/postgres, migrate: {command: [sh, -c, echo]}}}";
+        let served = corrected(world, &bad.with(image), &served).await;
 
-        world.apply(&bad).await;
-        let words = [
-            "did not start within 40s (rollout.progressDeadline)",
-            "cannot pull",
-        ];
-        world
-            .says(
-                "shop",
-                "MigrationReady",
-                "JobDeadlineExceeded",
-                &words,
-                Duration::from_secs(75),
-            )
-            .await;
-        assert_eq!(release(&world.stack("shop").await), served);
-        stays_failed(world, &words).await;
+        // The image runs as root, and the correction keeps the name of the Job.
+        let user = |user: &str| {
+            good.with(&format!(
+                "spec: {{backend: {{migrate: {{command: [sh, -c, pwd]}}, podTemplate: {{spec: {{securityContext: {{runAsUser: {user}}}}}}}}}}}"
+            ))
+        };
+        world.apply(&user("null")).await;
+        cannot(world, "ImageRunsAsRoot", &[]).await;
+        corrected(world, &user("999"), &served).await;
     });
 }
 
 #[test]
-fn a_migration_whose_image_runs_as_root_is_replaced_under_its_name() {
-    story("no-release-root", async |world| {
+fn a_job_that_cannot_start_fails_in_time_and_its_cause_stays() {
+    story("no-release-late", async |world| {
         let good = serves(world).await;
         let served = release(&world.stack("shop").await).to_owned();
-        let root = good.with("spec: {backend: {migrate: {command: [sh, -c, pwd]}, podTemplate: {spec: {securityContext: {runAsUser: null}}}}}");
-        world.apply(&root).await;
+        world.apply(&without_image(&good)).await;
+        let words = [
+            "did not start within 40s (rollout.progressDeadline)",
+            "cannot pull",
+        ];
+        cannot(world, "JobDeadlineExceeded", &words).await;
+        assert_eq!(release(&world.stack("shop").await), served);
         world
-            .says("shop", "MigrationReady", "ImageRunsAsRoot", &[], SOON * 3)
+            .until("Kubernetes has ended the Job", SOON * 3, async || {
+                let jobs = migrations(world).await;
+                let status = jobs.iter().filter_map(|it| it.status.as_ref());
+                let mut all = status.flat_map(|it| it.conditions.iter().flatten());
+                all.any(|it| it.type_ == "Failed" && it.status == "True")
+                    .then_some(())
+            })
             .await;
-        let since = Instant::now();
+        cannot(world, "JobDeadlineExceeded", &words).await;
+        let uids = async || -> Vec<_> {
+            migrations(world)
+                .await
+                .iter()
+                .map(ResourceExt::uid)
+                .collect()
+        };
+        let failed = uids().await;
         world
-            .apply(&root.with(
-                "spec: {backend: {podTemplate: {spec: {securityContext: {runAsUser: 999}}}}}",
-            ))
+            .stays("it is not repeated", SOON, async || uids().await == failed)
             .await;
-        world.ready_with_release_other_than("shop", &served).await;
-        assert!(
-            since.elapsed() < Duration::from_mins(1),
-            "{:?}",
-            since.elapsed()
-        );
     });
+}
+
+/// The same with an image that no registry has.
+fn without_image(stack: &Document) -> Document {
+    stack.with(&format!(
+        "spec: {{rollout: {{progressDeadline: 40s}}, backend: {{image: '{NOTHING}'}}}}"
+    ))
+}
+
+/// The migration says so, at the latest some time after the deadline of [`without_image`].
+async fn cannot(world: &World, reason: &str, words: &[&str]) {
+    let limit = Duration::from_secs(75);
+    world
+        .says("shop", "MigrationReady", reason, words, limit)
+        .await;
+}
+
+/// A correction is rolled out long before the time of the Job that could not start is over. Gives the release.
+async fn corrected(world: &World, stack: &Document, served: &str) -> String {
+    let since = Instant::now();
+    world.apply(stack).await;
+    let found = world.ready_with_release_other_than("shop", served).await;
+    assert!(
+        since.elapsed() < Duration::from_mins(1),
+        "{:?}",
+        since.elapsed()
+    );
+    release(&found).to_owned()
 }
 
 /// A stack that serves, with a migration.
@@ -147,39 +161,6 @@ async fn serves(world: &World) -> Document {
     world.apply(&stack).await;
     world.ready("shop").await;
     stack
-}
-
-/// Kubernetes has ended the migration, whose cause is known still, and it is not repeated.
-async fn stays_failed(world: &World, words: &[&str]) {
-    world
-        .until("the Job has failed", SOON, async || {
-            let jobs = migrations(world).await;
-            let conditions = jobs
-                .iter()
-                .filter_map(|it| it.status.as_ref()?.conditions.as_ref());
-            let mut all = conditions.flatten();
-            all.any(|it| it.type_ == "Failed" && it.status == "True")
-                .then_some(())
-        })
-        .await;
-    world
-        .says("shop", "MigrationReady", "JobDeadlineExceeded", words, SOON)
-        .await;
-    let failed: Vec<_> = migrations(world)
-        .await
-        .iter()
-        .map(ResourceExt::uid)
-        .collect();
-    world
-        .stays("it is not repeated", SOON, async || {
-            let now: Vec<_> = migrations(world)
-                .await
-                .iter()
-                .map(ResourceExt::uid)
-                .collect();
-            now == failed
-        })
-        .await;
 }
 
 async fn migrations(world: &World) -> Vec<Job> {

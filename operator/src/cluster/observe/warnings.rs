@@ -28,6 +28,13 @@ pub(super) fn of_pod(pod: &Pod, events: Vec<Event>) -> Option<Trouble> {
             "FailedCreatePodSandBox" | "FailedSync" => {
                 (Cause::Config, format!("it cannot be set up: {said}"))
             }
+            // Kubernetes gives the pod up some minutes later.
+            "NodeNotReady" => {
+                let node = pod.spec.as_ref().and_then(|it| it.node_name.as_deref());
+                let node = node.unwrap_or("(unknown)");
+                let message = format!("it is on node {node}, which does not answer: {said}");
+                (Cause::NodeLost, message)
+            }
             "FailedPostStartHook" | "FailedPreStopHook" => {
                 (Cause::Config, format!("a lifecycle hook failed: {said}"))
             }
@@ -292,6 +299,16 @@ mod tests {
             )
         );
         assert_eq!(pending(&claim("Bound", None), events()), None);
+    }
+
+    #[test]
+    fn a_node_that_stops_to_answer_is_told_before_its_pods_are_given_up() {
+        let mut pod = pod();
+        pod.spec.get_or_insert_default().node_name = Some("worker-3".into());
+        let found = of_pod(&pod, vec![event("NodeNotReady", "Node is not ready", 1)]).unwrap();
+        assert_eq!(found.cause, Cause::NodeLost);
+        let expected = "it is on node worker-3, which does not answer: Node is not ready";
+        assert_eq!(found.message, expected);
     }
 
     #[test]
