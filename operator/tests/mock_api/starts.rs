@@ -180,7 +180,9 @@ async fn a_job_that_nobody_asks_for_any_more_does_not_start_later() -> Result<()
     let (world, old) = World::migrating_to_v2().await?;
     world.pod_of_job(&old, &now().to_string(), &no_image())?;
     world.patch(&json!({"spec": {"version": "v1"}}))?;
-    world.settle().await?;
+    for _ in ["it ends", "its data are given back"] {
+        world.reconcile().await??;
+    }
     assert_eq!(world.server.get(&old), None);
     assert_eq!(world.server.get("controllerrevisions/shop-data-hold"), None);
     assert_eq!(world.condition("Ready"), "True RolledOut");
