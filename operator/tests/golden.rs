@@ -186,6 +186,59 @@ fn every_object_says_whose_it_is() -> Result<()> {
 }
 
 #[test]
+fn the_page_for_applications_names_every_variable_of_ours() -> Result<()> {
+    let page = fs::read_to_string(operator().join("../docs/your-application.md"))?;
+    let mut missing = BTreeSet::new();
+    for (case, _) in CASES {
+        let stack = stack_text(case)?;
+        let objects = objects(case)?;
+        let parts = objects.iter().filter(|it| kind(it) == "Deployment");
+        let containers = parts.map(|it| &it["spec"]["template"]["spec"]["containers"][0]);
+        let names = containers
+            .flat_map(|it| list(&it["env"]))
+            .map(|it| text(&it["name"]));
+        let ours = names.filter(|it| !stack.contains(&format!("name: {it}")));
+        missing.extend(
+            ours.filter(|it| !page.contains(&format!("`{it}`")))
+                .map(str::to_owned),
+        );
+    }
+    assert_eq!(missing, BTreeSet::new());
+    Ok(())
+}
+
+/// The hosts in the addresses of a variable's value.
+fn hosts(value: &str) -> impl Iterator<Item = &str> {
+    let addresses = value.split(',').filter_map(|it| it.split_once("://"));
+    let web = addresses.filter(|(scheme, _)| ["http", "https"].contains(scheme));
+    web.map(|(_, rest)| rest.split([':', '/']).next().unwrap_or_default())
+}
+
+#[test]
+fn pods_are_told_of_no_host_that_nobody_serves() -> Result<()> {
+    let mut told = BTreeMap::new();
+    for (case, _) in CASES {
+        let objects = objects(case)?;
+        let ingresses = objects.iter().filter(|it| kind(it) == "Ingress");
+        let rules = ingresses.flat_map(|it| list(&it["spec"]["rules"]));
+        let served: BTreeSet<&str> = rules.map(|it| text(&it["host"])).collect();
+        let deployments = objects.iter().filter(|it| kind(it) == "Deployment");
+        let pods = deployments.map(|it| &it["spec"]["template"]["spec"]);
+        let variables = pods.flat_map(|it| list(&it["containers"][0]["env"]));
+        for variable in variables {
+            // In `local` the ports of the developer's own machine may call as well.
+            for host in hosts(text(&variable["value"])).filter(|it| *it != "localhost") {
+                ensure!(served.contains(host), "case {case}: {variable}");
+                *told.entry(text(&variable["name"]).to_owned()).or_insert(0) += 1;
+            }
+        }
+    }
+    let names: Vec<_> = told.into_keys().collect();
+    assert_eq!(names, ["API_URL", "BACKEND_CORS_ORIGINS", "FRONTEND_HOST"]);
+    Ok(())
+}
+
+#[test]
 fn a_stateful_set_takes_no_data_with_it() -> Result<()> {
     for_each_object(|_, object| {
         if kind(object) == "StatefulSet" {

@@ -193,3 +193,41 @@ fn images_are_pulled_where_they_are_to_run_and_without_volumes() -> Result<()> {
     assert!(pull["volumes"].is_null(), "{pull}");
     Ok(())
 }
+
+/// The sysctls of the pods of a Deployment, where the stack has these fields.
+fn sysctls(of: &str, fields: &Value) -> Result<Value> {
+    let pods = pods(fields)?;
+    let mut found = pods.iter().filter(|(name, _)| name.contains(of));
+    let (_, pod) = found.next().with_context(|| format!("no {of}"))?;
+    Ok(pod["securityContext"]["sysctls"].clone())
+}
+
+#[test]
+fn whatever_user_an_image_runs_as_it_may_listen_on_its_port() -> Result<()> {
+    let open = |port: &str| json!([{"name": "net.ipv4.ip_unprivileged_port_start", "value": port}]);
+    for part in ["backend", "frontend"] {
+        let of = format!("Deployment shop-{part}-");
+        let sysctls = |fields: &Value| sysctls(&of, &json!({part: fields}));
+        assert_eq!(sysctls(&json!({"port": 80}))?, open("80"));
+        assert_eq!(sysctls(&json!({"port": 1023}))?, open("1023"));
+        assert_eq!(sysctls(&json!({"port": 1024}))?, Value::Null);
+        let theirs = json!([{"name": "net.core.somaxconn", "value": "4096"}]);
+        let of_user =
+            json!({"port": 80, "podTemplate": {"spec": {"securityContext": {"sysctls": theirs}}}});
+        assert_eq!(sysctls(&of_user)?, theirs);
+        // Sysctls of the network are refused there.
+        let on_the_node = json!({"port": 80, "podTemplate": {"spec": {"hostNetwork": true}}});
+        assert_eq!(sysctls(&on_the_node)?, Value::Null);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_runs_from_the_image_and_listens_on_nothing_needs_no_port() -> Result<()> {
+    for (name, pod) in pods(&json!({"backend": {"port": 80}}))? {
+        let serves = name.contains("Deployment shop-backend-") || name.contains("-pull-");
+        let sysctls = &pod["securityContext"]["sysctls"];
+        ensure!(serves || sysctls.is_null(), "{name}: {sysctls}");
+    }
+    Ok(())
+}

@@ -33,8 +33,8 @@ const REFUSED: [(&str, &[&str]); 29] = [
         &["spec.backend.replicas"],
     ),
     (
-        "spec: {backend: {port: 80}}",
-        &["spec.backend.port", "1024"],
+        "spec: {backend: {port: 0}}",
+        &["spec.backend.port", "greater than or equal to 1"],
     ),
     (
         "spec: {backend: {healthPath: health}}",

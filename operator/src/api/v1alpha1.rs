@@ -229,13 +229,16 @@ pub struct Backend {
         .message("image: a container image such as ghcr.io/acme/shop-backend"))]
     pub image: String,
 
-    /// The port that the container listens on, above 1023. Default: 8000.
+    /// The port that the container listens on. Below 1024 it may do so as whatever user the image runs, unless
+    /// `podTemplate` gives the pod sysctls of its own or the node's network. Default: 8000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1024, max = 65535))]
+    #[schemars(range(min = 1, max = 65535))]
     pub port: Option<i32>,
 
-    /// The HTTP path that answers 200 when the backend can serve, database included.
-    /// Default: `/api/v1/utils/health-check/`.
+    /// The HTTP path that answers 2xx or 3xx when a pod can serve. Each pod is asked for it, every second until it has
+    /// started and every five seconds then: it gets requests while it answers so. It says no more than the path itself
+    /// looks at: one that asks no database stays well while every login fails, and one that does takes all pods out at
+    /// once when the database is away. Default: `/api/v1/utils/health-check/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500))]
     #[x_kube(validation = Rule::new("self.startsWith('/')").message("healthPath: starts with /"))]
@@ -357,9 +360,9 @@ pub struct Frontend {
         .message("image: a container image such as ghcr.io/acme/shop-frontend"))]
     pub image: String,
 
-    /// The port that the container listens on, above 1023. Default: 8080.
+    /// The port that the container listens on, also below 1024 as `backend.port` may be. Default: 8080.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1024, max = 65535))]
+    #[schemars(range(min = 1, max = 65535))]
     pub port: Option<i32>,
 
     /// The number of pods. A change is no release and holds at once. Default: 1, and 2 in production.

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
     HTTPGetAction, Lifecycle, LifecycleHandler, LocalObjectReference, PodSecurityContext, PodSpec,
     PodTemplateSpec, Probe, SeccompProfile, SecretKeySelector, SecurityContext, SleepAction,
-    TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount,
+    Sysctl, TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -32,6 +32,11 @@ const fn drain_seconds(environment: Environment) -> i64 {
         Environment::Staging | Environment::Production => 15,
     }
 }
+
+/// The first port that Linux lets everybody listen on, if nothing else is said.
+const FIRST_UNPRIVILEGED: i32 = 1024;
+/// Says another one for a pod. It is a safe sysctl: every Pod Security Standard allows it, and no node has to.
+const UNPRIVILEGED: &str = "net.ipv4.ip_unprivileged_port_start";
 
 /// How long the process may take to finish its requests after the drain.
 const FINISH_SECONDS: i64 = 30;
@@ -78,7 +83,10 @@ pub(in crate::build) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         image_pull_secrets: pull_secrets(stack),
-        security_context: Some(restricted_pod()),
+        security_context: Some(PodSecurityContext {
+            sysctls: low_port(&container, theirs),
+            ..restricted_pod()
+        }),
         init_containers: (!before.is_empty()).then_some(before),
         containers: vec![restricted(container)],
         volumes: Some([tmp].into_iter().chain(volumes).collect()),
@@ -145,6 +153,23 @@ fn pull_secrets(stack: &Stack) -> Option<Vec<LocalObjectReference>> {
     let secrets = stack.image_pull_secrets.iter();
     let secrets = secrets.map(|it| LocalObjectReference { name: it.clone() });
     (!stack.image_pull_secrets.is_empty()).then(|| secrets.collect())
+}
+
+/// What lets a container listen on a port below 1024 as whatever user it runs. On the node's own network it would be the
+/// node's setting, and the pod refused.
+fn low_port(container: &Container, theirs: Option<&PodTemplateSpec>) -> Option<Vec<Sysctl>> {
+    let theirs = theirs.and_then(|it| it.spec.as_ref());
+    if theirs.is_some_and(|it| it.host_network == Some(true)) {
+        return None;
+    }
+    let ports = container.ports.iter().flatten();
+    let lowest = ports.map(|it| it.container_port).min()?;
+    (lowest < FIRST_UNPRIVILEGED).then(|| {
+        vec![Sysctl {
+            name: UNPRIVILEGED.into(),
+            value: lowest.to_string(),
+        }]
+    })
 }
 
 /// What the Pod Security Standard `restricted` asks of a pod.
