@@ -10,6 +10,7 @@ mod edge;
 mod env;
 mod generated;
 mod given;
+pub mod hosts;
 mod jobs;
 mod place;
 mod pod_template;

@@ -6,6 +6,7 @@ pub mod call;
 pub mod gather;
 pub mod kinds;
 pub mod observe;
+pub mod stacks;
 
 use kube::api::ListParams;
 

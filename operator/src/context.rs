@@ -8,6 +8,7 @@ use k8s_controller::events::EventRecorder;
 use kube::Client;
 
 use crate::cluster::cache::Cache;
+use crate::cluster::stacks::Stacks;
 use crate::plan::debounce::Debounce;
 use crate::plan::turns::Turns;
 use crate::rollout::public_check::PublicChecks;
@@ -36,6 +37,8 @@ pub struct Context {
     pub versions: WatchedVersions,
     /// What this process has done and read.
     pub cache: Cache,
+    /// All AppStacks, so that no host is given to two of them.
+    pub stacks: Stacks,
     /// How releases fared that are asked through their public address.
     pub public_checks: PublicChecks,
     /// Which stack follows changed settings of the operator.

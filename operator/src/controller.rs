@@ -109,6 +109,9 @@ trait Controlled:
         store: &Store<Self>,
     ) -> Controller<Self>;
 
+    /// Tells others of an object that has changed or is gone.
+    fn changed(ctx: &Context, object: &Self);
+
     /// One reconciliation.
     fn reconcile(
         self: Arc<Self>,

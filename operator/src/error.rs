@@ -16,6 +16,11 @@ pub enum Error {
     /// The spec, or something it refers to, has faults.
     #[error("the AppStack is not acceptable")]
     Invalid(#[source] Invalid),
+    /// Hosts of the stack belong to others.
+    #[error(
+        "{}; nothing of this spec is rolled out until it has other hosts (`domain`, `edge.hosts`), or that AppStack has", listed(.0)
+    )]
+    HostConflict(Vec<TakenHost>),
     /// Something that the spec depends on could not be read.
     #[error("cannot read {what}")]
     Read {
@@ -97,6 +102,33 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
+/// A host that belongs to another AppStack. Who reads of it may have no right to see that one, so this is all that is told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TakenHost {
+    /// The host.
+    pub host: String,
+    /// The namespace of the other AppStack.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for TakenHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            host,
+            namespace,
+            name,
+        } = self;
+        write!(f, "{host} belongs to AppStack {namespace}/{name}")
+    }
+}
+
+fn listed(taken: &[TakenHost]) -> String {
+    let taken: Vec<_> = taken.iter().map(ToString::to_string).collect();
+    taken.join(", ")
+}
+
 /// Records that cannot be read, each with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .records.join("; "))]
@@ -126,6 +158,7 @@ impl Error {
     pub const fn reason(&self) -> Reason {
         match self {
             Self::Invalid(_) => Reason::Invalid,
+            Self::HostConflict(_) => Reason::HostConflict,
             Self::NameTaken { .. } => Reason::NameTaken,
             Self::Unreadable(_) => Reason::RecordUnreadable,
             Self::Read { .. }
@@ -140,7 +173,7 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Invalid(_) | Self::Unreadable(_) => Class::User,
+            Self::Invalid(_) | Self::HostConflict(_) | Self::Unreadable(_) => Class::User,
             Self::NameTaken { .. } => Class::Taken,
             Self::Apply { source, .. } => source.class_of_apply(),
             Self::Read { source, .. } | Self::Delete { source, .. } | Self::Status(source) => {
@@ -174,6 +207,7 @@ impl Error {
             | Self::Delete { source, .. }
             | Self::Status(source) => source.retell(tell),
             Self::Invalid(_)
+            | Self::HostConflict(_)
             | Self::NameTaken { .. }
             | Self::Unreadable(_)
             | Self::Certificate(_) => {}

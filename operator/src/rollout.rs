@@ -308,7 +308,8 @@ impl RolloutStatus {
     }
 
     /// The gate of a stage; `None` if the roll-out did not come to it.
-    fn gate(&self, stage: StageName) -> Option<&Gate> {
+    #[must_use]
+    pub fn gate(&self, stage: StageName) -> Option<&Gate> {
         let report = self.reports.iter().find(|it| it.stage == stage)?;
         report.gate.as_ref()
     }

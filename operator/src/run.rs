@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::cache::Cache;
 use crate::cluster::kinds;
+use crate::cluster::stacks::Stacks;
 use crate::context::Context;
 use crate::controller::{self, Controllers};
 use crate::plan::debounce::Debounce;
@@ -133,6 +134,7 @@ fn context(
         jitter: rand::random,
         versions: WatchedVersions::default(),
         cache: Cache::default(),
+        stacks: Stacks::default(),
         public_checks: PublicChecks::default(),
         turns: Turns::default(),
         debounce: Debounce::new(BATCH.0, BATCH.1),

@@ -11,6 +11,8 @@ mod cache;
 mod data;
 #[path = "mock_api/given.rs"]
 mod given;
+#[path = "mock_api/hosts.rs"]
+mod hosts;
 #[path = "mock_api/jobs.rs"]
 mod jobs;
 #[path = "mock_api/logs.rs"]
@@ -47,6 +49,7 @@ use anyhow::{Context as _, Result};
 use appstack_operator::api::{AppStack, Reason};
 use appstack_operator::cluster::cache::Cache;
 use appstack_operator::cluster::kinds;
+use appstack_operator::cluster::stacks::Stacks;
 use appstack_operator::context::Context;
 use appstack_operator::error::Error;
 use appstack_operator::model::kinds::Middleware;
@@ -106,12 +109,18 @@ fn operator(server: &Server, debounce: Debounce) -> Context {
         jitter: || 1.0,
         versions: WatchedVersions::default(),
         cache: Cache::default(),
+        stacks: Stacks::default(),
         public_checks: PublicChecks::default(),
         turns: Turns::default(),
         debounce,
         settings: ClusterSettings::default(),
         optional,
     }
+}
+
+/// Changed values are not waited for.
+fn at_once() -> Debounce {
+    Debounce::new(Duration::ZERO, Duration::ZERO)
 }
 
 impl Drop for World {
@@ -126,7 +135,7 @@ impl Drop for World {
 impl World {
     /// The `AppStack` has a migration and a frontend. Changed values are not waited for.
     fn new() -> Self {
-        Self::with(Debounce::new(Duration::ZERO, Duration::ZERO))
+        Self::with(at_once())
     }
 
     /// The same where changed values are waited for.

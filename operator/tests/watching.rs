@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use appstack_operator::cluster::cache::Cache;
 use appstack_operator::cluster::kinds;
+use appstack_operator::cluster::stacks::Stacks;
 use appstack_operator::context::Context;
 use appstack_operator::controller::{self, Controllers};
 use appstack_operator::plan::debounce::Debounce;
@@ -60,6 +61,7 @@ fn context(client: Client) -> Arc<Context> {
         jitter: || 1.0,
         versions: WatchedVersions::default(),
         cache: Cache::default(),
+        stacks: Stacks::default(),
         public_checks: PublicChecks::default(),
         turns: appstack_operator::plan::turns::Turns::default(),
         debounce: Debounce::new(Duration::ZERO, Duration::ZERO),
@@ -91,7 +93,7 @@ fn stack(name: &str) -> Value {
         "apiVersion": "appstack.dev/v1alpha1", "kind": "AppStack",
         "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {
-            "environment": "local", "domain": "localhost", "version": "v1",
+            "environment": "local", "domain": format!("{name}.localhost"), "version": "v1",
             "backend": {"image": "acme/backend"},
         },
     })

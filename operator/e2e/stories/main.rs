@@ -32,6 +32,7 @@ mod failures;
 mod first_rollout;
 mod gates_hold_the_order;
 mod hibernate;
+mod hosts;
 mod jobs;
 mod migration;
 mod name_taken;

@@ -49,6 +49,9 @@ reasons! {
     Invalid:
         "the spec, or a Secret, ConfigMap or class it refers to, has faults: also a value that is no text or has white space around it, and a certificate of yours that has expired, is for other hosts or does not fit its key"
         => "what the message says for each; what serves goes on serving";
+    HostConflict:
+        "a host of this stack belongs to another AppStack, of whatever namespace: it is served there already, or was wanted there first"
+        => "choose another host (`domain`, `edge.hosts`), or take it away from the AppStack that the message names, and this one goes on by itself; what serves goes on serving";
     ApiError:
         "the API server refused a request or did not answer. What it refuses for good (an invalid object, a quota, a policy, a missing right) stalls the stack and is tried again every 5 minutes, or at once when the spec changes"
         => r#"nothing, if it passes; else read the message, which has the API server's own words: a missing right names verb and resource, "field is immutable" an object that somebody replaced by another one: delete that, and it is made again"#;

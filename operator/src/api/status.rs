@@ -1,6 +1,6 @@
 //! What the operator reports of an `AppStack`, and the closed sets of words it uses for that.
 //!
-//! Invariant: data only. The status is computed afresh from what was seen; nothing is ever decided from it.
+//! Invariant: data only. The status is computed afresh from what was seen; nothing is decided from it but who has a host.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
@@ -40,6 +40,10 @@ pub struct AppStackStatus {
     /// Where the stack is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub urls: Option<Urls>,
+
+    /// The hosts whose requests come to this stack. While they do, no other AppStack gets them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
 }
 
 /// One release: what runs together.

@@ -32,7 +32,12 @@ impl Controlled for AppStack {
         scope: &Scope,
         store: &Store<Self>,
     ) -> Controller<Self> {
-        watch_references(watch_children(controller, scope), scope, store)
+        let woken = scope.gate.passed(scope.ctx.stacks.add(store.clone()));
+        watch_references(watch_children(controller, scope), scope, store).reconcile_on(woken)
+    }
+
+    fn changed(ctx: &Context, object: &Self) {
+        ctx.stacks.changed(object);
     }
 
     async fn reconcile(self: Arc<Self>, ctx: Arc<Context>) -> Result<Action> {
@@ -46,6 +51,7 @@ impl Controlled for AppStack {
     fn forget(ctx: &Context, key: &str) {
         ctx.metrics.stack_gone(key);
         ctx.cache.forget(key);
+        ctx.stacks.forget(key);
         ctx.public_checks.forget(key);
         ctx.turns.give_back(key);
         ctx.debounce.forget(key);

@@ -101,7 +101,12 @@ impl Scope {
             .reflect(writer)
             // Those that are gone too: whatever is remembered of them goes when they are looked for in vain.
             .touched_objects();
-        self.gate.passed(objects)
+        let ctx = self.ctx.clone();
+        self.gate.passed(objects).inspect(move |object| {
+            if let Ok(object) = object {
+                K::changed(&ctx, object);
+            }
+        })
     }
 
     /// What we made, of a kind.

@@ -7,13 +7,14 @@ use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 
 use crate::api::AppStack;
+use crate::check::hosts::Hosts;
 use crate::cluster::apply::Writer;
 use crate::cluster::cache::StackCache;
 use crate::cluster::gather;
 use crate::context::Context;
 use crate::error::{Error, Result, Unreadable};
 use crate::plan::{self, Plan, Serving};
-use crate::reconcile::pass::{self, Pass};
+use crate::reconcile::pass::{self, Pass, routed};
 use crate::reconcile::status::Outcome;
 use crate::reconcile::{data, deletion, report, requeue, status};
 use crate::rollout;
@@ -84,15 +85,30 @@ async fn roll_out(
         now,
         waits,
     };
-    match Plan::new(app, &inputs, &ctx.settings, &serving) {
+    let plan = Plan::new(app, &inputs, &ctx.settings, &serving).map_err(Error::Invalid);
+    match plan.and_then(|plan| has_its_hosts(app, ctx, &serving, plan)) {
         Ok(plan) => {
             report::warnings(app, ctx, &plan.requested, &inputs).await;
             Box::pin(pass.run(plan)).await
         }
-        Err(invalid) => {
+        Err(error) => {
             keep(writer, &serving).await?;
-            Err(Error::Invalid(invalid))
+            Err(error)
         }
+    }
+}
+
+/// The plan, unless it asks for hosts of other AppStacks.
+fn has_its_hosts(app: &AppStack, ctx: &Context, serving: &Serving, plan: Plan) -> Result<Plan> {
+    let taken = ctx.stacks.taken(Hosts {
+        app,
+        wanted: &plan.requested.edge.hosts().into_iter().collect(),
+        routed: &routed(app, serving),
+    });
+    if taken.is_empty() {
+        Ok(plan)
+    } else {
+        Err(Error::HostConflict(taken))
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::api::{AppStack, OnFailure, SchemaRollback, StageName, Urls};
 use crate::build::{self, Desired};
+use crate::check::hosts;
 use crate::cluster::apply::Writer;
 use crate::cluster::observe::Observer;
 use crate::context::Context;
@@ -380,6 +381,19 @@ impl Pass<'_> {
         Some(build::is_current(stack))
     }
 
+    /// The hosts whose requests come to the stack now: while a gate is shut those of before too, since they may be led there
+    /// still, or again.
+    fn hosts(&self, target: &Stack, status: &RolloutStatus) -> BTreeSet<String> {
+        let mut hosts = BTreeSet::new();
+        if status.is_shut() {
+            hosts = routed(self.app, self.serving);
+        }
+        if status.gate(StageName::Edge).is_some() {
+            hosts.extend(target.edge.hosts());
+        }
+        hosts
+    }
+
     /// What the status is computed from.
     fn progress(
         &self,
@@ -418,6 +432,7 @@ impl Pass<'_> {
             unknown,
             requested: history::summary(&plan.requested, verified.or(asked_before)),
             urls: urls(&plan.target),
+            hosts: self.hosts(&plan.target, &status),
             failure: plan.failure,
             approved: approval::approval(self.app, &names.release(&plan.requested.release)),
             pending: plan.pending.map(|it| it.changes),
@@ -433,6 +448,15 @@ impl Pass<'_> {
             revocation,
         }
     }
+}
+
+/// The hosts whose requests come to a stack: those of the release that serves, and those that its status tells of.
+pub(super) fn routed(app: &AppStack, serving: &Serving) -> BTreeSet<String> {
+    let mut hosts = hosts::routed(app);
+    if let Serving::Release(served) = serving {
+        hosts.extend(served.stack.edge.hosts());
+    }
+    hosts
 }
 
 /// Cuts out the secret values of stacks, and of the release that serves.

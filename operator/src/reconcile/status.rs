@@ -7,6 +7,8 @@ mod commands;
 mod conditions;
 mod whole;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use self::commands::{NOW, annotate};
@@ -72,6 +74,8 @@ pub struct Progress {
     pub current: Option<bool>,
     /// Where the stack is reached.
     pub urls: Urls,
+    /// The hosts whose requests come to it.
+    pub hosts: BTreeSet<String>,
 }
 
 /// The status after an outcome.
@@ -97,6 +101,7 @@ pub fn compute(app: &AppStack, outcome: &Result<Outcome, Error>, now: Timestamp)
             status.previous.clone_from(&progress.previous);
             status.target = Some(progress.requested.clone());
             status.urls = Some(progress.urls.clone());
+            status.hosts = progress.hosts.iter().cloned().collect();
         }
         Err(error) => failed(&mut conditions, error),
     }
@@ -205,7 +210,7 @@ fn failed(conditions: &mut Conditions, error: &Error) {
     match error.class() {
         Class::User | Class::Taken => {
             match error {
-                Error::Invalid(_) => {
+                Error::Invalid(_) | Error::HostConflict(_) => {
                     conditions.set(ConditionType::Accepted, false, reason, &message);
                 }
                 Error::Unreadable(_) => {
@@ -292,6 +297,7 @@ mod tests {
             failed: false,
             revocation: None,
             urls: Urls::default(),
+            hosts: BTreeSet::new(),
         }
     }
 

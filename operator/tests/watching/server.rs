@@ -249,11 +249,13 @@ impl Server {
 
     /// Waits until the status of a stack was to be written so many times.
     pub(crate) async fn reports(&self, name: &str, count: usize) {
-        let end = format!("/{name}/status");
-        self.wait("a status is written", |state| {
-            state.work.iter().filter(|it| it.ends_with(&end)).count() >= count
-        })
-        .await;
+        self.wait("a status is written", |state| state.times(name) >= count)
+            .await;
+    }
+
+    /// How often the status of a stack was to be written.
+    pub(crate) fn times(&self, name: &str) -> usize {
+        self.state().times(name)
     }
 
     /// The stacks whose status was to be written.
@@ -412,6 +414,11 @@ impl Server {
 }
 
 impl State {
+    fn times(&self, name: &str) -> usize {
+        let end = format!("/{name}/status");
+        self.work.iter().filter(|it| it.ends_with(&end)).count()
+    }
+
     /// The code that a list or a watch at a path is refused with.
     fn refused(&self, path: &str) -> Option<u16> {
         let ends = |what: &str| path.strip_suffix(what).is_some_and(|it| it.ends_with('/'));

@@ -61,3 +61,34 @@ async fn what_cannot_be_read_stalls_nobody_else_and_is_counted_while_it_is_there
     };
     tokio::join!(run(&ctx, &stop), story);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_a_host_of_one_that_changes_or_cannot_be_read_any_more_is_worked_on_at_once() {
+    /// Sooner than an AppStack would be tried again by itself.
+    const SOON: Duration = Duration::from_secs(45);
+    let wants = |name: &str, domain: &str| {
+        let mut stack = stack(name);
+        stack["spec"]["domain"] = json!(domain);
+        stack
+    };
+    let server = Server::new();
+    server.release();
+    for (name, domain) in [("one", "a.test"), ("two", "a.test"), ("other", "b.test")] {
+        server.put("appstacks", wants(name, domain));
+    }
+    let (ctx, stop) = (context(server.client()), CancellationToken::new());
+    let story = async {
+        for name in ["one", "two", "other"] {
+            server.reports(name, 1).await;
+        }
+        let changes = [wants("one", "a.test"), broken("one")];
+        for (change, times) in changes.into_iter().zip(2..) {
+            server.put("appstacks", change);
+            let woken = timeout(SOON, server.reports("two", times)).await;
+            assert!(woken.is_ok(), "not worked on {times} times");
+        }
+        assert_eq!(server.times("other"), 1, "it is none of its business");
+        stop.cancel();
+    };
+    tokio::join!(run(&ctx, &stop), story);
+}

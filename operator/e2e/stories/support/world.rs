@@ -58,6 +58,25 @@ impl World {
         world
     }
 
+    /// Another namespace of the same cluster, which goes with this one. One for each story.
+    pub(crate) async fn beside(&self) -> Self {
+        let world = Self {
+            namespace: beside(&self.namespace),
+            client: self.client.clone(),
+            logged: self.logged,
+            cluster: self.cluster.clone(),
+            began: Instant::now(),
+            afterwards: Mutex::default(),
+        };
+        world.make_namespace().await;
+        self.afterwards(|world| {
+            Box::pin(async {
+                world.remove(&beside(&world.namespace)).await;
+            })
+        });
+        world
+    }
+
     /// Pods that are not restricted would be refused here, so every story proves that those of a stack are.
     async fn make_namespace(&self) {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
@@ -91,15 +110,17 @@ impl World {
     pub(super) async fn end(&self) {
         let seconds = self.began.elapsed().as_secs();
         say(&format!("{} took {seconds} s", self.namespace));
+        self.remove(&self.namespace).await;
+    }
+
+    async fn remove(&self, namespace: &str) {
         if std::env::var_os("APPSTACK_KEEP").is_some() {
             return;
         }
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        let deleted = namespaces
-            .delete(&self.namespace, &DeleteParams::default())
-            .await;
+        let deleted = namespaces.delete(namespace, &DeleteParams::default()).await;
         if let Err(error) = deleted {
-            say(&format!("{} stays: {error}", self.namespace));
+            say(&format!("{namespace} stays: {error}"));
         }
     }
 
@@ -403,4 +424,9 @@ pub(crate) fn release(stack: &AppStack) -> &str {
 /// The UID of an object: another one after it was deleted and made again.
 pub(crate) fn uid<K: Resource>(object: &K) -> String {
     object.uid().unwrap()
+}
+
+/// The namespace beside another one.
+fn beside(namespace: &str) -> String {
+    format!("{namespace}-beside")
 }

@@ -5,13 +5,10 @@ use http::{Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::NAMESPACE;
-
 /// The address in a path such as `/apis/apps/v1/namespaces/demo/deployments/shop-backend`.
 pub(super) fn address(path: &str) -> String {
-    let namespaced = path
-        .split_once(&format!("/namespaces/{NAMESPACE}/"))
-        .map(|it| it.1);
+    let namespaced = path.split_once("/namespaces/");
+    let namespaced = namespaced.and_then(|it| Some(it.1.split_once('/')?.1));
     let whole = path.trim_start_matches("/apis/").splitn(3, '/').nth(2);
     namespaced.or(whole).unwrap_or(path).to_owned()
 }
