@@ -62,6 +62,9 @@ pub struct Check {
     pub target: CheckTarget,
     /// How long it may take to be well, and how long it must be.
     pub limits: CheckLimits,
+    /// Whether the release fails by it. Else any answer of the application will do, and without one the release goes on
+    /// when the time is over.
+    pub decides: bool,
 }
 
 /// Who is asked for the addresses of a check.

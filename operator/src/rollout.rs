@@ -23,10 +23,10 @@ use crate::cluster::observe::Observer;
 use crate::error::Result;
 use crate::model::fact::{Attempt, Hold, Login, Record};
 use crate::model::object::Object;
-use crate::model::observed::{Images, Observed};
+use crate::model::observed::{Answer, Images, Observed};
 use crate::rollout::deadline::JobLimits;
 use crate::rollout::gates::{Gate, Trial, judge, of_check, stuck};
-use crate::rollout::public_check::{CheckKey, PublicChecks};
+use crate::rollout::public_check::{CheckKey, PublicChecks, Verdict};
 
 /// What is rolled out, and how.
 pub struct Rollout<'a> {
@@ -78,6 +78,8 @@ pub struct RolloutStatus {
     pub reports: Vec<Report>,
     /// How far the images are of a release that has not begun.
     pub images: Images,
+    /// Why it is not known that visitors reach the target, where it is not.
+    pub unasked: Option<String>,
 }
 
 /// How far a stage came.
@@ -117,6 +119,7 @@ pub async fn run(
         keep(writer, serving, rollout.target, &status).await?;
     }
     result?;
+    status.unasked = rollout.unasked(observer);
     status.images = prepull::images(writer, observer, rollout.pulls).await?;
     Ok(status)
 }
@@ -182,7 +185,7 @@ async fn step(
     deadline::enforce(writer, &mut seen, rollout.job_limits).await?;
     writer.replace_pods(stuck(&seen)).await?;
     let mut gate = judge(&seen, trial);
-    if let (Gate::Open, Some(check)) = (&gate, rollout.check(stage)) {
+    if let (Gate::Open, Some(check)) = (&gate, rollout.check(stage, observer)) {
         gate = visit(observer, rollout, check, stage.name).await?;
     }
     if gate == Gate::Open {
@@ -224,24 +227,25 @@ async fn visit(
     check: &Check,
     stage: StageName,
 ) -> Result<Gate> {
-    let Visits {
-        checks,
-        stack,
-        attempt,
-        now,
-    } = &rollout.visits;
-    let key = CheckKey {
-        stack,
-        stage,
-        release: &rollout.target.release,
-        attempt,
-    };
-    if let Some((verdict, due)) = checks.recent(&key, *now) {
-        return Ok(of_check(verdict, due));
+    let Visits { checks, now, .. } = rollout.visits;
+    let key = rollout.key(stage);
+    if let Some((verdict, due)) = checks.recent(&key, now) {
+        return Ok(gate_of(check, verdict, due));
     }
-    let answer = observer.check(check).await?;
-    let (verdict, due) = checks.judge(&key, answer, *now, check.limits);
-    Ok(of_check(verdict, due))
+    let answer = match observer.check(check).await? {
+        Answer::Application { .. } if !check.decides => Answer::Good,
+        answer => answer,
+    };
+    let (verdict, due) = checks.judge(&key, answer, now, check.limits);
+    Ok(gate_of(check, verdict, due))
+}
+
+/// The gate of a release that was asked.
+fn gate_of(check: &Check, verdict: Verdict, due: Timestamp) -> Gate {
+    match verdict {
+        Verdict::Failed { .. } if !check.decides => Gate::Open,
+        verdict => of_check(verdict, due),
+    }
 }
 
 /// Applies what the target does not have of the serving release, and turns requests to its pods wherever the target's
@@ -268,9 +272,12 @@ async fn keep(
 impl Rollout<'_> {
     /// What is to be asked before the gate of a stage opens. Pods are asked before visitors come to them, and so only where
     /// there are visitors.
-    fn check<'a>(&self, stage: &'a Stage) -> Option<&'a Check> {
+    fn check<'a>(&self, stage: &'a Stage, observer: &Observer<'_>) -> Option<&'a Check> {
         let check = stage.check.as_ref().filter(|_| self.unverified)?;
         let is_due = match &check.target {
+            CheckTarget::Edge { .. } if !check.decides => {
+                observer.edge_host.is_some() && self.is_new_way(check)
+            }
             CheckTarget::Edge { .. } => true,
             CheckTarget::Pods { selector, .. } => {
                 let mut targets = stage.objects.iter().filter(|it| it.runs(selector));
@@ -278,6 +285,42 @@ impl Rollout<'_> {
             }
         };
         is_due.then_some(check)
+    }
+
+    /// Whether the addresses of a check lead to this stack for the first time, as far as that is known. Of others the ingress
+    /// controller knows, and trouble on the way there is none of the release's.
+    fn is_new_way(&self, check: &Check) -> bool {
+        match self.beside {
+            Beside::Nothing => true,
+            Beside::Release(serving) => {
+                let mut before = serving.stages.iter().filter_map(|it| it.check.as_ref());
+                before.all(|it| it.urls != check.urls)
+            }
+            Beside::Everything => false,
+        }
+    }
+
+    /// Why it is not known that visitors reach the target, where it is not.
+    fn unasked(&self, observer: &Observer<'_>) -> Option<String> {
+        let mut stages = self.target.stages.iter();
+        let edge = stages.find(|it| it.name == StageName::Edge)?;
+        edge.check.as_ref().filter(|it| !it.decides)?;
+        match observer.edge_host {
+            None => Some(
+                "whether visitors reach it was not asked: the operator is not told where the ingress controller is (`edge.host` of its chart); rollout.publicCheck asks by the host names"
+                    .into(),
+            ),
+            Some(_) => self.visits.checks.given_up(&self.key(StageName::Edge)),
+        }
+    }
+
+    fn key(&self, stage: StageName) -> CheckKey<'_> {
+        CheckKey {
+            stack: &self.visits.stack,
+            stage,
+            release: &self.target.release,
+            attempt: &self.visits.attempt,
+        }
     }
 
     /// Whether an object makes pods that the serving release does not have, as far as that is known. The database's are
@@ -338,10 +381,63 @@ impl RolloutStatus {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::api::Reason;
     use crate::build::{self, Direction};
     use crate::fixtures;
+
+    fn edge_check(desired: &Desired) -> &Check {
+        let mut stages = desired.stages.iter();
+        let edge = stages.find(|it| it.name == StageName::Edge).unwrap();
+        edge.check.as_ref().unwrap()
+    }
+
+    #[test]
+    fn the_way_in_is_asked_for_where_it_is_new_and_never_fails_a_release() {
+        let built = |fields: &str| {
+            let stack = fixtures::stack(&fixtures::app(fields));
+            build::build(&stack, Direction::Forward)
+        };
+        let target = built("");
+        let same = built("version: v2");
+        let other = built("domain: other.test");
+        let is_new = |beside| {
+            let rollout = Rollout {
+                target: &target,
+                beside,
+                trial: None,
+                unverified: true,
+                visits: Visits {
+                    checks: &PublicChecks::default(),
+                    stack: "ns/shop".into(),
+                    attempt: Attempt::default(),
+                    now: Timestamp::UNIX_EPOCH,
+                },
+                job_limits: JobLimits {
+                    start: Duration::ZERO,
+                    now: Timestamp::UNIX_EPOCH,
+                },
+                pulls: &[],
+                retained: BTreeSet::new(),
+            };
+            rollout.is_new_way(edge_check(&target))
+        };
+        assert!(is_new(Beside::Nothing));
+        assert!(is_new(Beside::Release(&other)));
+        assert!(!is_new(Beside::Release(&same)));
+        assert!(!is_new(Beside::Everything));
+
+        let failed = || Verdict::Failed {
+            reason: Reason::PublicCheckUnreachable,
+            message: "nobody there".into(),
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(gate_of(edge_check(&target), failed(), now), Gate::Open);
+        let checked = built("rollout: {publicCheck: {}}");
+        assert!(gate_of(edge_check(&checked), failed(), now).is_shut());
+    }
 
     fn waiting() -> Gate {
         Gate::Waiting {

@@ -54,7 +54,8 @@ pub struct ClusterSettings {
     #[arg(long, env = "APPSTACK_PUBLIC_HTTP_PORT", default_value_t = 80)]
     pub public_http_port: u16,
     /// The host at which the operator reaches the ingress controller, at the ports 443 and 80, for the public check of
-    /// releases. Default: the host names of the stacks, as for everybody.
+    /// releases. Default: the host names of the stacks, as for everybody. Only where it is given, a stack is asked without a
+    /// public check too before it is Ready for the first time, or at new addresses.
     #[arg(long, env = "APPSTACK_EDGE_HOST")]
     pub edge_host: Option<String>,
     /// The image of PostgreSQL, without a tag.

@@ -35,6 +35,8 @@ mod remembered;
 mod repairs;
 #[path = "mock_api/roles.rs"]
 mod roles;
+#[path = "mock_api/route.rs"]
+mod route;
 #[path = "mock_api/scaling.rs"]
 mod scaling;
 #[path = "mock_api/server.rs"]

@@ -7,6 +7,7 @@ mod certificate;
 mod traefik;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule,
@@ -22,23 +23,29 @@ use crate::model::child_name::ChildName;
 use crate::model::object::Object;
 use crate::model::stack::{CheckLimits, IngressController, STEADY, Stack, Tls};
 
+/// How long an ingress controller is waited for that does not lead to the stack: one that is well takes a second or two.
+const ROUTED: Duration = Duration::from_secs(30);
 const NGINX_REDIRECT: &str = "nginx.ingress.kubernetes.io/ssl-redirect";
 
 /// The stage of the edge.
 pub(super) fn stage(stack: &Stack, kept: Vec<Object>) -> Stage {
-    let check = stack.rollout.public_check.as_ref().map(|it| Check {
-        urls: [it.api.clone()]
-            .into_iter()
-            .chain(it.site.clone())
-            .collect(),
-        target: CheckTarget::Edge {
-            certificate: it.certificate.clone(),
-        },
-        limits: CheckLimits {
-            timeout: it.timeout,
-            steady: STEADY,
-        },
-    });
+    let check = match &stack.rollout.public_check {
+        Some(it) => Some(Check {
+            urls: [it.api.clone()]
+                .into_iter()
+                .chain(it.site.clone())
+                .collect(),
+            target: CheckTarget::Edge {
+                certificate: it.certificate.clone(),
+            },
+            limits: CheckLimits {
+                timeout: it.timeout,
+                steady: STEADY,
+            },
+            decides: true,
+        }),
+        None => (!stack.hibernates).then(|| route(stack)),
+    };
     let certificates = match &stack.edge.tls {
         Tls::SelfSigned(it) => certificate::self_signed(stack, it).into(),
         Tls::Off | Tls::Secret { .. } => Vec::new(),
@@ -47,6 +54,25 @@ pub(super) fn stage(stack: &Stack, kept: Vec<Object>) -> Stage {
     Stage {
         check,
         ..Stage::new(StageName::Edge, objects)
+    }
+}
+
+/// Whether the ingress controller has learnt of the way in. What the application says is not looked at.
+fn route(stack: &Stack) -> Check {
+    let edge = &stack.edge;
+    let api = format!("{}{}", edge.api_url(), stack.backend.health_path);
+    let site = edge.dashboard_host.as_ref();
+    let site = site.map(|_| format!("{}/", edge.dashboard_url()));
+    Check {
+        urls: [api].into_iter().chain(site).collect(),
+        target: CheckTarget::Edge {
+            certificate: edge.certificate().map(str::to_owned),
+        },
+        limits: CheckLimits {
+            timeout: ROUTED,
+            steady: Duration::ZERO,
+        },
+        decides: false,
     }
 }
 

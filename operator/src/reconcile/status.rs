@@ -158,6 +158,12 @@ fn rolled_out(conditions: &mut Conditions, progress: &Progress) {
         let report = progress.rollout.reports.iter().find(|it| it.stage == stage);
         stage_condition(conditions, stage, report);
     }
+    if let (Some(why), Some(Gate::Open)) = (
+        &progress.rollout.unasked,
+        progress.rollout.gate(StageName::Edge),
+    ) {
+        conditions.add(ConditionType::EdgeReady, why);
+    }
     if let Some(Revocation::Pending { roles, trouble }) = &progress.revocation {
         let again = annotate(progress, annotation::RETRY, NOW);
         outgoing_roles(conditions, roles, trouble.as_deref(), &again);

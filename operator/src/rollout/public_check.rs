@@ -127,6 +127,17 @@ impl PublicChecks {
         (verdict, now.saturating_add(DISTANCE).unwrap_or(now))
     }
 
+    /// Why a release was given up on, where it was.
+    #[must_use]
+    pub fn given_up(&self, key: &CheckKey<'_>) -> Option<String> {
+        let entries = self.entries();
+        let found = entries.get(key.stack)?.get(&key.stage)?;
+        match &found.verdict {
+            Verdict::Failed { message, .. } if found.is_of(key) => Some(message.clone()),
+            _ => None,
+        }
+    }
+
     /// Forgets a stack that is gone.
     pub fn forget(&self, stack: &str) {
         self.entries().remove(stack);

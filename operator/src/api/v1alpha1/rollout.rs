@@ -31,8 +31,9 @@ pub struct Rollout {
     pub on_failure: Option<OnFailure>,
 
     /// Asks a new release through its public address, as a visitor does: by host name, certificate and route. It must
-    /// answer well for 5 seconds. Without this field there is no such check. It needs an operator that reaches the ingress
-    /// controller by that name.
+    /// answer well for 5 seconds. It needs an operator that reaches the ingress controller by that name. Without this field
+    /// no answer fails a release; a first deploy is Ready when the ingress controller leads to it, as far as the operator is
+    /// told where that is (`edge.host` of its chart).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_check: Option<PublicCheck>,
 

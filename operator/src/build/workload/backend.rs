@@ -53,6 +53,7 @@ pub(in crate::build) fn stage_of(
     let selector = serving.and_then(|it| it.selector.match_labels.clone());
     let asked = || {
         Some(Check {
+            decides: true,
             urls: vec![url?],
             limits: CheckLimits {
                 timeout: stack.rollout.public_check.as_ref()?.timeout,

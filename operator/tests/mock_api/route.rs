@@ -1,0 +1,66 @@
+//! Ready means that the ingress controller leads to the stack, as far as the operator knows where that is.
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use crate::{EDGE, STACK, World, at_once, operator};
+
+/// An address at which there is no ingress controller.
+const NOBODY: &str = "127.0.0.1";
+
+/// The same world after a start of an operator that is told where the ingress controller is.
+fn told(mut world: World) -> World {
+    let mut context = operator(&world.server, at_once());
+    context.settings.edge_host = Some(NOBODY.into());
+    world.context = context.into();
+    world
+}
+
+/// What is said of the edge.
+fn said(world: &World) -> Result<String> {
+    let app = world.server.get(STACK).context("no AppStack")?;
+    let conditions = app["status"]["conditions"].as_array();
+    let mut conditions = conditions.context("no conditions")?.iter();
+    let edge = conditions.find(|it| it["type"] == "EdgeReady");
+    Ok(edge.context("no EdgeReady")?["message"].to_string())
+}
+
+#[tokio::test]
+async fn a_first_release_is_not_ready_before_the_ingress_controller_leads_to_it() -> Result<()> {
+    let world = told(World::new());
+    world.roll_out().await?;
+    assert!(world.applied(EDGE));
+    assert_eq!(world.condition("EdgeReady"), "False PublicCheckPending");
+    assert_eq!(world.condition("Ready"), "False RollingOut");
+    assert_eq!(world.stage(), "edge");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stack_that_is_reached_already_loses_nothing_by_trouble_on_the_way() -> Result<()> {
+    let world = told(World::serving().await?);
+    world.settle().await?;
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    world.server.set(STACK, "version", json!("v2"))?;
+    world.settle().await?;
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    assert_eq!(world.backend_image()?, "acme/backend:v2");
+
+    let hosts = json!({"hosts": {"api": "other.localhost"}});
+    world.server.set(STACK, "edge", hosts)?;
+    world.settle().await?;
+    assert_eq!(world.condition("EdgeReady"), "False PublicCheckPending");
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_the_way_is_not_known_the_stack_is_ready_and_says_that_nobody_asked() -> Result<()> {
+    let world = World::serving().await?;
+    assert_eq!(world.condition("EdgeReady"), "True Available");
+    let why = "was not asked: the operator is not told where the ingress controller is";
+    assert!(said(&world)?.contains(why), "{}", said(&world)?);
+    let told = told(world);
+    told.reconcile().await??;
+    assert!(!said(&told)?.contains(why), "{}", said(&told)?);
+    Ok(())
+}
