@@ -53,5 +53,4 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
 fi
 
 shift
-# The first socket is the official image's, the second where these client programs look.
-exec postgres -c listen_addresses='*' -c unix_socket_directories=/var/run/postgresql,/tmp "$@"
+exec postgres -c listen_addresses='*' "$@"

