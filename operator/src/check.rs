@@ -80,7 +80,7 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
     let spec = &app.spec;
     let names = Names::of(&app.name_any());
     let generated = generated::values(app, &names, inputs);
-    let database = database::check(app, &generated, &names, inputs, settings, &mut faults);
+    let mut database = database::check(app, &generated, &names, inputs, settings, &mut faults);
     let secrets = secrets::check(
         app,
         settings,
@@ -90,6 +90,8 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
         &database,
         &mut faults,
     );
+    // What is kept of the values of the release that serves may be the sslmode.
+    database.connection = Connection::restored(&secrets.values);
     let edge = edge::check(spec, inputs, settings, &mut faults);
     let backend = backend(spec, &mut faults);
     let jobs = jobs::check(spec, &backend, &mut faults);
@@ -104,12 +106,11 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
     let is_known = |it: &ReleaseHash| history::is_known(app, &names, &inputs.records, it);
     let release = kept.unwrap_or_else(|| identity.name(&inputs.records, is_known));
     let frontend = frontend(spec, &release, inputs, &mut faults);
-    let environment = spec.environment;
     let data = data_of(&database, inputs);
     let stack = Stack {
         namespace: app.namespace().unwrap_or_default(),
         owner: app.controller_owner_ref(&()).unwrap_or_default(),
-        environment,
+        environment: spec.environment,
         domain: spec.domain.clone(),
         version: image::version(spec.version.as_deref(), &backend.image),
         project_name: spec.project_name.clone().unwrap_or_else(|| app.name_any()),

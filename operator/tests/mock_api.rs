@@ -9,6 +9,8 @@ mod assets;
 mod cache;
 #[path = "mock_api/data.rs"]
 mod data;
+#[path = "mock_api/defaults.rs"]
+mod defaults;
 #[path = "mock_api/given.rs"]
 mod given;
 #[path = "mock_api/hosts.rs"]

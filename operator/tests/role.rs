@@ -221,12 +221,19 @@ fn a_role_that_is_made_twice_is_the_same_and_may_nothing_but_use_its_database() 
         .ask("postgres", "same_a", "a", "select 1")
         .unwrap_err();
     assert!(elsewhere.contains("permission denied"), "{elsewhere}");
-    // What applications ask for, and the owner of a database may have.
-    it.ask(
-        "a",
-        "create schema more; create extension if not exists plpgsql",
-    )
-    .unwrap();
+    // What applications ask for, and the owner of a database may have: extensions that PostgreSQL trusts among it.
+    it.ask("a", "create schema more").unwrap();
+    for extension in [
+        "plpgsql",
+        "citext",
+        "hstore",
+        "pg_trgm",
+        "unaccent",
+        "btree_gin",
+    ] {
+        let asked = format!("create extension if not exists {extension}");
+        it.ask("a", &asked).unwrap();
+    }
 }
 
 #[test]

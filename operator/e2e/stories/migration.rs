@@ -163,3 +163,17 @@ async fn running_pod(world: &World, table: &str) -> String {
         )
         .await
 }
+
+#[test]
+fn a_migration_makes_the_extensions_that_applications_ask_for() {
+    story("migration-extensions", async |world| {
+        let (stack, _) = world.migrated().await;
+        let run = r#"for it in uuid-ossp pgcrypto pg_trgm citext hstore unaccent btree_gin; do
+            echo "create extension \"$it\";"; done | psql -q -v ON_ERROR_STOP=1 &&
+          psql -q -v ON_ERROR_STOP=1 -c 'create table named (id uuid default uuid_generate_v4(), name citext)'"#;
+        let migrate =
+            serde_json::json!({"spec": {"backend": {"migrate": {"command": ["sh", "-c", run]}}}});
+        world.apply(&stack.with(&migrate.to_string())).await;
+        world.ready("shop").await;
+    });
+}

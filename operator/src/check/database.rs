@@ -7,11 +7,14 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::api::{AppStack, EmbeddedDatabase, Environment, ExternalDatabase, annotation};
+use crate::api::{
+    AppStack, AppStackSpec, EmbeddedDatabase, Environment, ExternalDatabase, annotation,
+};
 use crate::check::{Faults, generated, place, requests, secrets};
 use crate::model::hash::short_hash;
 use crate::model::inputs::{Inputs, external_database};
 use crate::model::names::Names;
+use crate::model::secret::SecretData;
 use crate::model::stack::{Connection, Database, Embedded, Role};
 use crate::release::{database_roles, identity};
 use crate::settings::ClusterSettings;
@@ -20,6 +23,11 @@ use crate::settings::ClusterSettings;
 const NAME: &str = "app";
 /// The superuser of an embedded PostgreSQL.
 const ADMIN: &str = "postgres";
+/// The sslmode of an embedded PostgreSQL, which has no certificate. Drivers that do not try without TLS first, or refuse a mode that
+/// leaves it open, need to be told.
+const EMBEDDED_SSLMODE: &str = "disable";
+/// The sslmode of an external PostgreSQL where its Secret says nothing: every driver takes it, and no password is sent in clear.
+const EXTERNAL_SSLMODE: &str = "require";
 /// The major version of PostgreSQL that is run unless the spec says otherwise.
 const VERSION: &str = "18";
 
@@ -48,7 +56,7 @@ pub(super) fn check(
         dbname: NAME.into(),
         user,
         password,
-        sslmode: "prefer".into(),
+        sslmode: EMBEDDED_SSLMODE.into(),
     };
     let password = generated.get(super::generated::ADMIN_PASSWORD).cloned();
     let admin = own(ADMIN.into(), password.unwrap_or_default());
@@ -153,6 +161,17 @@ fn embedded(
     }
 }
 
+/// Whether the user says how TLS is used with the database. With an embedded one nobody does.
+pub(super) fn says_sslmode(spec: &AppStackSpec, inputs: &Inputs) -> bool {
+    let secret = external_database(spec).and_then(|it| inputs.secrets.get(&it.secret_name));
+    secret.is_some_and(|it| given(it, "sslmode").is_some())
+}
+
+/// A value of the Secret of an external database; an emptied one counts as missing.
+fn given<'a>(secret: &'a SecretData, key: &str) -> Option<&'a SecretString> {
+    secret.get(key).filter(|it| !it.expose_secret().is_empty())
+}
+
 fn external_connection(
     external: &ExternalDatabase,
     inputs: &Inputs,
@@ -162,10 +181,7 @@ fn external_connection(
     let name = &external.secret_name;
     // That it is there at all is looked at for every Secret in one place.
     let secret = inputs.secrets.get(name);
-    let found = |key: &str| {
-        let value = secret?.get(key);
-        value.filter(|it| !it.expose_secret().is_empty()).cloned()
-    };
+    let found = |key: &str| given(secret?, key).cloned();
     let mut required = |key: &str| {
         found(key).unwrap_or_else(|| {
             // What is no text is there; `text` says what is wrong with it.
@@ -182,7 +198,7 @@ fn external_connection(
         user: text(required("user")),
         password: required("password"),
         port: found("port").map_or_else(|| "5432".into(), text),
-        sslmode: found("sslmode").map_or_else(|| "prefer".into(), text),
+        sslmode: found("sslmode").map_or_else(|| EXTERNAL_SSLMODE.into(), text),
     };
     // What is not there is a fault already, and without a cluster there is nothing to look at.
     if inputs.now.is_some() && !connection.host.is_empty() {

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{AppStack, AppStackSpec, Environment};
 use crate::check::given;
-use crate::check::{Faults, env, generated, text};
+use crate::check::{Faults, database, env, generated, text};
 use crate::model::inputs::{Inputs, external_database, secret_references, values_hash};
 use crate::model::names::Names;
 use crate::model::secret::SecretData;
@@ -51,7 +51,7 @@ pub(super) fn check(
         .unwrap_or_else(|| of_now(spec, names, inputs, &generated, faults));
     values.extend(database.connection.values());
     if inputs.restored.is_none() {
-        values.extend(previous_key(app, settings, names, inputs, &values));
+        values = after_serving(app, settings, names, inputs, values);
     }
     let public_sentry_dsn = values
         .get(value::SENTRY_DSN)
@@ -102,37 +102,44 @@ fn chosen(
         .collect()
 }
 
-/// The SECRET_KEY of the release before, for the one release that follows a change of it: what the old key signed, such as
-/// the session of somebody who is logged in, is believed until then.
-fn previous_key(
+/// The values as they follow those of the release that serves. Where nothing else makes it another release it stays what it is, with
+/// the defaults of its time: a later version of the operator makes no release by its own.
+///
+/// After a change of SECRET_KEY there is the one of before, for the one release that follows: what the old key signed, such as the
+/// session of somebody who is logged in, is believed until then.
+fn after_serving(
     app: &AppStack,
     settings: &ClusterSettings,
     names: &Names,
     inputs: &Inputs,
-    values: &SecretData,
-) -> Option<(String, SecretString)> {
-    let (serving, kept) = generated::serving(names, inputs)?;
-    if values.contains_key(value::PREVIOUS_KEY) {
-        return None;
-    }
-    let text =
-        |values: &SecretData| Some(values.get(value::SECRET_KEY)?.expose_secret().to_owned());
-    let entry = |key: &SecretString| (value::PREVIOUS_KEY.to_owned(), key.clone());
-    if text(kept) != text(values) {
-        return kept.get(value::SECRET_KEY).map(entry);
-    }
-    // The release that follows the change is the one that serves: it stays what it is.
+    mut values: SecretData,
+) -> SecretData {
+    let Some((serving, kept)) = generated::serving(names, inputs) else {
+        return values;
+    };
+    let is_given = values.contains_key(value::PREVIOUS_KEY);
+    let previous = (!is_given).then_some(value::PREVIOUS_KEY);
+    let is_said = database::says_sslmode(&app.spec, inputs);
+    let sslmode = (!is_said).then_some(value::DATABASE_SSLMODE);
     let mut same = values.clone();
-    same.extend(kept.get(value::PREVIOUS_KEY).map(entry));
+    for key in previous.into_iter().chain(sslmode) {
+        same.extend(kept.get(key).map(|it| (key.to_owned(), it.clone())));
+    }
     let identity = Identity {
         spec: &app.spec,
         values: &values_hash(&same),
         ports: settings.ports(),
         renewal: identity::renewal(app, &inputs.records),
     };
-    identity
-        .is_of(serving)
-        .then(|| kept.get(value::PREVIOUS_KEY).map(entry))?
+    if identity.is_of(serving) {
+        return same;
+    }
+    let key = |values: &SecretData| values.get(value::SECRET_KEY).cloned();
+    let text = |values| key(values).map(|it| it.expose_secret().to_owned());
+    if !is_given && text(kept) != text(&values) {
+        values.extend(key(kept).map(|it| (value::PREVIOUS_KEY.to_owned(), it)));
+    }
+    values
 }
 
 /// What must not be seen: what pods read, what was generated whether or not the user's own takes its place, the passwords of the
@@ -267,6 +274,7 @@ mod tests {
     use super::*;
     use crate::check;
     use crate::fixtures;
+    use crate::model::stack::Stack;
 
     /// What is wrong with a SECRET_KEY in an environment.
     fn faults(environment: &str, key: &str) -> Vec<String> {
@@ -295,6 +303,58 @@ mod tests {
         }
         assert_eq!(faults("local", "ChangeThis"), [""; 0]);
         assert_eq!(faults("local", "changethis\n"), [space]);
+    }
+
+    /// The release of a stack as a version of before made it, whose default of sslmode was `prefer`.
+    fn of_before(app: &AppStack, inputs: &Inputs) -> Stack {
+        let mut stack = fixtures::stack_of(app, inputs);
+        let mode = (value::DATABASE_SSLMODE.to_owned(), "prefer".into());
+        stack.secrets.values.extend([mode]);
+        stack.secrets.hash = values_hash(&stack.secrets.values);
+        stack.release = "ofbefore".into();
+        stack
+    }
+
+    #[test]
+    fn what_serves_keeps_the_sslmode_of_its_time_and_the_next_release_has_that_of_now() {
+        let elsewhere = "database: {external: {secretName: goods}}";
+        for (database, new) in [("", "disable"), (elsewhere, "require")] {
+            let mut app = fixtures::app(database);
+            let mut inputs = Inputs::offline(&app);
+            assert_eq!(mode(&fixtures::stack_of(&app, &inputs)), [new; 2]);
+            let before = of_before(&app, &inputs);
+            fixtures::keep(&mut inputs, &before);
+            let same = fixtures::stack_of(&app, &inputs);
+            assert_eq!(same.release, "ofbefore".into(), "{database}");
+            assert_eq!(mode(&same), ["prefer"; 2]);
+
+            app.spec.backend.image = "a/b:2".into();
+            let next = fixtures::stack_of(&app, &inputs);
+            assert_eq!(mode(&next), [new; 2]);
+            fixtures::keep(&mut inputs, &next);
+            assert_eq!(fixtures::stack_of(&app, &inputs).release, next.release);
+        }
+    }
+
+    #[test]
+    fn an_sslmode_that_the_user_says_is_a_release_whatever_serves() {
+        let app = fixtures::app("database: {external: {secretName: goods}}");
+        let mut inputs = Inputs::offline(&app);
+        let before = of_before(&app, &inputs);
+        fixtures::keep(&mut inputs, &before);
+        for (said, is_the_same) in [("require", false), ("prefer", true)] {
+            let goods = inputs.secrets.get_mut("goods").unwrap();
+            goods.insert("sslmode".into(), said.into());
+            let stack = fixtures::stack_of(&app, &inputs);
+            assert_eq!(mode(&stack), [said; 2]);
+            assert_eq!(stack.release == "ofbefore".into(), is_the_same, "{said}");
+        }
+    }
+
+    /// The sslmode as pods read it, and as the Secret of the connection has it.
+    fn mode(stack: &Stack) -> [&str; 2] {
+        let values = &stack.secrets.values[value::DATABASE_SSLMODE];
+        [values.expose_secret(), &stack.database.connection.sslmode]
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl World {
     }
 
     /// The templates of all Deployments, and what the Services select.
-    fn running(&self) -> Vec<(Value, Value)> {
+    pub(super) fn running(&self) -> Vec<(Value, Value)> {
         let deployments = self.server.all("Deployment").into_iter();
         let services = self.server.all("Service").into_iter();
         let templates = deployments.map(|it| {
@@ -70,7 +70,7 @@ impl World {
     }
 
     /// The address of the record of what the release that serves is made of.
-    fn manifests(&self) -> Result<String> {
+    pub(super) fn manifests(&self) -> Result<String> {
         let records = self.server.all("ControllerRevision");
         let releases = records
             .iter()
@@ -142,7 +142,7 @@ impl World {
     }
 
     /// Puts other manifests in the place of those at an address, under the name that their content has.
-    fn keep(&self, at: &str, mut record: Value) -> Result<()> {
+    pub(super) fn keep(&self, at: &str, mut record: Value) -> Result<()> {
         let old = at.rsplit('-').next().context("no hash")?.to_owned();
         let new = short_hash(&[&canonical(&record["data"]["manifests"])]);
         record["metadata"]["name"] = json!(format!("shop-manifests-{new}"));
