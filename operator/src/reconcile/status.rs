@@ -5,22 +5,19 @@
 
 mod commands;
 mod conditions;
+mod stages;
 mod whole;
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use self::commands::{NOW, annotate};
 use self::conditions::Conditions;
-use crate::api::{
-    AppStack, AppStackStatus, ConditionType, Reason, ReleaseStatus, StageName, Urls, annotation,
-};
+use crate::api::{AppStack, AppStackStatus, ConditionType, Reason, ReleaseStatus, Urls};
 use crate::error::{Class, Error};
 use crate::model::fact::Failure;
 use crate::release::database_roles::Revocation;
-use crate::rollout::gates::Gate;
-use crate::rollout::{Report, RolloutStatus};
+use crate::rollout::RolloutStatus;
 
 /// What a reconciliation came to, when it came to anything.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,60 +151,8 @@ fn rolled_out(conditions: &mut Conditions, progress: &Progress) {
         Reason::Valid,
         "the spec can be rolled out",
     );
-    for stage in StageName::ALL {
-        let report = progress.rollout.reports.iter().find(|it| it.stage == stage);
-        stage_condition(conditions, stage, report);
-    }
-    if let (Some(why), Some(Gate::Open)) = (
-        &progress.rollout.unasked,
-        progress.rollout.gate(StageName::Edge),
-    ) {
-        conditions.add(ConditionType::EdgeReady, why);
-    }
-    if let Some(Revocation::Pending { roles, trouble }) = &progress.revocation {
-        let again = annotate(progress, annotation::RETRY, NOW);
-        outgoing_roles(conditions, roles, trouble.as_deref(), &again);
-    }
+    stages::set(conditions, progress);
     whole::set(conditions, progress);
-}
-
-/// Roles that are on their way out hold nothing up, so that they only add to what is said of a database that is well.
-fn outgoing_roles(conditions: &mut Conditions, roles: &str, trouble: Option<&str>, again: &str) {
-    let said = match trouble {
-        None => format!("role {roles} goes once nothing uses it any more"),
-        Some(why) => format!(
-            "role {roles} is not needed any more and there still: {why}; one that failed is tried again with the next release, or: {again}"
-        ),
-    };
-    conditions.add(ConditionType::DatabaseReady, &said);
-}
-
-fn stage_condition(conditions: &mut Conditions, stage: StageName, report: Option<&Report>) {
-    let type_ = stage.condition();
-    match report.map(|it| &it.gate) {
-        None => {
-            let message = format!("this stack has no {}", stage.as_str());
-            conditions.set(type_, true, Reason::NotNeeded, &message);
-        }
-        Some(None) => {
-            let message = "an earlier stage is not done; until it is, this one stays as it is";
-            conditions.set(type_, false, Reason::WaitingForEarlierStage, message);
-        }
-        Some(Some(gate)) => {
-            let (reason, message) = explain(gate);
-            conditions.set(type_, !gate.is_shut(), reason, &message);
-        }
-    }
-}
-
-fn explain(gate: &Gate) -> (Reason, String) {
-    match gate {
-        Gate::Open => (Reason::Available, "as the spec says".into()),
-        Gate::Waiting {
-            reason, message, ..
-        }
-        | Gate::Failed { reason, message } => (*reason, message.clone()),
-    }
 }
 
 /// The stages were not judged this time, so their conditions keep what they said, and the generation it was about.
@@ -244,9 +189,12 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
     use super::*;
+    use crate::api::StageName;
     use crate::error::{CallError, Invalid};
     use crate::fixtures;
     use crate::model::fact::Attempt;
+    use crate::rollout::Report;
+    use crate::rollout::gates::Gate;
 
     fn app() -> AppStack {
         fixtures::app("")

@@ -7,9 +7,10 @@ use crate::api::{ConditionType, Reason, ReleaseStatus, StageName, annotation};
 use crate::model::fact::Failure;
 use crate::model::message;
 use crate::model::observed::Images;
+use crate::reconcile::status::Progress;
 use crate::reconcile::status::commands::{NOW, annotate};
 use crate::reconcile::status::conditions::Conditions;
-use crate::reconcile::status::{Progress, explain};
+use crate::reconcile::status::stages::explain;
 use crate::rollout::gates::Gate;
 
 /// Sets the conditions of the whole.

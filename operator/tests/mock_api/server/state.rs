@@ -282,11 +282,10 @@ impl State {
             metadata["generation"].as_u64().unwrap_or(0) + u64::from(is_other || is_new);
         let kept = |key: &str, new: Value| if is_new { new } else { metadata[key].clone() };
         object["metadata"]["uid"] = kept("uid", json!(format!("uid-{version}")));
-        let created = match &object["metadata"]["creationTimestamp"] {
-            Value::Null => json!("2026-01-01T00:00:00Z"),
-            said => said.clone(),
-        };
-        object["metadata"]["creationTimestamp"] = kept("creationTimestamp", created);
+        if object["metadata"]["creationTimestamp"].is_null() {
+            let new = json!("2026-01-01T00:00:00Z");
+            object["metadata"]["creationTimestamp"] = kept("creationTimestamp", new);
+        }
         object["metadata"]["generation"] = json!(generation);
         object["metadata"]["resourceVersion"] = kept("resourceVersion", json!("0"));
         let is_restless = RESTLESS.iter().any(|it| object["kind"] == **it);

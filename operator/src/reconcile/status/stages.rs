@@ -1,0 +1,69 @@
+//! The conditions of the stages, each from its gate.
+//!
+//! Invariant: pure. What belongs to no stage is for `whole` to say.
+
+use crate::api::{ConditionType, Reason, StageName, annotation};
+use crate::reconcile::status::Progress;
+use crate::reconcile::status::commands::{NOW, annotate};
+use crate::reconcile::status::conditions::Conditions;
+use crate::release::database_roles::Revocation;
+use crate::rollout::Report;
+use crate::rollout::gates::Gate;
+
+/// Sets them all.
+pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
+    for stage in StageName::ALL {
+        let report = progress.rollout.reports.iter().find(|it| it.stage == stage);
+        stage_condition(conditions, stage, report);
+    }
+    if let (Some(why), Some(Gate::Open)) = (
+        &progress.rollout.unasked,
+        progress.rollout.gate(StageName::Edge),
+    ) {
+        conditions.add(ConditionType::EdgeReady, why);
+    }
+    if let Some(Revocation::Pending { roles, trouble }) = &progress.revocation {
+        let again = annotate(progress, annotation::RETRY, NOW);
+        outgoing_roles(conditions, roles, trouble.as_deref(), &again);
+    }
+}
+
+/// Roles that are on their way out hold nothing up, so that they only add to what is said of a database that is well.
+fn outgoing_roles(conditions: &mut Conditions, roles: &str, trouble: Option<&str>, again: &str) {
+    let said = match trouble {
+        None => format!("role {roles} goes once nothing uses it any more"),
+        Some(why) => format!(
+            "role {roles} is not needed any more and there still: {why}; one that failed is tried again with the next release, or: {again}"
+        ),
+    };
+    conditions.add(ConditionType::DatabaseReady, &said);
+}
+
+fn stage_condition(conditions: &mut Conditions, stage: StageName, report: Option<&Report>) {
+    let type_ = stage.condition();
+    match report.map(|it| &it.gate) {
+        None => {
+            let message = format!("this stack has no {}", stage.as_str());
+            conditions.set(type_, true, Reason::NotNeeded, &message);
+        }
+        Some(None) => {
+            let message = "an earlier stage is not done; until it is, this one stays as it is";
+            conditions.set(type_, false, Reason::WaitingForEarlierStage, message);
+        }
+        Some(Some(gate)) => {
+            let (reason, message) = explain(gate);
+            conditions.set(type_, !gate.is_shut(), reason, &message);
+        }
+    }
+}
+
+/// Why a gate is as it is, and the same for people.
+pub(super) fn explain(gate: &Gate) -> (Reason, String) {
+    match gate {
+        Gate::Open => (Reason::Available, "as the spec says".into()),
+        Gate::Waiting {
+            reason, message, ..
+        }
+        | Gate::Failed { reason, message } => (*reason, message.clone()),
+    }
+}
