@@ -360,14 +360,15 @@ fn a_role_in_use_stays_until_its_last_session_has_ended() {
     let it = Database::new("used");
     it.make("a", "one");
     let session = Session::open(&it, "a");
-    let revocation = it.revoke("a=one", "1", "600");
-    // It looks once a second, and would be done after the second look.
+    // Seconds are told as whole ones, so that one may pass between two looks at the clock.
+    let revocation = it.revoke("a=one", "2", "600");
+    // It looks once a second, and would be done after the third look.
     until("it has looked several times", || {
         let log = SERVER.log();
         let looks = log
             .matches("= ANY (string_to_array('used_a=one', ' '))")
             .count();
-        (looks >= 4).then_some(())
+        (looks >= 5).then_some(())
     });
     it.ask("a", "select 1").unwrap();
     session.end();
