@@ -4,6 +4,9 @@ use appstack_operator::api::AppStack;
 
 use crate::support::{API, ROLL_OUT, SOON, story};
 
+/// What the API answers to everybody.
+const PATH: &str = "/api/v1/version";
+
 #[test]
 fn a_host_stays_with_the_stack_that_serves_it_until_that_is_gone() {
     story("hosts", async |world| {
@@ -13,7 +16,9 @@ fn a_host_stays_with_the_stack_that_serves_it_until_that_is_gone() {
         let first = world.ready("shop").await;
         let visitor = world.visitor("shop").await;
         // The first answers come a moment after the route was made.
-        visitor.reads(world, &format!("{}/", visitor.api)).await;
+        visitor
+            .reads(world, &format!("{}{PATH}", visitor.api))
+            .await;
         let asker = visitor.keeps_asking();
 
         beside.apply(&stack).await;
@@ -41,6 +46,8 @@ fn a_host_stays_with_the_stack_that_serves_it_until_that_is_gone() {
             .await;
         beside.ready("shop").await;
         let visitor = beside.visitor("shop").await;
-        visitor.reads(&beside, &format!("{}/", visitor.api)).await;
+        visitor
+            .reads(&beside, &format!("{}{PATH}", visitor.api))
+            .await;
     });
 }

@@ -25,16 +25,12 @@ fn a_scale_up_waits_for_no_approval_no_migration_and_no_failed_release() {
             "spec: {rollout: {approval: Required}, backend: {env: [{name: WORD, value: two}]}}",
         );
         world.apply(&held).await;
-        world
-            .says("shop", "AwaitingApproval", "AwaitingApproval", &[], SOON)
-            .await;
+        awaits_approval(world).await;
         world
             .apply(&held.with("spec: {backend: {replicas: 2}}"))
             .await;
         has_pods(world, &served, 2).await;
-        world
-            .says("shop", "AwaitingApproval", "AwaitingApproval", &[], SOON)
-            .await;
+        awaits_approval(world).await;
 
         let slow =
             good.with("spec: {backend: {replicas: 2, migrate: {command: [sh, -c, sleep 40]}}}");
@@ -78,14 +74,14 @@ fn a_job_that_cannot_start_is_replaced_by_an_edit_at_once() {
         let image = "spec: {backend: {image: docker.io/library/postgres, migrate: {command: [sh, -c, echo]}}}";
         let served = corrected(world, &bad.with(image), &served).await;
 
-        // The image runs as root, and the correction keeps the name of the Job.
+        // Its pods may not be made, and the correction keeps the name of the Job.
         let user = |user: &str| {
             good.with(&format!(
                 "spec: {{backend: {{migrate: {{command: [sh, -c, pwd]}}, podTemplate: {{spec: {{securityContext: {{runAsUser: {user}}}}}}}}}}}"
             ))
         };
-        world.apply(&user("null")).await;
-        cannot(world, "ImageRunsAsRoot", &[]).await;
+        world.apply(&user("0")).await;
+        cannot(world, "PodsRefused", &["must not set runAsUser=0"]).await;
         corrected(world, &user("999"), &served).await;
     });
 }
@@ -134,6 +130,17 @@ fn without_image(stack: &Document) -> Document {
 }
 
 /// The migration says so, at the latest some time after the deadline of [`without_image`].
+async fn awaits_approval(world: &World) {
+    world
+        .until("the release waits for its approval", SOON, async || {
+            let found = world.stack("shop").await;
+            let it = condition(&found, "AwaitingApproval")?;
+            let is_current = it.observed_generation == found.metadata.generation;
+            (is_current && it.status == "True").then_some(())
+        })
+        .await;
+}
+
 async fn cannot(world: &World, reason: &str, words: &[&str]) {
     let limit = Duration::from_secs(75);
     world

@@ -113,6 +113,9 @@ fn a_failed_release_is_tried_again_on_request_and_held_where_that_is_asked_for()
         world
             .apply(&bad.with("spec: {rollout: {onFailure: Hold}}"))
             .await;
+        // That alone is no other release, so it is not tried again for it.
+        let again = "metadata: {annotations: {appstack.dev/retry: once more}}";
+        world.patch::<AppStack>("shop", again).await;
         let words = ["backend of 18", "ContainerCrashing"];
         world
             .says("shop", "Ready", "StageFailed", &words, SOON * 12)

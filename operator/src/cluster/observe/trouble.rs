@@ -135,7 +135,7 @@ fn of_waiting(
         | "ImageInspectError"
         | "SignatureValidationFailed"
         | "RegistryUnavailable" => Some((Cause::Image, cannot_pull(&container.image, said))),
-        "CreateContainerConfigError" if said.contains("runAsNonRoot") => cannot_start(Cause::Root),
+        "CreateContainerConfigError" if is_of_root(said) => cannot_start(Cause::Root),
         "CreateContainerConfigError"
         | "CreateContainerError"
         | "PreCreateHookError"
@@ -161,6 +161,12 @@ fn cannot_pull(image: &str, said: &str) -> String {
         said if said.starts_with("Back-off pulling image") => format!("cannot pull {image}"),
         said => format!("cannot pull {image}: {said}"),
     }
+}
+
+/// Whether the kubelet refuses a container because it would run as root: by its image, which it calls `runAsNonRoot`, or by the user
+/// of the spec.
+fn is_of_root(said: &str) -> bool {
+    said.contains("runAsNonRoot") || said.contains("breaks non-root policy")
 }
 
 fn cannot_start(container: &str, said: &str) -> String {

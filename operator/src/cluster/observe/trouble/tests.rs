@@ -51,6 +51,10 @@ fn an_image_that_runs_as_root_is_told_from_other_settings() {
         Some(Cause::Root),
     );
     check(
+        waiting("container's runAsUser breaks non-root policy (pod: \"p\", container: c)"),
+        Some(Cause::Root),
+    );
+    check(
         waiting("couldn't find key X in Secret ns/s"),
         Some(Cause::Config),
     );
