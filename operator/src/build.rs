@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 
-use self::database::{migration, role};
+use self::database::{connection, migration, role};
 use self::workload::{assets, backend, frontend, pod, scale};
 use crate::api::StageName;
 use crate::model::fact::Record;
@@ -23,6 +23,7 @@ use crate::model::identity::ReleaseHash;
 use crate::model::manifests::Manifests;
 use crate::model::stack::{CheckLimits, Stack};
 
+pub use self::database::connection::ASK;
 pub use self::database::record as database_record;
 pub use self::database::role::{REVOKE, revocation};
 pub use self::meta::{selector, selector_text};
@@ -165,6 +166,8 @@ fn awake(stack: &Stack, manifests: Manifests, direction: Direction) -> Vec<Stage
     let mut stages = vec![database_stage(stack, manifests.shared)];
     let embedded = stack.database.embedded.as_ref();
     stages.extend(embedded.map(|it| role::stage(stack, it)));
+    let external = stack.database.external.as_ref();
+    stages.extend(external.and_then(|it| connection::stage(stack, it)));
     stages.extend(migration::stages(stack));
     let backend = Some(backend::stage(stack, manifests.backend));
     let frontend = manifests.frontend.map(|it| frontend::stage(stack, it));

@@ -80,7 +80,7 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
     let spec = &app.spec;
     let names = Names::of(&app.name_any());
     let generated = generated::values(app, &names, inputs);
-    let mut database = database::check(app, &generated, &names, inputs, settings, &mut faults);
+    let database = database::check(app, &generated, &names, inputs, settings, &mut faults);
     let secrets = secrets::check(
         app,
         settings,
@@ -90,8 +90,7 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
         &database,
         &mut faults,
     );
-    // What is kept of the values of the release that serves may be the sslmode.
-    database.connection = Connection::restored(&secrets.values);
+    let database = database::of_release(database, spec, &secrets, inputs, settings);
     let edge = edge::check(spec, inputs, settings, &mut faults);
     let backend = backend(spec, &mut faults);
     let jobs = jobs::check(spec, &backend, &mut faults);

@@ -7,6 +7,8 @@
 mod assets;
 #[path = "mock_api/cache.rs"]
 mod cache;
+#[path = "mock_api/connection.rs"]
+mod connection;
 #[path = "mock_api/data.rs"]
 mod data;
 #[path = "mock_api/defaults.rs"]

@@ -1,4 +1,4 @@
-//! The scripts that make and drop the roles of a database, on a real PostgreSQL.
+//! The scripts that make and drop the roles of a database, and the one that asks a database, on a real PostgreSQL.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,13 +13,16 @@ mod python;
 mod server;
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{Shutdown, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const MAKE: &str = include_str!("../src/build/database/role/make.sh");
+const ASK: &str = include_str!("../src/build/database/connection/ask.sh");
 const REVOKE: &str = include_str!("../src/build/database/role/revoke.sh");
 
 /// The superuser's password.
@@ -388,6 +391,121 @@ fn a_session_that_does_not_end_is_ended() {
     let sessions = "select count(*) from pg_stat_activity where usename = 'ended_a'";
     assert_eq!(it.admin(sessions), "0");
     session.end();
+}
+
+/// What somebody is told who asks whether a database lets the application in.
+fn asked(it: &Database, variables: &[(&str, &str)]) -> Result<String, String> {
+    let mut shell = SERVER.program("sh", it.0, &it.login("a"), "a");
+    let defaults = [
+        ("PGPORT", "5432"),
+        ("PGSSLMODE", "disable"),
+        ("SECRET", "goods"),
+    ];
+    shell.args(["-c", ASK]).env("PATIENCE", "0").envs(defaults);
+    let output = fed(shell.envs(variables.iter().copied()), "");
+    let told = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() {
+        Ok(told)
+    } else {
+        Err(told)
+    }
+}
+
+#[test]
+fn who_asks_a_database_is_told_which_key_to_correct() {
+    let it = Database::new("asked");
+    it.make("a", "one");
+    assert_eq!(asked(&it, &[]).unwrap(), "");
+    let port = published();
+    let tcp = [("PGHOST", "127.0.0.1"), ("PGPORT", port.as_str())];
+    let nobody = [tcp[0], ("PGPORT", "1")];
+    for (variables, told) in [
+        (
+            &[("PGPASSWORD", "x")][..],
+            "Secret goods, user and password: the server does not let asked_a in (",
+        ),
+        (
+            &[("PGUSER", "none")],
+            "Secret goods, user and password: the server does not let none in (",
+        ),
+        (
+            &[("PGDATABASE", "none")],
+            "Secret goods, dbname: the server has no database none (",
+        ),
+        (
+            &[("PGDATABASE", "postgres")],
+            "Secret goods, user: asked_a may not use the database (",
+        ),
+        (
+            &[("PGHOST", "none.invalid")],
+            "Secret goods, host: there is no server of the name none.invalid (",
+        ),
+        (
+            &nobody,
+            "Secret goods, host and port: nobody answers at 127.0.0.1:1 (",
+        ),
+    ] {
+        let said = asked(&it, variables).unwrap_err();
+        assert!(said.starts_with(told), "{said}");
+        assert!(said.ends_with(')') && !said.contains('\n'), "{said}");
+    }
+    assert_eq!(asked(&it, &tcp).unwrap(), "");
+}
+
+#[test]
+fn who_asks_a_database_that_comes_up_is_let_in_then() {
+    let it = Database::new("comes_up");
+    it.make("a", "one");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    drop(listener);
+    let mut shell = SERVER.program("sh", it.0, &it.login("a"), "a");
+    let place = [
+        ("PGHOST", "127.0.0.1"),
+        ("PGPORT", &port),
+        ("PGSSLMODE", "disable"),
+    ];
+    shell
+        .args(["-c", ASK])
+        .env("SECRET", "goods")
+        .env("PATIENCE", "30");
+    shell.envs(place).stdout(Stdio::piped());
+    let mut asks = shell.spawn().unwrap();
+    let mut told = BufReader::new(asks.stdout.take().expect("it is piped")).lines();
+    let said = told.next().expect("it says why it waits").unwrap();
+    assert!(said.contains("nobody answers"), "{said}");
+    publish(TcpListener::bind(format!("127.0.0.1:{port}")).unwrap());
+    assert!(asks.wait().unwrap().success());
+}
+
+/// The port of the server: it listens on its socket alone.
+fn published() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    publish(listener);
+    port.to_string()
+}
+
+/// Hands over what clients and the server say to each other.
+fn publish(listener: TcpListener) {
+    let socket = SERVER.folder.join(".s.PGSQL.5432");
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), UnixStream::connect(&socket).unwrap());
+            let (mut from_client, mut to_server) =
+                (client.try_clone().unwrap(), server.try_clone().unwrap());
+            let (mut from_server, mut to_client) = (server, client);
+            std::thread::spawn(move || {
+                // Either side may be gone.
+                let _ended = std::io::copy(&mut from_client, &mut to_server);
+                let _told = to_server.shutdown(Shutdown::Write);
+            });
+            std::thread::spawn(move || {
+                let _ended = std::io::copy(&mut from_server, &mut to_client);
+                let _told = to_client.shutdown(Shutdown::Write);
+            });
+        }
+    });
 }
 
 /// Somebody who is logged in and does nothing.

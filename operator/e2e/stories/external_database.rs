@@ -72,6 +72,25 @@ fn a_stack_serves_from_a_database_elsewhere() {
                 "{host: elsewhere, port: '5433', dbname: goods, user: owner, password: 'p@ss/word %41', sslmode: disable}",
             )
             .await;
+        // It has no TLS, and says so before anything of the release runs.
+        let words = ["Secret goods, sslmode: the server has no TLS"];
+        world
+            .says(
+                "shop",
+                "DatabaseReady",
+                "DatabaseUnreachable",
+                &words,
+                ROLL_OUT,
+            )
+            .await;
+        assert!(world.deployments("shop", "backend").await.is_empty());
+
+        world
+            .apply_secret(
+                "goods",
+                "{host: elsewhere, port: '5433', dbname: goods, user: owner, password: 'p@ss/word %41', sslmode: disable}",
+            )
+            .await;
         world.ready("shop").await;
         let visitor = world.visitor("shop").await;
         visitor.items(world).await;

@@ -160,8 +160,11 @@ reasons! {
     DataInUse:
         "something else changes the data: a release that came later, `hibernate` or a deletion waits for it"
         => "wait; the message says what has the data, since when, and until when at most";
+    DatabaseUnreachable:
+        "the external database, which is asked before anything of a release runs, does not answer or does not let the application in; it is asked for `rollout.progressDeadline` while that may pass, and once for what only people can change. What serves goes on serving"
+        => r#"correct the key that the message names in the Secret of `database.external`; once the server is corrected instead: `kubectl annotate aps NAME --overwrite appstack.dev/retry="$(date)"`"#;
     JobRunning:
-        "the Job of the database role, of the migration or of the seed runs"
+        "the Job of the database role, of the question to an external database, of the migration or of the seed runs"
         => "wait";
     JobRetrying:
         "an attempt failed, the next one follows"

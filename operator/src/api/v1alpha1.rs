@@ -447,7 +447,7 @@ pub struct EmbeddedDatabase {
 pub struct ExternalDatabase {
     /// A Secret of this namespace with the keys `host`, `dbname`, `user` and `password`, and if need be `port`
     /// (5432) and `sslmode` (`require`). `disable`, for a server without TLS, `require`, `verify-ca` and `verify-full` are taken by
-    /// all drivers; `prefer` and `allow` are refused by lib/pq (Go), and node-postgres takes `prefer` for `require`.
+    /// all drivers; `prefer` and `allow` are refused by older versions of lib/pq (Go), and node-postgres takes `prefer` for `require`.
     #[schemars(length(min = 1, max = 253))]
     pub secret_name: String,
 }

@@ -1,6 +1,7 @@
 //! The database stage: the generated secrets, the connection, and the embedded PostgreSQL where there is one. Its pod knows
 //! nothing of the role that the application logs in as, so that a new one does not restart it.
 
+pub(in crate::build) mod connection;
 pub(in crate::build) mod migration;
 pub(in crate::build) mod role;
 

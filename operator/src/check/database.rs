@@ -12,10 +12,11 @@ use crate::api::{
 };
 use crate::check::{Faults, generated, place, requests, secrets};
 use crate::model::hash::short_hash;
+use crate::model::identity::ValuesHash;
 use crate::model::inputs::{Inputs, external_database};
 use crate::model::names::Names;
 use crate::model::secret::SecretData;
-use crate::model::stack::{Connection, Database, Embedded, Role};
+use crate::model::stack::{Connection, Database, Embedded, External, Role, Secrets};
 use crate::release::{database_roles, identity};
 use crate::settings::ClusterSettings;
 
@@ -48,6 +49,7 @@ pub(super) fn check(
                 None => external_connection(external, inputs, faults),
             },
             embedded: None,
+            external: None,
         };
     }
     let own = |user: String, password: SecretString| Connection {
@@ -69,6 +71,7 @@ pub(super) fn check(
     let role = login(names, inputs, &connection.user);
     Database {
         embedded: Some(embedded(app, inputs, settings, admin, role)),
+        external: None,
         connection,
     }
 }
@@ -159,6 +162,41 @@ fn embedded(
         admin,
         role,
     }
+}
+
+/// The database of a release whose values are known: its sslmode may be that of the release that serves.
+pub(super) fn of_release(
+    database: Database,
+    spec: &AppStackSpec,
+    secrets: &Secrets,
+    inputs: &Inputs,
+    settings: &ClusterSettings,
+) -> Database {
+    let connection = Connection::restored(&secrets.values);
+    Database {
+        external: external(spec, &connection, &secrets.hash, inputs, settings),
+        connection,
+        ..database
+    }
+}
+
+/// What asks an external database before a release with these values. One on the loopback address is behind something in the pods
+/// of the application, which only they have.
+fn external(
+    spec: &AppStackSpec,
+    connection: &Connection,
+    values: &ValuesHash,
+    inputs: &Inputs,
+    settings: &ClusterSettings,
+) -> Option<External> {
+    let secret = external_database(spec)?.secret_name.clone();
+    let is_within = connection.host.split(',').any(place::is_loopback);
+    let mut releases = inputs.records.releases.iter();
+    (!is_within).then(|| External {
+        image: format!("{}:{VERSION}", settings.postgres_image),
+        secret,
+        known: releases.any(|it| it.values == *values),
+    })
 }
 
 /// Whether the user says how TLS is used with the database. With an embedded one nobody does.

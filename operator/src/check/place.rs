@@ -70,6 +70,14 @@ fn is_host(host: &str) -> bool {
     name.len() <= 253 && labels.all(is_label) && !name.rsplit('.').next().is_some_and(is_number)
 }
 
+/// Whether a host is the pod's own.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let address = host.parse::<IpAddr>();
+    address.map_or(host.eq_ignore_ascii_case("localhost"), |it| {
+        it.is_loopback()
+    })
+}
+
 fn is_label(label: &str) -> bool {
     let inner = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
     (1..=63).contains(&label.len())
@@ -135,6 +143,16 @@ mod tests {
                 ],
                 "{host}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_the_pods_own_is_told_from_a_name_and_an_address() {
+        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "::1"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["db", "localhost.example.com", "10.0.0.7", "fd00::1"] {
+            assert!(!is_loopback(host), "{host}");
         }
     }
 

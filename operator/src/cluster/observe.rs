@@ -30,7 +30,7 @@ use serde::de::DeserializeOwned;
 
 use self::public::Question;
 use crate::api::label;
-use crate::build::{Check, CheckTarget, selector_text};
+use crate::build::{ASK, Check, CheckTarget, selector_text};
 use crate::cluster::apply::Applied;
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
@@ -385,6 +385,12 @@ impl Observer<'_> {
         }
         if run.state == JobState::Done {
             return Ok(run);
+        }
+        if run.asks
+            && let Some(pod) = pods.first()
+        {
+            let printed = self.printed(&pod.name_any(), ASK).await;
+            run.told = printed.as_deref().and_then(job::end_of).map(str::to_owned);
         }
         run.started = pods::started(&pods);
         (run.trouble, run.waits_since) = self.start(it, &pods).await;

@@ -94,6 +94,12 @@ impl Names {
         self.child(&format!("revoke-{}", logins_hash(&logins)))
     }
 
+    /// The Job that asks an external database whether it lets a release with these values in.
+    #[must_use]
+    pub fn connection(&self, hash: &ValuesHash) -> ChildName {
+        self.child(&format!("connect-{hash}"))
+    }
+
     /// The Job of the migration with this hash.
     #[must_use]
     pub fn migration(&self, hash: &MigrationHash) -> ChildName {

@@ -92,6 +92,8 @@ pub struct JobRun {
     pub due: Option<Timestamp>,
     /// Why it was ended before it came to an end of its own.
     pub late: Option<String>,
+    /// Whether it asks an external database if it lets the application in. Then the last line is known of one that runs or failed, too.
+    pub asks: bool,
 }
 
 /// How far a Job is.

@@ -22,7 +22,7 @@ use crate::model::manifests::Manifests;
 use crate::model::names::Names;
 use crate::model::secret::SecretData;
 
-pub use self::database::{Connection, Database, Embedded, Migration, Role, Seed};
+pub use self::database::{Connection, Database, Embedded, External, Migration, Role, Seed};
 pub use self::edge::{Edge, IngressController, Tls};
 pub use self::workload::{
     Assets, Autoscaling, Backend, Command, Frontend, Job, Replicas, Rhythm, Times,

@@ -239,7 +239,29 @@ pub(super) fn with_cause(said: &str, run: &JobRun) -> String {
     message::with(&format!("{said}{why}"), run.printed.as_ref())
 }
 
+/// Of a Job that asks an external database: it prints in words what is wrong, also while it asks on.
+fn judge_question(run: &JobRun) -> Option<Gate> {
+    let said = run.told.as_ref().filter(|_| run.asks)?;
+    let reason = Reason::DatabaseUnreachable;
+    let is_over = run.late.is_some() || matches!(run.state, JobState::Failed | JobState::Late);
+    if is_over {
+        let message = format!(
+            "the external database does not let the application in, and is not asked again until something changes: {said}"
+        );
+        return Some(Gate::Failed { reason, message });
+    }
+    (run.state == JobState::Running && run.trouble.is_none()).then(|| {
+        waiting(
+            reason,
+            format!("the external database is asked until it lets the application in: {said}"),
+        )
+    })
+}
+
 fn judge_job(run: &JobRun) -> Gate {
+    if let Some(gate) = judge_question(run) {
+        return gate;
+    }
     let (failed, attempts) = (run.failed, run.attempts);
     match (run.state, &run.late) {
         (JobState::Done, _) => Gate::Open,

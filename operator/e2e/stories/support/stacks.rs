@@ -194,8 +194,9 @@ spec:
                 }
 "#;
 
-/// The Secret `nowhere`, which a stack of scripts refers to: a database that nobody asks for anything.
-pub(crate) const NOWHERE: &str = "{host: nowhere, dbname: d, user: u, password: secret}";
+/// The Secret `nowhere`, which a stack of scripts refers to: a database that nobody asks for anything, not even the operator, as
+/// the pods of the application have it to themselves.
+pub(crate) const NOWHERE: &str = "{host: localhost, dbname: d, user: u, password: secret}";
 
 /// A manifest.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use kube::ResourceExt as _;
 
 use super::trouble;
 use crate::api::annotation;
-use crate::build::{HEAD, REVOKE};
+use crate::build::{ASK, HEAD, REVOKE};
 use crate::model::job;
 use crate::model::observed::JobRun;
 
@@ -18,14 +18,23 @@ const LONGEST_LINE: usize = 200;
 
 /// The container of the Job whose last line is something to know.
 pub(super) fn telling(job: &Job) -> Option<&str> {
-    let spec = job.spec.as_ref().and_then(|it| it.template.spec.as_ref());
-    let mut names = spec?.containers.iter().map(|it| it.name.as_str());
-    names.find(|it| [HEAD, REVOKE].contains(it))
+    containers(job).find(|it| [HEAD, REVOKE].contains(it))
 }
 
-/// The last line of what was printed, as far as a record has room for it.
+fn containers(job: &Job) -> impl Iterator<Item = &str> {
+    let spec = job.spec.as_ref().and_then(|it| it.template.spec.as_ref());
+    let containers = spec.into_iter().flat_map(|it| &it.containers);
+    containers.map(|it| it.name.as_str())
+}
+
+/// The last line of what was printed.
+pub(super) fn end_of(printed: &str) -> Option<&str> {
+    printed.lines().map(str::trim).rfind(|it| !it.is_empty())
+}
+
+/// The same as far as a record has room for it.
 pub(super) fn last_line(printed: &str) -> Option<String> {
-    let line = printed.lines().map(str::trim).rfind(|it| !it.is_empty())?;
+    let line = end_of(printed)?;
     Some(line.chars().take(LONGEST_LINE).collect())
 }
 
@@ -46,6 +55,7 @@ pub(super) fn run(job: &Job) -> JobRun {
         uid: job.metadata.uid.clone(),
         timeout: timeout.and_then(|it| Some(Duration::from_secs(it.parse().ok()?))),
         late: job.annotations().get(annotation::LATE).cloned(),
+        asks: containers(job).any(|it| it == ASK),
         ..JobRun::default()
     }
 }

@@ -24,6 +24,19 @@ pub struct Database {
     pub connection: Connection,
     /// What runs here; `None` where the database is external.
     pub embedded: Option<Embedded>,
+    /// What asks it before a release, where it is external; `None` also where only the application's own pods can reach it.
+    pub external: Option<External>,
+}
+
+/// What asks an external PostgreSQL whether it lets the application in.
+#[derive(Clone, Debug)]
+pub struct External {
+    /// An image with the client programs of PostgreSQL, with its tag.
+    pub image: String,
+    /// The name of the Secret that says where the database is.
+    pub secret: String,
+    /// Whether a release with the same values was verified: then it is known to be good.
+    pub known: bool,
 }
 
 /// How the application reaches the database.

@@ -281,6 +281,37 @@ fn a_job_whose_pods_may_not_be_made_says_so() {
 }
 
 #[test]
+fn a_question_to_a_database_says_what_came_back_also_while_it_is_asked_on() {
+    let judged = |state, said: Option<&str>| {
+        let run = JobRun {
+            state,
+            asks: true,
+            told: said.map(str::to_owned),
+            ..JobRun::done(None)
+        };
+        judge(&[Observed::Job(run)], None)
+    };
+    let said = Some("Secret goods, host and port: nobody answers");
+    let reason = Reason::DatabaseUnreachable;
+    assert_eq!(
+        judged(JobState::Running, said),
+        waiting(
+            reason,
+            "the external database is asked until it lets the application in: Secret goods, host and port: nobody answers"
+        )
+    );
+    for state in [JobState::Failed, JobState::Late] {
+        let message = "the external database does not let the application in, and is not asked again until something changes: Secret goods, host and port: nobody answers".into();
+        assert_eq!(judged(state, said), Gate::Failed { reason, message });
+    }
+    assert_eq!(judged(JobState::Done, said), Gate::Open);
+    assert_eq!(
+        judged(JobState::Running, None),
+        waiting(Reason::JobRunning, "it runs")
+    );
+}
+
+#[test]
 fn the_worst_object_makes_the_gate() {
     let open = || Gate::Open;
     let wait = || waiting(Reason::JobRunning, "w");
