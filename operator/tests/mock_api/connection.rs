@@ -67,6 +67,8 @@ async fn an_external_database_is_asked_before_the_migration_and_not_again_once_i
     world.settle().await?;
     assert_eq!(world.condition("Ready"), "True RolledOut");
     assert!(!world.applied(ASKS), "{:?}", world.server.applied());
+    let left = world.server.everything().into_keys();
+    assert_eq!(left.filter(|it| it.starts_with(ASKS)).count(), 0);
     Ok(())
 }
 
