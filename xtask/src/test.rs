@@ -42,7 +42,7 @@ enum Group {
     Cluster,
     /// All of them
     All,
-    /// What takes long and is not part of all: operators of other versions, up and down
+    /// What takes long and is not part of all: drivers of other languages, operators of other versions, up and down
     Long,
 }
 
@@ -93,20 +93,43 @@ impl Test {
         result
     }
 
-    /// The stories of upgrades. Each puts an operator in the place of the one before, so they go one after the other.
+    /// Drivers of other languages, and the stories of upgrades. Each of those puts an operator in the place of the one before, so they
+    /// go one after the other.
     async fn long(&self) -> Result<()> {
+        let mut count = Count::default();
+        if self.story.is_none() {
+            let words = [
+                "test",
+                "--package",
+                STORIES,
+                "--features",
+                "long",
+                "--test",
+                "drivers",
+                "--",
+                "--nocapture",
+            ];
+            counted(&mut cargo(&words), &mut count).await?;
+        }
         machine::can_hold_a_cluster().await?;
         let progress = Progress::new();
         let cluster = Cluster::open(CLUSTER)?;
         start::cluster_with_operator(&cluster, &progress).await?;
-        let mut stories = cargo(&["test", "--package", STORIES, "--features", "long"]);
+        let mut stories = cargo(&[
+            "test",
+            "--package",
+            STORIES,
+            "--features",
+            "long",
+            "--test",
+            "stories",
+        ]);
         for it in operators::make(&cluster, &progress).await? {
             let variable = format!("APPSTACK_OPERATOR_{}", it.name.to_uppercase());
             stories.env(variable, format!("{} {}", it.name, it.chart.display()));
         }
         stories.arg(self.story.as_deref().unwrap_or("upgrade"));
         stories.args(["--", "--test-threads", "1"]);
-        let mut count = Count::default();
         let result = self.told(&cluster, stories, &mut count).await;
         tell(&format!(
             "\nlong tests: {} passed, {} failed",
