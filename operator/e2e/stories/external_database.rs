@@ -69,7 +69,7 @@ fn a_stack_serves_from_a_database_elsewhere() {
         world
             .apply_secret(
                 "goods",
-                "{host: elsewhere, port: '5433', dbname: goods, user: owner, password: 'p@ss/word %41', sslmode: disable}",
+                "{host: elsewhere, port: '5433', dbname: goods, user: owner, password: 'p@ss/word %41'}",
             )
             .await;
         // It has no TLS, and says so before anything of the release runs.

@@ -162,7 +162,7 @@ reasons! {
         => "wait; the message says what has the data, since when, and until when at most";
     DatabaseUnreachable:
         "the external database, which is asked before anything of a release runs, does not answer or does not let the application in; it is asked for `rollout.progressDeadline` while that may pass, and once for what only people can change. What serves goes on serving"
-        => r#"correct the key that the message names in the Secret of `database.external`; once the server is corrected instead: `kubectl annotate aps NAME --overwrite appstack.dev/retry="$(date)"`"#;
+        => r#"correct the key that the message names in the Secret of `database.external`; once the server is corrected instead: `kubectl annotate aps shop --overwrite appstack.dev/retry="$(date)"`"#;
     JobRunning:
         "the Job of the database role, of the question to an external database, of the migration or of the seed runs"
         => "wait";

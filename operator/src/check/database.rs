@@ -180,8 +180,9 @@ pub(super) fn of_release(
     }
 }
 
-/// What asks an external database before a release with these values. One on the loopback address is behind something in the pods
-/// of the application, which only they have.
+/// What asks an external database before a release with these values, where the release begins with work on it. Without a migration
+/// and a seed nobody but the application knows whether it needs one. One on the loopback address is behind something in the pods of
+/// the application, which only they have.
 fn external(
     spec: &AppStackSpec,
     connection: &Connection,
@@ -190,9 +191,10 @@ fn external(
     settings: &ClusterSettings,
 ) -> Option<External> {
     let secret = external_database(spec)?.secret_name.clone();
+    let begins_there = spec.backend.migrate.is_some() || spec.backend.seed.is_some();
     let is_within = connection.host.split(',').any(place::is_loopback);
     let mut releases = inputs.records.releases.iter();
-    (!is_within).then(|| External {
+    (begins_there && !is_within).then(|| External {
         image: format!("{}:{VERSION}", settings.postgres_image),
         secret,
         known: releases.any(|it| it.values == *values),

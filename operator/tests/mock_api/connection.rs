@@ -115,3 +115,14 @@ async fn a_database_that_only_the_pods_of_the_application_reach_is_not_asked() -
     assert!(!world.applied(ASKS) && world.applied(MIGRATES));
     Ok(())
 }
+
+#[tokio::test]
+async fn without_work_on_it_before_the_application_starts_a_database_is_not_asked() -> Result<()> {
+    let world = World::elsewhere("db.example.com")?;
+    world
+        .server
+        .set(STACK, "backend", json!({"image": "a/b:1"}))?;
+    world.reconcile().await??;
+    assert!(world.applied(BACKEND) && !world.applied(ASKS));
+    Ok(())
+}
