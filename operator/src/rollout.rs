@@ -388,6 +388,33 @@ mod tests {
     use crate::build::{self, Direction};
     use crate::fixtures;
 
+    /// A roll-out of what is not known to be good, at the beginning of time.
+    fn unverified<'a>(
+        target: &'a Desired,
+        beside: Beside<'a>,
+        checks: &'a PublicChecks,
+    ) -> Rollout<'a> {
+        let now = Timestamp::UNIX_EPOCH;
+        Rollout {
+            target,
+            beside,
+            trial: None,
+            unverified: true,
+            visits: Visits {
+                checks,
+                stack: "ns/shop".into(),
+                attempt: Attempt::default(),
+                now,
+            },
+            job_limits: JobLimits {
+                start: Duration::ZERO,
+                now,
+            },
+            pulls: &[],
+            retained: BTreeSet::new(),
+        }
+    }
+
     fn edge_check(desired: &Desired) -> &Check {
         let mut stages = desired.stages.iter();
         let edge = stages.find(|it| it.name == StageName::Edge).unwrap();
@@ -404,24 +431,8 @@ mod tests {
         let same = built("version: v2");
         let other = built("domain: other.test");
         let is_new = |beside| {
-            let rollout = Rollout {
-                target: &target,
-                beside,
-                trial: None,
-                unverified: true,
-                visits: Visits {
-                    checks: &PublicChecks::default(),
-                    stack: "ns/shop".into(),
-                    attempt: Attempt::default(),
-                    now: Timestamp::UNIX_EPOCH,
-                },
-                job_limits: JobLimits {
-                    start: Duration::ZERO,
-                    now: Timestamp::UNIX_EPOCH,
-                },
-                pulls: &[],
-                retained: BTreeSet::new(),
-            };
+            let checks = PublicChecks::default();
+            let rollout = unverified(&target, beside, &checks);
             rollout.is_new_way(edge_check(&target))
         };
         assert!(is_new(Beside::Nothing));
@@ -452,24 +463,8 @@ mod tests {
         let stack = fixtures::stack(&fixtures::app(""));
         let target = build::build(&stack, Direction::Forward);
         let new = |beside| {
-            let rollout = Rollout {
-                target: &target,
-                beside,
-                trial: None,
-                unverified: true,
-                visits: Visits {
-                    checks: &PublicChecks::default(),
-                    stack: "ns/shop".into(),
-                    attempt: Attempt::default(),
-                    now: Timestamp::UNIX_EPOCH,
-                },
-                job_limits: JobLimits {
-                    start: stack.rollout.progress_deadline,
-                    now: Timestamp::UNIX_EPOCH,
-                },
-                pulls: &[],
-                retained: BTreeSet::new(),
-            };
+            let checks = PublicChecks::default();
+            let rollout = unverified(&target, beside, &checks);
             let new = target.objects().filter(|it| rollout.is_new(it));
             new.map(Object::kind).collect::<Vec<_>>()
         };

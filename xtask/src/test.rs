@@ -98,32 +98,15 @@ impl Test {
     async fn long(&self) -> Result<()> {
         let mut count = Count::default();
         if self.story.is_none() {
-            let words = [
-                "test",
-                "--package",
-                STORIES,
-                "--features",
-                "long",
-                "--test",
-                "drivers",
-                "--",
-                "--nocapture",
-            ];
-            counted(&mut cargo(&words), &mut count).await?;
+            let mut drivers = long_test("drivers");
+            drivers.args(["--", "--nocapture"]);
+            counted(&mut drivers, &mut count).await?;
         }
         machine::can_hold_a_cluster().await?;
         let progress = Progress::new();
         let cluster = Cluster::open(CLUSTER)?;
         start::cluster_with_operator(&cluster, &progress).await?;
-        let mut stories = cargo(&[
-            "test",
-            "--package",
-            STORIES,
-            "--features",
-            "long",
-            "--test",
-            "stories",
-        ]);
+        let mut stories = long_test("stories");
         for it in operators::make(&cluster, &progress).await? {
             let variable = format!("APPSTACK_OPERATOR_{}", it.name.to_uppercase());
             stories.env(variable, format!("{} {}", it.name, it.chart.display()));
@@ -206,6 +189,19 @@ async fn stories() -> Result<usize> {
     ensure!(output.status.success(), "the stories do not build");
     let list = String::from_utf8(output.stdout)?;
     Ok(list.lines().filter(|it| it.ends_with(": test")).count())
+}
+
+/// What runs a test that only `long` has.
+fn long_test(name: &str) -> Command {
+    cargo(&[
+        "test",
+        "--package",
+        STORIES,
+        "--features",
+        "long",
+        "--test",
+        name,
+    ])
 }
 
 fn is_ci() -> bool {

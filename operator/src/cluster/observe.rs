@@ -394,14 +394,10 @@ impl Observer<'_> {
         }
         run.started = pods::started(&pods);
         (run.trouble, run.waits_since) = self.start(it, &pods).await;
-        if let Some((pod, container)) = pods::newest_failed(&pods) {
+        let out_of_time = || pods::running(&pods).filter(|_| run.is_out_of_time(self.now));
+        if let Some((pod, container)) = pods::newest_failed(&pods).or_else(out_of_time) {
             let ended = job::end(pod, container);
             run.ended = ended.map(|it| self.redactor.redact(&it));
-            let printed = self.printed(&pod.name_any(), &container.name).await;
-            run.printed = printed.as_deref().map(log::shown);
-        } else if let Some((pod, container)) = pods::running(&pods)
-            && run.is_out_of_time(self.now)
-        {
             let printed = self.printed(&pod.name_any(), &container.name).await;
             run.printed = printed.as_deref().map(log::shown);
         }
