@@ -35,6 +35,22 @@ pub struct Tries {
     pub last: Timestamp,
 }
 
+impl Tries {
+    /// When the next one is due. Trouble that lasts is asked about ever more seldom; answers always come a second apart, so
+    /// that a row of bad ones is no matter of one moment.
+    fn due(&self) -> Timestamp {
+        let only_trouble = self.application == 0 && self.good_since.is_none();
+        let distance = if only_trouble {
+            self.last
+                .duration_since(self.since)
+                .clamp(AT_FIRST, DISTANCE)
+        } else {
+            DISTANCE
+        };
+        self.last.saturating_add(distance).unwrap_or(self.last)
+    }
+}
+
 /// What the tries so far come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -61,6 +77,8 @@ pub enum Verdict {
 
 /// How far apart two tries are.
 const DISTANCE: SignedDuration = SignedDuration::from_secs(1);
+/// The same at first, while there was nothing but trouble on the way: a route and its certificate are taken up within moments.
+const AT_FIRST: SignedDuration = SignedDuration::from_millis(200);
 
 /// Which release is asked, and where.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +119,7 @@ impl PublicChecks {
     pub fn recent(&self, key: &CheckKey<'_>, now: Timestamp) -> Option<(Verdict, Timestamp)> {
         let entries = self.entries();
         let found = entries.get(key.stack)?.get(&key.stage)?;
-        let due = found.tries.last.saturating_add(DISTANCE).ok()?;
+        let due = found.tries.due();
         (found.is_of(key) && now < due).then(|| (found.verdict.clone(), due))
     }
 
@@ -124,7 +142,7 @@ impl PublicChecks {
             verdict: verdict.clone(),
         };
         stages.insert(key.stage, remembered);
-        (verdict, now.saturating_add(DISTANCE).unwrap_or(now))
+        (verdict, tries.due())
     }
 
     /// Why a release was given up on, where it was.

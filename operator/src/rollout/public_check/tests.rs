@@ -216,6 +216,21 @@ fn a_release_is_asked_once_a_second_and_another_one_begins_anew() {
 }
 
 #[test]
+fn trouble_on_the_way_is_asked_about_soon_and_then_once_a_second() {
+    let due = |answers: Vec<(i64, Answer)>| {
+        let (tries, _) = all(answers, EDGE);
+        tries.due().duration_since(tries.last).as_millis()
+    };
+    assert_eq!(due(vec![(0, away())]), 200);
+    assert_eq!(due(vec![(0, away()), (1, away())]), 1000);
+    assert_eq!(due(vec![(0, away()), (9, away())]), 1000);
+    // What the application answers is never asked about sooner.
+    assert_eq!(due(vec![(0, bad())]), 1000);
+    assert_eq!(due(vec![(0, Answer::Good)]), 1000);
+    assert_eq!(due(vec![(0, bad()), (0, away())]), 1000);
+}
+
+#[test]
 fn a_stage_is_remembered_while_another_one_is_asked_and_another_try_is_not() {
     let checks = PublicChecks::default();
     let (first, second) = (
