@@ -453,6 +453,45 @@ fn who_asks_a_database_is_told_which_key_to_correct() {
 }
 
 #[test]
+fn who_asks_a_database_is_told_what_there_is_closed_to_it() {
+    let it = Database::new("closed");
+    it.make("a", "one");
+    it.ask(
+        "a",
+        "create table own (id serial, named int generated always as identity)",
+    )
+    .unwrap();
+    // Neither what an extension brings nor what may be used in part is closed; nor is another schema the application's.
+    it.admin("create extension pg_buffercache; create schema others; create table others.secrets (i int)");
+    it.admin("create table part (i int, j int); grant insert (j) on part to closed");
+    it.admin("create table numbered (i int generated always as identity); grant delete on numbered to closed");
+    assert_eq!(asked(&it, &[]).unwrap(), "");
+
+    it.admin("create table items (i serial); create view shown as select 1");
+    let remedy = "let their owner grant it that, or make it their owner";
+    assert_eq!(
+        asked(&it, &[]).unwrap_err(),
+        format!(
+            "Secret goods, user: closed_a may not use items of postgres, items_i_seq of postgres, shown of postgres; {remedy}"
+        )
+    );
+    it.admin("create table users (i int)");
+    let said = asked(&it, &[]).unwrap_err();
+    assert!(said.contains("shown of postgres, and 1 more;"), "{said}");
+    it.admin("grant select on users, items, shown to closed; grant usage on sequence items_i_seq to closed");
+    assert_eq!(asked(&it, &[]).unwrap(), "");
+
+    it.admin(
+        "alter schema public owner to postgres; revoke all on schema public from public, closed",
+    );
+    let said = asked(&it, &[]).unwrap_err();
+    assert!(
+        said.contains(r#"may not use any schema of its search_path, "$user", public;"#),
+        "{said}"
+    );
+}
+
+#[test]
 fn who_asks_a_database_that_comes_up_is_let_in_then() {
     let it = Database::new("comes_up");
     it.make("a", "one");
