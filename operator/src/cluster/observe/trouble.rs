@@ -18,15 +18,17 @@ pub(super) fn trouble(pods: &[Pod]) -> Option<Trouble> {
     newest_first(lifecycle::active(pods)).find_map(of)
 }
 
-/// Why the newest of the pods that ended did so against its will, such as for an eviction.
+/// Why the newest of the pods that ended, or are about to, does so against its will, such as for an eviction.
 pub(super) fn ended(pods: &[Pod]) -> Option<Trouble> {
-    let failed = pods.iter().filter(|it| phase(it) == Some("Failed"));
-    newest_first(failed).find_map(|pod| {
-        let status = pod.status.as_ref()?;
-        let reason = status.reason.as_deref()?;
-        let message = status.message.as_deref().unwrap_or_default().trim();
-        let message = match (reason, message) {
-            ("Evicted", message) => format!("it was evicted: {message}"),
+    newest_first(pods.iter()).find_map(|pod| {
+        let (reason, message) = against_its_will(pod)?;
+        let message = match (reason, message.trim()) {
+            ("Preempting" | "PreemptionByScheduler", _) => {
+                "it had to make room for a pod of a higher priority".into()
+            }
+            ("Evicted" | "EvictionByEvictionAPI" | "DeletionByTaintManager", message) => {
+                format!("it was evicted: {message}")
+            }
             ("DeadlineExceeded", _) => "it ran longer than its own activeDeadlineSeconds".into(),
             (reason, "") => format!("it failed: {reason}"),
             (reason, message) => format!("it failed: {message} ({reason})"),
@@ -34,6 +36,23 @@ pub(super) fn ended(pods: &[Pod]) -> Option<Trouble> {
         let evicted = Trouble::new(pod.name_any(), String::new(), Cause::Evicted, message);
         Some(evicted)
     })
+}
+
+/// What Kubernetes calls the end of a pod that it brought about, and its words: of one that has ended the kubelet's, else those of
+/// whoever told it to end.
+fn against_its_will(pod: &Pod) -> Option<(&str, &str)> {
+    let status = pod.status.as_ref()?;
+    let kubelets = status
+        .reason
+        .as_deref()
+        .filter(|_| phase(pod) == Some("Failed"));
+    if let Some(reason) = kubelets {
+        return Some((reason, status.message.as_deref().unwrap_or_default()));
+    }
+    let mut conditions = status.conditions.iter().flatten();
+    let disruption = conditions.find(|it| it.type_ == "DisruptionTarget" && it.status == "True")?;
+    let reason = disruption.reason.as_deref()?;
+    Some((reason, disruption.message.as_deref().unwrap_or_default()))
 }
 
 /// The newest pod whose node does not answer, and what is known of that.

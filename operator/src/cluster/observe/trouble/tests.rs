@@ -178,6 +178,45 @@ fn an_eviction_is_told_of_a_pod_that_is_only_a_record() {
 }
 
 #[test]
+fn a_pod_that_others_tell_to_end_says_who_and_why() {
+    let told = |phase: &str, reason: &str, message: &str| {
+        let disruption = json!({"type": "DisruptionTarget", "status": "True", "reason": reason, "message": message});
+        let pod = pod(json!({"phase": phase, "conditions": [disruption]}));
+        ended(&[pod]).map(|it| it.message)
+    };
+    let scheduler = "default-scheduler: preempting to accommodate a higher priority pod";
+    let preempted = Some("it had to make room for a pod of a higher priority".to_owned());
+    assert_eq!(
+        told("Running", "PreemptionByScheduler", scheduler),
+        preempted
+    );
+    assert_eq!(
+        told("Failed", "PreemptionByScheduler", scheduler),
+        preempted
+    );
+    assert_eq!(
+        told("Running", "EvictionByEvictionAPI", "Eviction API: evicting"),
+        Some("it was evicted: Eviction API: evicting".into())
+    );
+    assert_eq!(
+        told(
+            "Failed",
+            "TerminationByKubelet",
+            "Pod was terminated in response to imminent node shutdown."
+        ),
+        Some(
+            "it failed: Pod was terminated in response to imminent node shutdown. (TerminationByKubelet)"
+                .into()
+        )
+    );
+    let kubelets = pod(
+        json!({"phase": "Failed", "reason": "Preempting", "message": "Preempted in order to admit critical pod"}),
+    );
+    assert_eq!(ended(&[kubelets]).map(|it| it.message), preempted);
+    assert_eq!(ended(&[pod(json!({"phase": "Running"}))]), None);
+}
+
+#[test]
 fn a_pod_whose_node_does_not_answer_names_it_and_what_is_known_of_it() {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     let made = |metadata: Value, status: Value| -> Pod {
