@@ -114,7 +114,9 @@ impl Base {
     }
 
     async fn root_file_system(&self, archive: &Path) -> Result<()> {
-        let mut mmdebstrap = Command::new("mmdebstrap");
+        // What it mounts in its folder is gone with it, even if it is killed.
+        let mut mmdebstrap = Command::new("unshare");
+        mmdebstrap.args(["--mount", "mmdebstrap"]);
         mmdebstrap.args(["--variant=minbase", &format!("--include={}", self.packages)]);
         mmdebstrap.args(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
         // A mirror may stand still while a release that is not stable says how long it is good.
