@@ -84,6 +84,11 @@ impl Failure {
                     world.apply(&Document(object)).await;
                 }
             }
+            Before::Neighbour(domain) => {
+                let other = format!("{{metadata: {{name: other}}, spec: {{domain: {domain}}}}}");
+                world.apply(&good.with(&other)).await;
+                world.ready("other").await;
+            }
             Before::Serving => {
                 world.apply(&good).await;
                 world.ready("shop").await;

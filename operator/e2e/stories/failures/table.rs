@@ -13,6 +13,8 @@ pub(super) enum Before {
     Nothing,
     /// Other objects too.
     Objects(fn(&World) -> Vec<Value>),
+    /// Another stack that serves this domain.
+    Neighbour(&'static str),
     /// A release that serves.
     Serving,
 }
@@ -63,6 +65,13 @@ fn key_of_bytes(_: &World) -> Vec<Value> {
     })]
 }
 
+fn nobody(_: &World) -> Vec<Value> {
+    vec![json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "shop-database"},
+        "stringData": {"host": "db.data.svc.cluster.local", "dbname": "shop", "user": "shop", "password": "secret"},
+    })]
+}
+
 /// A certificate for the hosts of the stack that was valid for a day in 2001.
 fn expired(world: &World) -> Vec<Value> {
     let domain = world.domain();
@@ -79,7 +88,7 @@ fn expired(world: &World) -> Vec<Value> {
 }
 
 /// All of them.
-pub(super) const FAILURES: [Failure; 24] = [
+pub(super) const FAILURES: [Failure; 26] = [
     Failure {
         name: "field",
         title: "`podTemplate` has a field that Kubernetes does not know",
@@ -130,6 +139,31 @@ spec: {secrets: {from: [{name: keys}]}}",
         reason: Reason::Invalid,
         words: "expired",
         remedy: "Renew the certificate in its Secret; the roll-out goes on by itself.",
+    },
+    Failure {
+        name: "host",
+        title: "Another stack has the host",
+        before: Before::Neighbour("shop.example.com"),
+        fault: "# AppStack other serves shop.example.com.
+spec: {domain: shop.example.com}",
+        condition: "Accepted",
+        reason: Reason::HostConflict,
+        words: "belongs to AppStack",
+        remedy: "Give one of the two another `domain`, or delete it; the host comes over by itself.",
+    },
+    Failure {
+        name: "server",
+        title: "The external database is not there",
+        before: Before::Objects(nobody),
+        fault: "# Secret shop-database has the host db.data.svc.cluster.local.
+spec:
+  database: {external: {secretName: shop-database}}
+  backend: {migrate: {command: ['true']}}
+  rollout: {progressDeadline: 10s}",
+        condition: "DatabaseReady",
+        reason: Reason::DatabaseUnreachable,
+        words: "no server of the name",
+        remedy: "Correct the key that the message names in the Secret; nothing of the release ran yet.",
     },
     Failure {
         name: "tag",
