@@ -11,22 +11,23 @@ pub mod prepull;
 pub mod public_check;
 mod replicas;
 pub mod revocation;
+pub mod schedules;
+mod visit;
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
 use crate::api::StageName;
-use crate::build::{Check, CheckTarget, Desired, Pull, Stage};
-use crate::cluster::apply::Writer;
+use crate::build::{Desired, Pull, Stage};
+use crate::cluster::apply::{Applied, Writer};
 use crate::cluster::observe::Observer;
 use crate::error::Result;
-use crate::model::fact::{Attempt, Hold, Login, Record};
+use crate::model::fact::{Hold, Login, Record};
 use crate::model::object::Object;
-use crate::model::observed::{Answer, Images, Observed};
+use crate::model::observed::{Images, Observed, Schedule};
 use crate::rollout::deadline::JobLimits;
-use crate::rollout::gates::{Gate, Trial, judge, of_check, stuck};
-use crate::rollout::public_check::{CheckKey, PublicChecks, Verdict};
+use crate::rollout::gates::{Gate, Trial, judge, stuck};
+pub use crate::rollout::visit::Visits;
+use crate::rollout::visit::visit;
 
 /// What is rolled out, and how.
 pub struct Rollout<'a> {
@@ -46,18 +47,6 @@ pub struct Rollout<'a> {
     pub pulls: &'a [Pull],
     /// Kinds and names of objects that are never pruned: kept releases need them, or the one that has not begun.
     pub retained: BTreeSet<(&'static str, String)>,
-}
-
-/// What is remembered of the questions to a stack.
-pub struct Visits<'a> {
-    /// What came back so far.
-    pub checks: &'a PublicChecks,
-    /// The name of the stack in it.
-    pub stack: String,
-    /// Which try of the release this is.
-    pub attempt: Attempt,
-    /// The time of now.
-    pub now: Timestamp,
 }
 
 /// What is kept beside a release until its gates are open.
@@ -80,6 +69,8 @@ pub struct RolloutStatus {
     pub images: Images,
     /// Why it is not known that visitors reach the target, where it is not.
     pub unasked: Option<String>,
+    /// How it is with the schedules. They are not asked while a gate is shut.
+    pub schedules: Option<Vec<Schedule>>,
 }
 
 /// How far a stage came.
@@ -103,13 +94,17 @@ pub async fn run(
 ) -> Result<RolloutStatus> {
     let mut status = RolloutStatus::default();
     let mut result = Ok(());
+    let mut opened = Vec::new();
     for stage in &rollout.target.stages {
         if result.is_err() || status.is_shut() {
             status.hold(stage.name);
             continue;
         }
         match step(writer, observer, rollout, stage, current).await {
-            Ok(gate) => status.record(stage.name, gate),
+            Ok((gate, opens)) => {
+                status.record(stage.name, gate);
+                opened.extend(opens);
+            }
             // What serves is kept before the error is told.
             Err(error) => result = Err(error),
         }
@@ -119,6 +114,9 @@ pub async fn run(
         keep(writer, serving, rollout.target, &status).await?;
     }
     result?;
+    if !status.is_shut() {
+        status.schedules = Some(observer.schedules(&opened).await?);
+    }
     status.unasked = rollout.unasked(observer);
     status.images = prepull::images(writer, observer, rollout.pulls).await?;
     Ok(status)
@@ -162,19 +160,19 @@ pub async fn heal(writer: &Writer<'_>, serving: &Desired) -> Result<()> {
 }
 
 /// Applies a stage and judges its gate. When it opens, requests turn to the new pods, and what was achieved is written
-/// down before the next stage begins.
+/// down before the next stage begins. Gives the gate, and what was applied behind it.
 async fn step(
     writer: &Writer<'_>,
     observer: &Observer<'_>,
     rollout: &Rollout<'_>,
     stage: &Stage,
     current: &mut Option<Hold>,
-) -> Result<Gate> {
+) -> Result<(Gate, Vec<Applied>)> {
     let hold = hold::of_stage(stage, &rollout.target.release, rollout.visits.now);
     if let Some(hold) = &hold
         && let Some(gate) = hold::take(writer, current, hold.clone()).await?
     {
-        return Ok(gate);
+        return Ok((gate, Vec::new()));
     }
     replicas::detach_autoscaler(writer, stage).await?;
     let applied = writer.apply(&stage.objects).await?;
@@ -188,8 +186,9 @@ async fn step(
     if let (Gate::Open, Some(check)) = (&gate, rollout.check(stage, observer)) {
         gate = visit(observer, rollout, check, stage.name).await?;
     }
+    let mut opened = Vec::new();
     if gate == Gate::Open {
-        writer.apply(&stage.opens).await?;
+        opened = writer.apply(&stage.opens).await?;
         if let Some(record) = &stage.record {
             writer.record(&noted(record, &seen), 1).await?;
         }
@@ -197,7 +196,7 @@ async fn step(
             hold::release(writer, current, hold).await?;
         }
     }
-    Ok(gate)
+    Ok((gate, opened))
 }
 
 /// A record with what was seen only when it was achieved.
@@ -217,34 +216,6 @@ fn noted(record: &Record, seen: &[Observed]) -> Record {
             ..login
         }),
         other => other,
-    }
-}
-
-/// Asks a release as visitors ask it, when that is due.
-async fn visit(
-    observer: &Observer<'_>,
-    rollout: &Rollout<'_>,
-    check: &Check,
-    stage: StageName,
-) -> Result<Gate> {
-    let Visits { checks, now, .. } = rollout.visits;
-    let key = rollout.key(stage);
-    if let Some((verdict, due)) = checks.recent(&key, now) {
-        return Ok(gate_of(check, verdict, due));
-    }
-    let answer = match observer.check(check).await? {
-        Answer::Application { .. } if !check.decides => Answer::Good,
-        answer => answer,
-    };
-    let (verdict, due) = checks.judge(&key, answer, now, check.limits);
-    Ok(gate_of(check, verdict, due))
-}
-
-/// The gate of a release that was asked.
-fn gate_of(check: &Check, verdict: Verdict, due: Timestamp) -> Gate {
-    match verdict {
-        Verdict::Failed { .. } if !check.decides => Gate::Open,
-        verdict => of_check(verdict, due),
     }
 }
 
@@ -270,59 +241,6 @@ async fn keep(
 }
 
 impl Rollout<'_> {
-    /// What is to be asked before the gate of a stage opens. Pods are asked before visitors come to them, and so only where
-    /// there are visitors.
-    fn check<'a>(&self, stage: &'a Stage, observer: &Observer<'_>) -> Option<&'a Check> {
-        let check = stage.check.as_ref().filter(|_| self.unverified)?;
-        let is_due = match &check.target {
-            CheckTarget::Edge { .. } if !check.decides => {
-                observer.edge_host.is_some() && self.is_new_way(check)
-            }
-            CheckTarget::Edge { .. } => true,
-            CheckTarget::Pods { selector, .. } => {
-                let mut targets = stage.objects.iter().filter(|it| it.runs(selector));
-                self.trial.is_some() && targets.any(|it| self.is_new(it))
-            }
-        };
-        is_due.then_some(check)
-    }
-
-    /// Whether the addresses of a check lead to this stack for the first time, as far as that is known. Of others the ingress
-    /// controller knows, and trouble on the way there is none of the release's.
-    fn is_new_way(&self, check: &Check) -> bool {
-        match self.beside {
-            Beside::Nothing => true,
-            Beside::Release(serving) => {
-                let mut before = serving.stages.iter().filter_map(|it| it.check.as_ref());
-                before.all(|it| it.urls != check.urls)
-            }
-            Beside::Everything => false,
-        }
-    }
-
-    /// Why it is not known that visitors reach the target, where it is not.
-    fn unasked(&self, observer: &Observer<'_>) -> Option<String> {
-        let mut stages = self.target.stages.iter();
-        let edge = stages.find(|it| it.name == StageName::Edge)?;
-        edge.check.as_ref().filter(|it| !it.decides)?;
-        match observer.edge_host {
-            None => Some(
-                "whether visitors reach it was not asked: the operator is not told where the ingress controller is (`edge.host` of its chart); rollout.publicCheck asks by the host names"
-                    .into(),
-            ),
-            Some(_) => self.visits.checks.given_up(&self.key(StageName::Edge)),
-        }
-    }
-
-    fn key(&self, stage: StageName) -> CheckKey<'_> {
-        CheckKey {
-            stack: &self.visits.stack,
-            stage,
-            release: &self.target.release,
-            attempt: &self.visits.attempt,
-        }
-    }
-
     /// Whether an object makes pods that the serving release does not have, as far as that is known. The database's are
     /// nobody's but the stack's.
     fn is_new(&self, object: &Object) -> bool {
@@ -383,13 +301,17 @@ impl RolloutStatus {
 mod tests {
     use std::time::Duration;
 
+    use jiff::Timestamp;
+
     use super::*;
     use crate::api::Reason;
     use crate::build::{self, Direction};
     use crate::fixtures;
+    use crate::model::fact::Attempt;
+    use crate::rollout::public_check::PublicChecks;
 
     /// A roll-out of what is not known to be good, at the beginning of time.
-    fn unverified<'a>(
+    pub(in crate::rollout) fn unverified<'a>(
         target: &'a Desired,
         beside: Beside<'a>,
         checks: &'a PublicChecks,
@@ -413,41 +335,6 @@ mod tests {
             pulls: &[],
             retained: BTreeSet::new(),
         }
-    }
-
-    fn edge_check(desired: &Desired) -> &Check {
-        let mut stages = desired.stages.iter();
-        let edge = stages.find(|it| it.name == StageName::Edge).unwrap();
-        edge.check.as_ref().unwrap()
-    }
-
-    #[test]
-    fn the_way_in_is_asked_for_where_it_is_new_and_never_fails_a_release() {
-        let built = |fields: &str| {
-            let stack = fixtures::stack(&fixtures::app(fields));
-            build::build(&stack, Direction::Forward)
-        };
-        let target = built("");
-        let same = built("version: v2");
-        let other = built("domain: other.test");
-        let is_new = |beside| {
-            let checks = PublicChecks::default();
-            let rollout = unverified(&target, beside, &checks);
-            rollout.is_new_way(edge_check(&target))
-        };
-        assert!(is_new(Beside::Nothing));
-        assert!(is_new(Beside::Release(&other)));
-        assert!(!is_new(Beside::Release(&same)));
-        assert!(!is_new(Beside::Everything));
-
-        let failed = || Verdict::Failed {
-            reason: Reason::PublicCheckUnreachable,
-            message: "nobody there".into(),
-        };
-        let now = Timestamp::UNIX_EPOCH;
-        assert_eq!(gate_of(edge_check(&target), failed(), now), Gate::Open);
-        let checked = built("rollout: {publicCheck: {}}");
-        assert!(gate_of(edge_check(&checked), failed(), now).is_shut());
     }
 
     fn waiting() -> Gate {

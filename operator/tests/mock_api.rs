@@ -43,6 +43,8 @@ mod roles;
 mod route;
 #[path = "mock_api/scaling.rs"]
 mod scaling;
+#[path = "mock_api/schedules.rs"]
+mod schedules;
 #[path = "mock_api/server.rs"]
 mod server;
 #[path = "mock_api/starts.rs"]

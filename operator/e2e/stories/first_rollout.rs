@@ -76,6 +76,7 @@ async fn every_condition_is_about_this_generation(world: &World) {
             "Ready",
             "Reconciling",
             "RolledBack",
+            "SchedulesHealthy",
             "ServingKnown",
             "Stalled",
             "TemplatesCurrent"

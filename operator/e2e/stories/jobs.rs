@@ -6,7 +6,7 @@ use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use kube::ResourceExt as _;
 
-use crate::support::{CLEAN_UP, Document, FATED, NOWHERE, ROLL_OUT, World, story};
+use crate::support::{CLEAN_UP, Document, FATED, NOWHERE, ROLL_OUT, World, condition, story};
 
 /// A worker that ends when it is fated to, and a schedule that comes once a year, so that only the story starts runs.
 const JOBS: &str = r#"
@@ -19,6 +19,8 @@ spec:
       command: [sh, -c, 'echo tidy $WORD']
       schedule: "@yearly"
 "#;
+
+const HEALTHY: &str = "SchedulesHealthy";
 
 #[test]
 fn jobs_move_with_the_release_and_come_back_with_it() {
@@ -76,6 +78,47 @@ fn jobs_rest_while_the_stack_hibernates() {
         world.ready("shop").await;
         only(world, "one").await;
         assert!(!is_suspended(world).await);
+    });
+}
+
+#[test]
+fn a_run_that_fails_is_told_until_a_later_one_ends_well() {
+    story("jobs-run-fails", async |world| {
+        world.apply_secret("nowhere", NOWHERE).await;
+        let failing = r#"
+spec:
+  jobs:
+    - name: tidy
+      command: [sh, -c, 'echo "error: no space left" >&2; exit 3']
+      schedule: "* * * * *"
+      retries: 0
+"#;
+        let stack = world.document(FATED).with(failing);
+        world.apply(&stack).await;
+        let ready = world.ready("shop").await;
+        assert_eq!(condition(&ready, HEALTHY).unwrap().status, "True");
+        let words = ["job tidy", "exit code 3", "error: no space left"];
+        let told = world
+            .says("shop", HEALTHY, "JobFailed", &words, ROLL_OUT)
+            .await;
+        world.ready("shop").await;
+
+        // Mended, and run at once by the command of the message.
+        let mended =
+            "spec: {jobs: [{name: tidy, command: ['true'], schedule: '@yearly', retries: 0}]}";
+        world.apply(&stack.with(mended)).await;
+        world.ready("shop").await;
+        let command = told.message.split("kubectl ").nth(1).unwrap();
+        let command = command.split(';').next().unwrap();
+        let command = command.replace("$(date +%s)", "now");
+        let words: Vec<&str> = command.split_whitespace().collect();
+        world.kubectl(&words).await;
+        world
+            .until("the schedule is well again", ROLL_OUT, async || {
+                let stack = world.stack("shop").await;
+                (condition(&stack, HEALTHY)?.status == "True").then_some(())
+            })
+            .await;
     });
 }
 

@@ -170,10 +170,10 @@ reasons! {
         "an attempt failed, the next one follows"
         => "read the last lines in the message";
     JobFailed:
-        "the role, the migration or the seed failed; the old release serves"
-        => r#"correct it and release again; or repeat it as it is: `kubectl annotate aps shop --overwrite appstack.dev/retry="$(date)"`"#;
+        "the role, the migration or the seed failed, and the old release serves; or a run of a schedule did"
+        => r#"correct it and release again, or run the schedule again by the command of the message; or repeat it as it is: `kubectl annotate aps shop --overwrite appstack.dev/retry="$(date)"`"#;
     JobDeadlineExceeded:
-        "the container of the role's, the migration's or the seed's Job did not start within `rollout.progressDeadline`, or ran longer than its `timeout`; the old release serves"
+        "the container of the role's, the migration's or the seed's Job did not start within `rollout.progressDeadline`, or ran longer than its `timeout`, and the old release serves; or a run of a schedule took longer than its `timeout`"
         => "the message says which, and the cause: correct it, give it more time, or repeat it as `JobFailed` says";
     PublicCheckPending:
         "the release is asked through its public address and has not answered well yet, or not for 5 seconds"

@@ -152,6 +152,8 @@ pub enum ConditionType {
     Reconciling,
     /// The requested release failed, and the one before it was restored.
     RolledBack,
+    /// The last run of each schedule ended well.
+    SchedulesHealthy,
     /// It is known which release serves, and what it is made of.
     ServingKnown,
     /// Nothing more will happen without a change (abnormal-true, as kstatus reads it).
@@ -175,6 +177,7 @@ impl ConditionType {
             Self::Ready => "Ready",
             Self::Reconciling => "Reconciling",
             Self::RolledBack => "RolledBack",
+            Self::SchedulesHealthy => "SchedulesHealthy",
             Self::ServingKnown => "ServingKnown",
             Self::Stalled => "Stalled",
             Self::TemplatesCurrent => "TemplatesCurrent",

@@ -9,6 +9,7 @@ mod lifecycle;
 mod log;
 mod pods;
 pub mod public;
+mod schedule;
 mod telling;
 mod trouble;
 mod warnings;
@@ -119,11 +120,7 @@ impl Observer<'_> {
 
     /// The runs of a job that have begun and not ended.
     async fn runs(&self, it: &CronJob) -> Result<Workload> {
-        let labels = it.metadata.labels.iter().flatten();
-        let ours = labels
-            .filter(|(key, _)| [label::STACK, label::COMPONENT, label::JOB].contains(&key.as_str()))
-            .map(|(key, value)| (key.clone(), value.clone()));
-        let jobs = self.list::<Job>("Jobs", &ours.collect()).await?;
+        let jobs = self.runs_of(it).await?;
         let running = jobs.iter().filter(|it| !has_ended(it)).count();
         Ok(Workload {
             seen: true,

@@ -130,6 +130,30 @@ impl JobRun {
     }
 }
 
+/// How it is with a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// The name of its job in the spec.
+    pub job: String,
+    /// The name of the CronJob.
+    pub name: String,
+    /// Whether a run of it has yet to start a container, and nobody says why it has not.
+    pub starting: bool,
+    /// How its last run ended, or goes.
+    pub last: LastRun,
+}
+
+/// How the last run of a schedule ended, or goes. One that runs as it should says nothing yet, so the one before it counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LastRun {
+    /// It ended well, or there was none yet.
+    Well,
+    /// It failed, or does not go on.
+    Bad(Box<JobRun>),
+    /// It did not end well, and its Job is not there any more.
+    Gone,
+}
+
 /// What keeps a pod from becoming ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {

@@ -23,8 +23,14 @@ const PROGRESS: [Reason; 10] = [
     Reason::ImagesPending,
     Reason::ValuesChanging,
 ];
-/// What we tell of: the spec, the stages and the whole. Reconciling and Stalled say the same once more.
-const TOLD: [&str; 4] = ["Accepted", "AwaitingApproval", "Ready", "RolledBack"];
+/// What we tell of: the spec, the stages, the whole and the schedules. Reconciling and Stalled say the same once more.
+const TOLD: [&str; 5] = [
+    "Accepted",
+    "AwaitingApproval",
+    "Ready",
+    "RolledBack",
+    "SchedulesHealthy",
+];
 
 /// The Events of a change from one status to the next.
 #[must_use]

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::error::{Class, Error};
 use crate::model::observed::Images;
 use crate::reconcile::report::key;
-use crate::reconcile::status::Outcome;
+use crate::reconcile::status::{Outcome, Progress};
 use crate::rollout::gates::Gate;
 use crate::runtime::backoff::spread;
 
@@ -68,11 +68,19 @@ pub(super) fn after(outcome: &Outcome, now: Timestamp, jitter: f64) -> Action {
             Some((StageName::Edge, Gate::Failed { .. })) => Action::requeue(WAITING),
             None if progress.waits.is_some() => Action::requeue(WAITING),
             None if progress.queued.is_some() => Action::requeue(WAITING),
+            // A run that cannot start says so to nobody whom we watch.
+            None if is_starting(progress) => Action::requeue(UNTOLD),
             None if progress.rests.is_some() => Action::requeue(wait(progress.rests, now)),
             None if progress.rollout.images != Images::Pulled => Action::requeue(WAITING),
             _ => Action::requeue(spread(AT_REST, jitter)),
         },
     }
+}
+
+/// Whether a run of a schedule has yet to start.
+fn is_starting(progress: &Progress) -> bool {
+    let mut schedules = progress.rollout.schedules.iter().flatten();
+    schedules.any(|it| it.starting)
 }
 
 /// Until a gate opens by itself, or until the next reconcile if that is sooner.

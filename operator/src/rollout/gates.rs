@@ -298,7 +298,7 @@ fn judge_job(run: &JobRun) -> Gate {
     }
 }
 
-const fn reason(cause: Cause) -> Reason {
+pub(super) const fn reason(cause: Cause) -> Reason {
     match cause {
         Cause::Image => Reason::ImagePullFailed,
         Cause::Root => Reason::ImageRunsAsRoot,
@@ -314,7 +314,7 @@ const fn reason(cause: Cause) -> Reason {
     }
 }
 
-fn describe(trouble: &Trouble) -> String {
+pub(super) fn describe(trouble: &Trouble) -> String {
     let Trouble {
         pod,
         container,

@@ -436,8 +436,8 @@ mod tests {
     #[test]
     fn of_a_restless_kind_only_what_is_not_its_status_moves_it() {
         let versions = WatchedVersions::default();
-        let watched = versions.watch("CronJob", None, &[OWNER]);
-        let cron_job = |version: &str, second: i64, status: i64| {
+        let watched = versions.watch("HorizontalPodAutoscaler", None, &[OWNER]);
+        let autoscaler = |version: &str, second: i64, status: i64| {
             let mut it = service("a", version);
             let entry = |subresource: Option<&str>, second: i64| ManagedFieldsEntry {
                 manager: Some("somebody".into()),
@@ -450,13 +450,13 @@ mod tests {
             it
         };
         let told = |it| watched.note(Event::Apply(it)).len();
-        assert_eq!(told(cron_job("1", 1, 1)), 1);
+        assert_eq!(told(autoscaler("1", 1, 1)), 1);
         watched.note::<Service>(Event::InitDone);
-        let seen = || versions.of("CronJob", "ns", "a");
+        let seen = || versions.of("HorizontalPodAutoscaler", "ns", "a");
         let before = seen();
-        assert_eq!(told(cron_job("2", 1, 2)), 0);
+        assert_eq!(told(autoscaler("2", 1, 2)), 0);
         assert_eq!(seen(), before);
-        assert_eq!(told(cron_job("3", 2, 2)), 1);
+        assert_eq!(told(autoscaler("3", 2, 2)), 1);
         assert_ne!(seen(), before);
     }
 

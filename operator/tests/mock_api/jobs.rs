@@ -7,11 +7,11 @@ use super::{BACKEND, FRONTEND, STACK, World};
 
 /// How the addresses of the worker's Deployments begin; a revision follows.
 const WORKER: &str = "deployments/shop-mails-";
-const SCHEDULE: &str = "cronjobs/shop-tidy";
+pub(super) const SCHEDULE: &str = "cronjobs/shop-tidy";
 
 impl World {
     /// A stack that serves `v1`, with a worker and a schedule.
-    async fn with_jobs() -> Result<Self> {
+    pub(super) async fn with_jobs() -> Result<Self> {
         let world = Self::new();
         let jobs = json!([
             {"name": "mails", "args": ["mails"]},

@@ -15,12 +15,12 @@ const LONG_AGO: &str = "2026-01-01T00:00:00Z";
     clippy::disallowed_methods,
     reason = "the operator that is tested reads the clock"
 )]
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::now()
 }
 
 /// The state of a container whose image is not there.
-fn no_image() -> Value {
+pub(super) fn no_image() -> Value {
     json!({"waiting": {"reason": "ImagePullBackOff", "message": "not found"}})
 }
 
@@ -35,7 +35,7 @@ impl World {
     }
 
     /// Gives a Job the pod that Kubernetes makes for it, whose container is in this state.
-    fn pod_of_job(&self, at: &str, made: &str, state: &Value) -> Result<String> {
+    pub(super) fn pod_of_job(&self, at: &str, made: &str, state: &Value) -> Result<String> {
         let mut job = self.server.get(at).with_context(|| at.to_owned())?;
         let name = at.trim_start_matches("jobs/").to_owned();
         let labels = json!({"batch.kubernetes.io/job-name": name});

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::batch::v1::JobTemplateSpec;
 use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
 use kube::api::ObjectMeta;
 use sha2::{Digest as _, Sha256};
@@ -234,6 +235,10 @@ fn judged(answer: &Object) -> Option<Object> {
                 &mut it.metadata,
                 it.spec.as_mut().map(|it| &mut it.template),
             );
+        }
+        Object::CronJob(it) => {
+            strip(&mut it.metadata, None);
+            it.spec.get_or_insert_default().job_template = JobTemplateSpec::default();
         }
         _ => return None,
     }

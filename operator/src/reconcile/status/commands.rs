@@ -12,6 +12,12 @@ pub(super) fn annotate(progress: &Progress, key: &str, value: &str) -> String {
     of(&progress.stack, &progress.namespace, key, value)
 }
 
+/// The command that starts a run of a schedule, under a name that is another one each time.
+pub(super) fn run_now(progress: &Progress, schedule: &str) -> String {
+    let namespace = &progress.namespace;
+    format!("kubectl create job {schedule}-$(date +%s) -n {namespace} --from=cronjob/{schedule}")
+}
+
 fn of(stack: &str, namespace: &str, key: &str, value: &str) -> String {
     format!("kubectl annotate aps {stack} -n {namespace} --overwrite {key}={value}")
 }

@@ -1,14 +1,17 @@
-//! The conditions of the stages, each from its gate.
+//! The conditions of the stages, each from its gate, and that of the schedules.
 //!
 //! Invariant: pure. What belongs to no stage is for `whole` to say.
 
 use crate::api::{ConditionType, Reason, StageName, annotation};
+use crate::model::message;
+use crate::model::observed::Schedule;
 use crate::reconcile::status::Progress;
-use crate::reconcile::status::commands::{NOW, annotate};
+use crate::reconcile::status::commands::{NOW, annotate, run_now};
 use crate::reconcile::status::conditions::Conditions;
 use crate::release::database_roles::Revocation;
 use crate::rollout::Report;
 use crate::rollout::gates::Gate;
+use crate::rollout::schedules;
 
 /// Sets them all.
 pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
@@ -16,6 +19,7 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
         let report = progress.rollout.reports.iter().find(|it| it.stage == stage);
         stage_condition(conditions, stage, report);
     }
+    schedules(conditions, progress);
     if let (Some(why), Some(Gate::Open)) = (
         &progress.rollout.unasked,
         progress.rollout.gate(StageName::Edge),
@@ -25,6 +29,31 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
     if let Some(Revocation::Pending { roles, trouble }) = &progress.revocation {
         let again = annotate(progress, annotation::RETRY, NOW);
         outgoing_roles(conditions, roles, trouble.as_deref(), &again);
+    }
+}
+
+/// Of schedules that were not asked, and of runs that are about to begin, nothing new is known.
+fn schedules(conditions: &mut Conditions, progress: &Progress) {
+    const TYPE: ConditionType = ConditionType::SchedulesHealthy;
+    let Some(all) = &progress.rollout.schedules else {
+        return;
+    };
+    let faults = all
+        .iter()
+        .filter_map(|it| Some((it, schedules::fault(it)?)));
+    let faults: Vec<(&Schedule, (Reason, String))> = faults.collect();
+    if let Some(((first, (reason, said)), others)) = faults.split_first() {
+        let others = others.iter().map(|(it, _)| format!("; and job {}", it.job));
+        let others: String = others.collect();
+        let now = run_now(progress, &first.name);
+        let more = format!("{others}; to run it at once: {now}");
+        conditions.set(TYPE, false, *reason, &message::and(said, &more));
+    } else if all.is_empty() {
+        let message = "nothing runs by a schedule";
+        conditions.set(TYPE, true, Reason::NotNeeded, message);
+    } else if !all.iter().any(|it| it.starting) || !conditions.is_current(TYPE) {
+        let message = "the last run of each schedule ended well, or the first one is still to come";
+        conditions.set(TYPE, true, Reason::Available, message);
     }
 }
 

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use kube::api::ObjectMeta;
 
 /// Kinds whose status moves by itself, and says nothing that anybody asks for: it is no part of the state of theirs.
-const RESTLESS: [&str; 2] = ["CronJob", "HorizontalPodAutoscaler"];
+const RESTLESS: [&str; 1] = ["HorizontalPodAutoscaler"];
 
 /// One state of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]

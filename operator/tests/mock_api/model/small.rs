@@ -103,7 +103,6 @@ fn wanted(app: &AppStack, inputs: &Inputs) -> serde_json::Result<Vec<Object>> {
     let kept = format!("shop-values-{}", short_hash(&[&values]));
     let data = json!({"values": k8s_openapi::ByteString(values.into_bytes())});
     let pods = json!({"spec": {"containers": [{"name": "one", "image": version}]}});
-    let job = json!({"spec": {"template": pods}});
     let backend = format!("shop-backend-{version}");
     let objects = [
         ("Secret", "shop-db-app", json!({"data": data})),
@@ -120,9 +119,9 @@ fn wanted(app: &AppStack, inputs: &Inputs) -> serde_json::Result<Vec<Object>> {
             json!({"spec": {"externalName": version}}),
         ),
         (
-            "CronJob",
-            "shop-nightly",
-            json!({"spec": {"schedule": "@daily", "jobTemplate": job}}),
+            "HorizontalPodAutoscaler",
+            "shop-backend",
+            json!({"spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": backend}}}),
         ),
         (
             "Deployment",

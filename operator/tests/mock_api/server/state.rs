@@ -13,7 +13,7 @@ use super::answer::{address, invalid, is_merge, parameter, refusal, response};
 use super::{Moved, Reach};
 
 /// Kinds whose state the operator tells by who wrote them and when; see `runtime::versions`.
-const RESTLESS: [&str; 2] = ["CronJob", "HorizontalPodAutoscaler"];
+const RESTLESS: [&str; 1] = ["HorizontalPodAutoscaler"];
 #[derive(Default)]
 pub(super) struct State {
     pub(super) objects: BTreeMap<String, Value>,

@@ -1,0 +1,154 @@
+//! Asks a release as visitors ask it: its pods before requests turn to them, and the way in once the edge is there.
+//!
+//! Invariant: decides what is asked and when; `cluster::observe` asks, and `public_check` judges what comes back.
+
+use jiff::Timestamp;
+
+use crate::api::StageName;
+use crate::build::{Check, CheckTarget, Stage};
+use crate::cluster::observe::Observer;
+use crate::error::Result;
+use crate::model::fact::Attempt;
+use crate::model::observed::Answer;
+use crate::rollout::gates::{Gate, of_check};
+use crate::rollout::public_check::{CheckKey, PublicChecks, Verdict};
+use crate::rollout::{Beside, Rollout};
+
+/// What is remembered of the questions to a stack.
+pub struct Visits<'a> {
+    /// What came back so far.
+    pub checks: &'a PublicChecks,
+    /// The name of the stack in it.
+    pub stack: String,
+    /// Which try of the release this is.
+    pub attempt: Attempt,
+    /// The time of now.
+    pub now: Timestamp,
+}
+
+/// Asks a release as visitors ask it, when that is due.
+pub(super) async fn visit(
+    observer: &Observer<'_>,
+    rollout: &Rollout<'_>,
+    check: &Check,
+    stage: StageName,
+) -> Result<Gate> {
+    let Visits { checks, now, .. } = rollout.visits;
+    let key = rollout.key(stage);
+    if let Some((verdict, due)) = checks.recent(&key, now) {
+        return Ok(gate_of(check, verdict, due));
+    }
+    let answer = match observer.check(check).await? {
+        Answer::Application { .. } if !check.decides => Answer::Good,
+        answer => answer,
+    };
+    let (verdict, due) = checks.judge(&key, answer, now, check.limits);
+    Ok(gate_of(check, verdict, due))
+}
+
+/// The gate of a release that was asked.
+fn gate_of(check: &Check, verdict: Verdict, due: Timestamp) -> Gate {
+    match verdict {
+        Verdict::Failed { .. } if !check.decides => Gate::Open,
+        verdict => of_check(verdict, due),
+    }
+}
+
+impl Rollout<'_> {
+    /// What is to be asked before the gate of a stage opens. Pods are asked before visitors come to them, and so only where
+    /// there are visitors.
+    pub(super) fn check<'a>(&self, stage: &'a Stage, observer: &Observer<'_>) -> Option<&'a Check> {
+        let check = stage.check.as_ref().filter(|_| self.unverified)?;
+        let is_due = match &check.target {
+            CheckTarget::Edge { .. } if !check.decides => {
+                observer.edge_host.is_some() && self.is_new_way(check)
+            }
+            CheckTarget::Edge { .. } => true,
+            CheckTarget::Pods { selector, .. } => {
+                let mut targets = stage.objects.iter().filter(|it| it.runs(selector));
+                self.trial.is_some() && targets.any(|it| self.is_new(it))
+            }
+        };
+        is_due.then_some(check)
+    }
+
+    /// Whether the addresses of a check lead to this stack for the first time, as far as that is known. Of others the ingress
+    /// controller knows, and trouble on the way there is none of the release's.
+    fn is_new_way(&self, check: &Check) -> bool {
+        match self.beside {
+            Beside::Nothing => true,
+            Beside::Release(serving) => {
+                let mut before = serving.stages.iter().filter_map(|it| it.check.as_ref());
+                before.all(|it| it.urls != check.urls)
+            }
+            Beside::Everything => false,
+        }
+    }
+
+    /// Why it is not known that visitors reach the target, where it is not.
+    pub(super) fn unasked(&self, observer: &Observer<'_>) -> Option<String> {
+        let mut stages = self.target.stages.iter();
+        let edge = stages.find(|it| it.name == StageName::Edge)?;
+        edge.check.as_ref().filter(|it| !it.decides)?;
+        match observer.edge_host {
+            None => Some(
+                "whether visitors reach it was not asked: the operator is not told where the ingress controller is (`edge.host` of its chart); rollout.publicCheck asks by the host names"
+                    .into(),
+            ),
+            Some(_) => self.visits.checks.given_up(&self.key(StageName::Edge)),
+        }
+    }
+
+    fn key(&self, stage: StageName) -> CheckKey<'_> {
+        CheckKey {
+            stack: &self.visits.stack,
+            stage,
+            release: &self.target.release,
+            attempt: &self.visits.attempt,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Reason;
+    use crate::build::{self, Desired, Direction};
+    use crate::fixtures;
+    use crate::rollout::tests::unverified;
+
+    fn edge_check(desired: &Desired) -> &Check {
+        let mut stages = desired.stages.iter();
+        let edge = stages.find(|it| it.name == StageName::Edge).unwrap();
+        edge.check.as_ref().unwrap()
+    }
+
+    #[test]
+    fn the_way_in_is_asked_for_where_it_is_new_and_never_fails_a_release() {
+        let built = |fields: &str| {
+            let stack = fixtures::stack(&fixtures::app(fields));
+            build::build(&stack, Direction::Forward)
+        };
+        let target = built("");
+        let same = built("version: v2");
+        let other = built("domain: other.test");
+        let is_new = |beside| {
+            let checks = PublicChecks::default();
+            let rollout = unverified(&target, beside, &checks);
+            rollout.is_new_way(edge_check(&target))
+        };
+        assert!(is_new(Beside::Nothing));
+        assert!(is_new(Beside::Release(&other)));
+        assert!(!is_new(Beside::Release(&same)));
+        assert!(!is_new(Beside::Everything));
+
+        let failed = || Verdict::Failed {
+            reason: Reason::PublicCheckUnreachable,
+            message: "nobody there".into(),
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(gate_of(edge_check(&target), failed(), now), Gate::Open);
+        let checked = built("rollout: {publicCheck: {}}");
+        assert!(gate_of(edge_check(&checked), failed(), now).is_shut());
+    }
+}
