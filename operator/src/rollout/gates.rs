@@ -272,7 +272,11 @@ fn judge_job(run: &JobRun) -> Gate {
         (JobState::Failed, None) => Gate::Failed {
             reason: Reason::JobFailed,
             message: with_cause(
-                &format!("it failed {failed} time(s) and is not repeated until something changes"),
+                &format!(
+                    "it failed {} time(s) and is not repeated until something changes",
+                    // The pod of the last attempt may not be counted yet.
+                    failed.max(1)
+                ),
                 run,
             ),
         },

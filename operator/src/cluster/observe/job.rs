@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::batch::v1::{Job, JobStatus};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
 use kube::ResourceExt as _;
@@ -50,7 +50,7 @@ pub(super) fn run(job: &Job) -> JobRun {
     JobRun {
         name: job.name_any(),
         state: job::state(job),
-        failed: status.failed.unwrap_or(0),
+        failed: failed(&status),
         attempts: limit + 1,
         uid: job.metadata.uid.clone(),
         timeout: timeout.and_then(|it| Some(Duration::from_secs(it.parse().ok()?))),
@@ -58,6 +58,16 @@ pub(super) fn run(job: &Job) -> JobRun {
         asks: containers(job).any(|it| it == ASK),
         ..JobRun::default()
     }
+}
+
+/// How many attempts failed: those that are counted, and those whose pods have yet to go first.
+fn failed(status: &JobStatus) -> i32 {
+    let uncounted = status.uncounted_terminated_pods.as_ref();
+    let uncounted = uncounted
+        .and_then(|it| it.failed.as_ref())
+        .map_or(0, Vec::len);
+    let uncounted = i32::try_from(uncounted).unwrap_or(i32::MAX);
+    status.failed.unwrap_or(0).saturating_add(uncounted)
 }
 
 /// How a container that failed ended, in words.
@@ -69,6 +79,15 @@ pub(super) fn end(pod: &Pod, container: &ContainerStatus) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_attempt_counts_from_its_failure_on() {
+        let job: Job = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "j"}, "status": {"failed": 1, "uncountedTerminatedPods": {"failed": ["a", "b"]}},
+        }))
+        .unwrap();
+        assert_eq!(run(&job).failed, 3);
+    }
 
     #[test]
     fn what_is_told_is_the_last_line_that_is_printed() {

@@ -200,7 +200,12 @@ fn runtime_cause(said: &str) -> &str {
     let cause = ["container init: ", "container process: ", " desc = "]
         .iter()
         .find_map(|it| Some(said.rsplit_once(it)?.1));
-    let cause = cause.unwrap_or(said).trim();
+    let cause = cause.unwrap_or(said);
+    // The kubelet adds the name of the pod, which is told already, and its UID.
+    let cause = cause
+        .split_once(" (pod: ")
+        .map_or(cause, |(it, _)| it)
+        .trim();
     cause.strip_suffix(": unknown").unwrap_or(cause)
 }
 
