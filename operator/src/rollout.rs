@@ -147,14 +147,16 @@ pub async fn prune(
     }
 }
 
-/// Applies a release as it is, without judging it: what it lost comes back.
+/// Applies a release as it is, without judging it: what it lost comes back. Its Jobs change the data, and these have their turn in
+/// [`run`] alone.
 ///
 /// # Errors
 /// At the first request that fails.
 pub async fn heal(writer: &Writer<'_>, serving: &Desired) -> Result<()> {
     for stage in &serving.stages {
         replicas::detach_autoscaler(writer, stage).await?;
-        writer.apply(stage.all()).await?;
+        let lasting: Vec<&Object> = stage.all().filter(|it| !is_job(it)).collect();
+        writer.apply(lasting).await?;
     }
     Ok(())
 }
@@ -203,7 +205,7 @@ async fn step(
 fn noted(record: &Record, seen: &[Observed]) -> Record {
     let run = seen.iter().find_map(|it| match it {
         Observed::Job(run) => Some(run),
-        Observed::Workload(_) | Observed::Nothing => None,
+        Observed::Workload(_) | Observed::EndingClaim(_) | Observed::Nothing => None,
     });
     match record.clone() {
         Record::Migration { hash, data, head } => Record::Migration {
@@ -220,7 +222,8 @@ fn noted(record: &Record, seen: &[Observed]) -> Record {
 }
 
 /// Applies what the target does not have of the serving release, and turns requests to its pods wherever the target's
-/// are not ready for them.
+/// are not ready for them. Never its Jobs: on a volume that is a new one they would all run at once, and beside the one that has
+/// the data.
 async fn keep(
     writer: &Writer<'_>,
     serving: &Desired,
@@ -230,14 +233,18 @@ async fn keep(
     for stage in &serving.stages {
         let gate = status.gate(stage.name);
         replicas::detach_autoscaler(writer, stage).await?;
-        let reached = |object: &&Object| gate.is_none() || !target.has(object);
-        writer.apply(stage.objects.iter().filter(reached)).await?;
+        let is_kept = |it: &&Object| !is_job(it) && (gate.is_none() || !target.has(it));
+        writer.apply(stage.objects.iter().filter(is_kept)).await?;
         if gate != Some(&Gate::Open) {
             let is_kept = |it: &&Object| gate.is_none() || !replicas::is_detached(it, target);
             writer.apply(stage.opens.iter().filter(is_kept)).await?;
         }
     }
     Ok(())
+}
+
+const fn is_job(object: &Object) -> bool {
+    matches!(object, Object::Job(_))
 }
 
 impl Rollout<'_> {

@@ -95,6 +95,18 @@ fn every_field_explains_itself() -> Result<()> {
     Ok(())
 }
 
+/// The schema of an optional field of an enum has the words of the enum, not those of the field.
+#[test]
+fn every_choice_says_which_is_the_default() -> Result<()> {
+    let silent = wrong(&["spec"], |path, schema| {
+        let is_chosen = schema["enum"].is_array() && path != "spec.environment";
+        let said = schema["description"].as_str().unwrap_or_default();
+        is_chosen && !said.contains("Default: `")
+    })?;
+    assert!(silent.is_empty(), "without a default: {silent:?}");
+    Ok(())
+}
+
 #[test]
 fn everything_that_users_write_is_bounded() -> Result<()> {
     // The words of a command line may be as long as in any pod; their lists are bounded, and no rule reads them.
@@ -213,7 +225,7 @@ fn paths(value: &Value) -> BTreeSet<String> {
 }
 
 /// Changes of `spec` that the rules refuse, and what the messages say. At least one for each rule.
-const REFUSED: [(&str, &str); 43] = [
+const REFUSED: [(&str, &str); 45] = [
     ("{backend: {image: a/b}}", "version: needed"),
     ("{backend: {image: 'host:5000/a/b'}}", "version: needed"),
     ("{frontend: {image: a/c}}", "version: needed"),
@@ -240,8 +252,16 @@ const REFUSED: [(&str, &str); 43] = [
         "image: a container image such as ghcr.io/acme/shop-backend",
     ),
     (
+        "{email: {host: mail, from: \"a@example.com\\nBcc: b@example.com\"}}",
+        "email.from: one address, without line ends",
+    ),
+    (
         "{backend: {healthPath: health}}",
         "healthPath: starts with /",
+    ),
+    (
+        "{backend: {healthPath: /he alth}}",
+        "healthPath: starts with /, and holds no space",
     ),
     (
         "{backend: {migrate: {timeout: 500ms}}}",

@@ -160,6 +160,9 @@ reasons! {
     DataInUse:
         "something else changes the data: a release that came later, `hibernate` or a deletion waits for it"
         => "wait; the message says what has the data, since when, and until when at most";
+    ClaimDeleted:
+        "the volume claim of the database was deleted, and goes as soon as no pod uses it: at the next restart of the database"
+        => "save the data while the database runs; once the claim is gone a new one is made, on which role, migration and seed run again";
     DatabaseUnreachable:
         "the external database, which is asked before anything of a release runs, does not answer or does not let the application in; it is asked for `rollout.progressDeadline` while that may pass, and once for what only people can change. What serves goes on serving"
         => r#"correct the key that the message names in the Secret of `database.external`; once the server is corrected instead: `kubectl annotate aps shop --overwrite appstack.dev/retry="$(date)"`"#;

@@ -168,8 +168,7 @@ pub struct AppStackSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hibernate: Option<bool>,
 
-    /// What happens to the data when this resource is deleted. `Retain` keeps the database volume and the
-    /// generated secrets; `Delete` removes them. Default: `Delete` in `local`, else `Retain`.
+    /// What happens to the data when this resource is deleted; see [`DeletionPolicy`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
 }
@@ -209,7 +208,8 @@ impl Environment {
     }
 }
 
-/// What happens to data when the AppStack is deleted.
+/// What happens to the data when this resource is deleted. `Retain` keeps the database volume and the generated secrets, and an
+/// AppStack of the same name takes them up again; `Delete` removes them. Default: `Delete` in `local`, else `Retain`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeletionPolicy {
     /// The database volume and the generated secrets stay.
@@ -242,7 +242,8 @@ pub struct Backend {
     /// once when the database is away. Default: `/api/v1/utils/health-check/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500))]
-    #[x_kube(validation = Rule::new("self.startsWith('/')").message("healthPath: starts with /"))]
+    #[x_kube(validation = Rule::new("self.startsWith('/') && !self.matches('[[:cntrl:] ]')")
+        .message("healthPath: starts with /, and holds no space and no line end"))]
     pub health_path: Option<String>,
 
     /// Worker processes or threads in each pod, given as WEB_CONCURRENCY. It does nothing where the image's own command says
@@ -376,7 +377,8 @@ pub struct Frontend {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Autoscaling>,
 
-    /// More keys of the runtime configuration, beside `apiUrl`, `environment`, `version` and `projectName`.
+    /// More keys of the runtime configuration, beside `apiUrl`, `environment`, `version` and `projectName`, which are
+    /// always the operator's own.
     /// The container finds it as `/etc/appstack/config.json` and is to serve it at `/config.json`, so that one
     /// image fits every environment. It is public: put no secret here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -554,16 +556,17 @@ pub struct Email {
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<i32>,
 
-    /// How the connection is encrypted. Default: starttls.
+    /// How the connection is encrypted; see [`EmailTls`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<EmailTls>,
 
     /// The sender of every mail, given as EMAILS_FROM_EMAIL.
     #[schemars(length(min = 3, max = 254))]
+    #[x_kube(validation = Rule::new("!self.matches('[[:cntrl:]]')").message("email.from: one address, without line ends"))]
     pub from: String,
 }
 
-/// How the connection to the mail server is encrypted.
+/// How the connection to the mail server is encrypted. Default: `starttls`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum EmailTls {

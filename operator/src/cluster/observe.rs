@@ -14,7 +14,6 @@ mod telling;
 mod trouble;
 mod warnings;
 
-use crate::model::observed::{Cause, Images, JobRun, JobState, Observed, Trouble, Workload};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::pin::pin;
@@ -23,7 +22,7 @@ use futures::AsyncBufReadExt as _;
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod, Service};
 use kube::api::{ListParams, LogParams};
 use kube::{Api, Client, Resource, ResourceExt as _};
@@ -31,13 +30,13 @@ use serde::de::DeserializeOwned;
 
 use self::public::Question;
 use crate::api::label;
-use crate::build::{ASK, Check, CheckTarget, selector_text};
+use crate::build::{Check, CheckTarget, selector_text};
 use crate::cluster::apply::Applied;
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
 use crate::model::job::has_ended;
 use crate::model::object::Object;
-use crate::model::observed::{Answer, PodVersion};
+use crate::model::observed::{Answer, Cause, Images, JobRun, Observed, Trouble, Workload};
 use crate::model::redaction::Redactor;
 use crate::model::scaling;
 
@@ -76,6 +75,9 @@ impl Observer<'_> {
                 Object::StatefulSet(it) => Observed::Workload(self.stateful_set(it).await?),
                 Object::CronJob(it) => Observed::Workload(self.runs(it).await?),
                 Object::Job(it) => Observed::Job(self.job(it).await?),
+                Object::PersistentVolumeClaim(it) if it.metadata.deletion_timestamp.is_some() => {
+                    Observed::EndingClaim(it.name_any())
+                }
                 Object::Finished(_) => Observed::Job(JobRun::done(None)),
                 _ => Observed::Nothing,
             });
@@ -179,7 +181,7 @@ impl Observer<'_> {
             .look_at_pods(&mut workload, spec.selector.match_labels)
             .await?;
         if workload.seen && workload.wanted > 0 && !workload.is_complete() && pods.is_empty() {
-            let refused = self.refused(it.metadata.uid.as_deref()).await;
+            let refused = self.refused(it.metadata.uid.as_deref(), None).await;
             workload.refused = refused.map(|(why, _)| why);
         }
         let template = status.update_revision.as_deref();
@@ -345,9 +347,13 @@ impl Observer<'_> {
         None
     }
 
-    /// Why an object makes no pods, where it does not, and since when.
-    async fn refused(&self, uid: Option<&str>) -> Option<(String, Option<Timestamp>)> {
-        let (why, since) = warnings::refused(self.warnings(uid?).await)?;
+    /// Why an object makes no pods, where it does not, and since when. `made` is when it made the newest of those that it did.
+    async fn refused(
+        &self,
+        uid: Option<&str>,
+        made: Option<Timestamp>,
+    ) -> Option<(String, Option<Timestamp>)> {
+        let (why, since) = warnings::refused(self.warnings(uid?).await, made)?;
         Some((self.redactor.redact(&why), since))
     }
 
@@ -356,95 +362,6 @@ impl Observer<'_> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), self.namespace);
         let list = send(api.list(&warnings::params(uid))).await;
         list.map(|it| it.items).unwrap_or_default()
-    }
-
-    /// How far a Job is.
-    ///
-    /// # Errors
-    /// If the API server refuses a read.
-    pub async fn job(&self, it: &Job) -> Result<JobRun> {
-        let mut run = job::run(it);
-        let telling = job::telling(it);
-        if run.state == JobState::Done && telling.is_none() {
-            return Ok(run);
-        }
-        let Some(pods) = self.pods_of(it).await? else {
-            return Ok(run);
-        };
-        if let Some(pod) = pods::succeeded(&pods) {
-            // The Job's controller says so a second or two later.
-            run = JobRun::done(run.uid);
-            if let Some(container) = telling {
-                let printed = self.printed(&pod, container).await;
-                run.told = printed.as_deref().and_then(job::last_line);
-            }
-            return Ok(run);
-        }
-        if run.state == JobState::Done {
-            return Ok(run);
-        }
-        if run.asks
-            && let Some(pod) = pods.first()
-        {
-            let printed = self.printed(&pod.name_any(), ASK).await;
-            run.told = printed.as_deref().and_then(job::end_of).map(str::to_owned);
-        }
-        run.started = pods::started(&pods);
-        (run.trouble, run.waits_since) = self.start(it, &pods).await;
-        let out_of_time = || pods::running(&pods).filter(|_| run.is_out_of_time(self.now));
-        if let Some((pod, container)) = pods::newest_failed(&pods).or_else(out_of_time) {
-            let ended = job::end(pod, container);
-            run.ended = ended.map(|it| self.redactor.redact(&it));
-            let printed = self.printed(&pod.name_any(), &container.name).await;
-            run.printed = printed.as_deref().map(log::shown);
-        }
-        Ok(run)
-    }
-
-    /// What keeps a Job from running, and since when its newest pod waits for a start.
-    async fn start(&self, it: &Job, pods: &[Pod]) -> (Option<Trouble>, Option<Timestamp>) {
-        if !pods.is_empty() {
-            return (self.trouble(pods).await, pods::waits_since(pods));
-        }
-        match self.refused(it.metadata.uid.as_deref()).await {
-            Some((why, since)) => (Some(Trouble::refused(why)), since),
-            None => (None, None),
-        }
-    }
-
-    /// The pods of a Job that has never started a container and, as things are, cannot start one; `None` of any other. They are
-    /// read now.
-    ///
-    /// # Errors
-    /// If the API server refuses the list.
-    pub async fn unstarted(&self, it: &Job) -> Result<Option<Vec<PodVersion>>> {
-        let run = job::run(it);
-        let Some(pods) = self.pods_of(it).await? else {
-            return Ok(None);
-        };
-        let (trouble, _) = self.start(it, &pods).await;
-        let cannot_start = trouble.is_some_and(|it| it.cause.keeps_from_starting());
-        let may_have_run = run.state != JobState::Running || run.failed > 0;
-        Ok(pods::unstarted(&pods).filter(|_| cannot_start && !may_have_run))
-    }
-
-    /// The pods of a Job; `None` of one that is about to be made: without a selector every pod would be its own.
-    async fn pods_of(&self, it: &Job) -> Result<Option<Vec<Pod>>> {
-        let selector = it.spec.as_ref().and_then(|spec| spec.selector.as_ref());
-        match selector.and_then(|it| it.match_labels.as_ref()) {
-            Some(labels) => Ok(Some(self.pods(labels).await?)),
-            None => Ok(None),
-        }
-    }
-
-    /// Whether pods of a Job of this name have yet to end.
-    ///
-    /// # Errors
-    /// If the API server refuses the list.
-    pub async fn runs_pods_of(&self, job: &str) -> Result<bool> {
-        let labels = [(JOB_NAME.to_owned(), job.to_owned())].into();
-        let pods = self.pods(&labels).await?;
-        Ok(pods.iter().any(lifecycle::may_run))
     }
 
     async fn pods(&self, labels: &BTreeMap<String, String>) -> Result<Vec<Pod>> {

@@ -13,6 +13,8 @@ pub enum Observed {
     Workload(Workload),
     /// A Job.
     Job(JobRun),
+    /// The volume claim of this name was deleted, and goes once no pod uses it.
+    EndingClaim(String),
     /// Nothing to wait for.
     Nothing,
 }

@@ -11,7 +11,8 @@ use crate::api::{AppStackStatus, ConditionType, Reason, StageName};
 use crate::model::stack::value;
 
 /// Reasons for which a condition is False while all goes well.
-const PROGRESS: [Reason; 10] = [
+const PROGRESS: [Reason; 11] = [
+    Reason::Hibernated,
     Reason::Soaking,
     Reason::WaitingForEarlierStage,
     Reason::SpecNotSeenYet,
@@ -23,6 +24,8 @@ const PROGRESS: [Reason; 10] = [
     Reason::ImagesPending,
     Reason::ValuesChanging,
 ];
+/// Those of them that are told.
+const ANNOUNCED: [Reason; 2] = [Reason::Hibernated, Reason::RollingOut];
 /// What we tell of: the spec, the stages, the whole and the schedules. Reconciling and Stalled say the same once more.
 const TOLD: [&str; 5] = [
     "Accepted",
@@ -58,6 +61,20 @@ pub fn warning(note: String) -> Event {
         reason: "Warning".into(),
         action: "Check".into(),
         note: Some(note),
+        related: None,
+    }
+}
+
+/// An Event for a volume claim that is gone, where a release served from it.
+#[must_use]
+pub fn claim_lost(name: &str) -> Event {
+    Event {
+        type_: EventType::Warning,
+        reason: "ClaimLost".into(),
+        action: "RollOut".into(),
+        note: Some(format!(
+            "claim {name}, which held the data of the release that serves, is not there any more: a new and empty one is made, on which role, migration and seed run"
+        )),
         related: None,
     }
 }
@@ -151,7 +168,7 @@ fn event(condition: &Condition) -> Option<Event> {
     let unneeded = [Reason::NotNeeded, Reason::Valid]
         .iter()
         .any(|it| it.as_str() == condition.reason);
-    if unneeded || (progress && condition.reason != Reason::RollingOut.as_str()) {
+    if unneeded || (progress && !ANNOUNCED.iter().any(|it| it.as_str() == condition.reason)) {
         return None;
     }
     Some(Event {

@@ -3,11 +3,13 @@
 //!
 //! The order of the steps is all that is decided here: what is released is `plan`'s to say, when a gate opens `gates`'.
 
+mod progress;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::api::{AppStack, OnFailure, SchemaRollback, StageName, Urls};
+use crate::api::{AppStack, OnFailure, SchemaRollback, StageName};
 use crate::build::{self, Desired};
 use crate::check::hosts;
 use crate::cluster::apply::Writer;
@@ -23,10 +25,9 @@ use crate::model::stack::Stack;
 use crate::plan::{self, Plan, Serving, debounce};
 use crate::reconcile::events;
 use crate::reconcile::report::{key, publish};
-use crate::reconcile::status::{Outcome, Progress};
+use crate::reconcile::status::Outcome;
 use crate::release::database_roles::Revocation;
-use crate::release::history;
-use crate::release::{approval, data};
+use crate::release::{data, history};
 use crate::rollout::deadline::JobLimits;
 use crate::rollout::gates::{Gate, Trial};
 use crate::rollout::{self, Beside, Rollout, RolloutStatus, Visits, hold, revocation};
@@ -64,6 +65,9 @@ impl Pass<'_> {
             edge_host: self.ctx.settings.edge_host.as_deref(),
             now: self.now,
         };
+        if let Some(claim) = self.lost_claim(&plan.target) {
+            publish(self.app, self.ctx, &events::claim_lost(&claim)).await;
+        }
         for (record, keeper) in &self.inputs.records.misplaced {
             self.writer.keep_with(record, keeper).await?;
         }
@@ -138,6 +142,18 @@ impl Pass<'_> {
                 plan
             }
         }
+    }
+
+    /// The volume claim that the release that serves had, if it is not there any more. It is made again in this pass, so this is
+    /// told once.
+    fn lost_claim(&self, target: &Stack) -> Option<String> {
+        let Serving::Release(served) = self.serving else {
+            return None;
+        };
+        let both_have_one = [&served.stack, target]
+            .iter()
+            .all(|it| it.database.embedded.is_some());
+        (both_have_one && target.data.is_none()).then(|| target.names.database_volume().into())
     }
 
     /// How the target of a plan is rolled out.
@@ -370,84 +386,6 @@ impl Pass<'_> {
         needed.insert(objects);
         self.writer.forget_manifests(&needed).await
     }
-
-    /// Whether the release that serves is as the templates of now would make it.
-    fn is_current(&self, plan: &Plan, verified: bool) -> Option<bool> {
-        let stack = match self.serving {
-            _ if verified => &plan.target,
-            Serving::Release(served) => &served.stack,
-            Serving::Nothing | Serving::Unknown { .. } => return None,
-        };
-        Some(build::is_current(stack))
-    }
-
-    /// The hosts whose requests come to the stack now: while a gate is shut those of before too, since they may be led there
-    /// still, or again.
-    fn hosts(&self, target: &Stack, status: &RolloutStatus) -> BTreeSet<String> {
-        let mut hosts = BTreeSet::new();
-        if status.is_shut() {
-            hosts = routed(self.app, self.serving);
-        }
-        if status.gate(StageName::Edge).is_some() {
-            hosts.extend(target.edge.hosts());
-        }
-        hosts
-    }
-
-    /// What the status is computed from.
-    fn progress(
-        &self,
-        plan: Plan,
-        status: RolloutStatus,
-        failed: bool,
-        verified: Option<Timestamp>,
-        revocation: Option<Revocation>,
-    ) -> Progress {
-        let names = &plan.target.names;
-        let records = &self.inputs.records;
-        let kept = |it| history::kept_summary(names, it);
-        let (serving, previous) = match verified {
-            Some(_) => (
-                Some(history::summary(&plan.target, verified)),
-                history::serving(records).map(kept),
-            ),
-            None => (
-                history::serving(records).map(kept),
-                history::previous(records).map(kept),
-            ),
-        };
-        let asked_before = records
-            .releases
-            .iter()
-            .find(|it| it.hash == plan.requested.release)
-            .and_then(|it| it.verified_at);
-        let unknown = match self.serving {
-            Serving::Unknown { why } if verified.is_none() => Some(why.clone()),
-            _ => None,
-        };
-        Progress {
-            stack: names.stack().to_owned(),
-            namespace: plan.target.namespace.clone(),
-            current: self.is_current(&plan, verified.is_some()),
-            unknown,
-            requested: history::summary(&plan.requested, verified.or(asked_before)),
-            urls: urls(&plan.target),
-            hosts: self.hosts(&plan.target, &status),
-            failure: plan.failure,
-            approved: approval::approval(self.app, &names.release(&plan.requested.release)),
-            pending: plan.pending.map(|it| it.changes),
-            waits: self.waits.clone(),
-            rests: plan.rests,
-            queued: plan.queued,
-            hibernates: plan.target.hibernates,
-            rollback_blocked: plan.rollback_blocked.as_ref().map(ToString::to_string),
-            rollout: status,
-            serving,
-            previous,
-            failed,
-            revocation,
-        }
-    }
 }
 
 /// The hosts whose requests come to a stack: those of the release that serves, and those that its status tells of.
@@ -470,13 +408,4 @@ pub(super) fn redactor(stacks: &[&Stack], serving: &Serving) -> Redactor {
         all.flat_map(|it| it.secrets.hidden.iter().cloned())
             .collect(),
     )
-}
-
-fn urls(stack: &Stack) -> Urls {
-    let api = stack.edge.api_url();
-    Urls {
-        dashboard: stack.edge.dashboard_url(),
-        docs: format!("{api}/docs"),
-        api,
-    }
 }

@@ -59,6 +59,10 @@ pub struct Progress {
     pub waits: Option<String>,
     /// Whether nothing is to run.
     pub hibernates: bool,
+    /// Of which other release there is an approval, where the requested one waits for its own.
+    pub other_approval: Option<String>,
+    /// How the schema of the database differs from that of the release that is pinned.
+    pub schema: Option<String>,
     /// What bars the way back to the release that serves.
     pub rollback_blocked: Option<String>,
     /// How far the roles are that nothing needs any more, where there are some.
@@ -246,6 +250,8 @@ mod tests {
             waits: None,
             queued: None,
             approved: None,
+            other_approval: None,
+            schema: None,
             hibernates: false,
             rollback_blocked: None,
             failed: false,

@@ -21,6 +21,13 @@ pub fn approval(app: &AppStack, release: &ChildName) -> Option<String> {
     })
 }
 
+/// What is approved instead of the release.
+#[must_use]
+pub fn of_another(app: &AppStack, release: &ChildName) -> Option<String> {
+    let approved = app.annotations().get(annotation::APPROVE)?;
+    (approved != release.as_str()).then(|| approved.clone())
+}
+
 /// Whether a manager of an AppStack wrote its approval.
 #[must_use]
 pub fn wrote_approval(manager: &ManagedFieldsEntry) -> bool {
@@ -52,6 +59,8 @@ mod tests {
             by.as_deref(),
             Some("kubectl-annotate at 2026-01-02T03:04:05Z")
         );
+        assert_eq!(of_another(&app, &name("1")), None);
         assert_eq!(approval(&app, &name("2")), None);
+        assert_eq!(of_another(&app, &name("2")).as_deref(), Some("shop-1"));
     }
 }

@@ -80,7 +80,7 @@ pub fn stuck(observed: &[Observed]) -> impl Iterator<Item = &OldPod> {
     let workloads = observed.iter().filter_map(|it| match it {
         // What its controller has not seen yet has its newest template still to come.
         Observed::Workload(workload) => Some(workload).filter(|it| it.seen && it.wanted > 0),
-        Observed::Job(_) | Observed::Nothing => None,
+        Observed::Job(_) | Observed::EndingClaim(_) | Observed::Nothing => None,
     });
     workloads.flat_map(|it| &it.old).filter(|it| !it.ready)
 }
@@ -117,6 +117,12 @@ fn judge_one(observed: &Observed, trial: Option<&Trial>) -> Gate {
                 .unwrap_or(Gate::Open)
         }
         Observed::Job(run) => judge_job(run),
+        Observed::EndingClaim(name) => waiting(
+            Reason::ClaimDeleted,
+            format!(
+                "somebody deleted claim {name}: it goes as soon as no pod uses it, and the data with it unless its volume is kept; save them while the database runs"
+            ),
+        ),
         Observed::Nothing => Gate::Open,
     }
 }

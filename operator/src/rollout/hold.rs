@@ -206,6 +206,6 @@ pub fn in_use(hold: &Hold) -> String {
     };
     let until = hold
         .until
-        .map_or_else(String::new, |it| format!(", until {it} at most"));
-    format!("{what} of release {release} has the data since {since}{until}")
+        .map_or_else(String::new, |it| format!(", until {it:.0} at most"));
+    format!("{what} of release {release} has the data since {since:.0}{until}")
 }

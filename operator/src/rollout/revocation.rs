@@ -114,7 +114,7 @@ async fn go_on(
 fn ended(seen: &Observed) -> Option<u64> {
     match seen {
         Observed::Job(run) => run.told.as_ref()?.parse().ok(),
-        Observed::Workload(_) | Observed::Nothing => None,
+        Observed::Workload(_) | Observed::EndingClaim(_) | Observed::Nothing => None,
     }
 }
 

@@ -422,3 +422,101 @@ async fn a_stack_that_is_deleted_waits_for_a_migration_and_writes_down_that_it_w
     );
     Ok(())
 }
+
+impl World {
+    /// The Jobs that were made or changed since the last `forget`.
+    fn changed_jobs(&self) -> Vec<String> {
+        let mut jobs = self.server.changed();
+        jobs.retain(|it| it.starts_with("jobs/"));
+        jobs
+    }
+
+    /// Lets everything but a Job of this kind be, which is the only one that was made, and completes it.
+    async fn next_is(&self, kind: &str) -> Result<()> {
+        self.server.forget();
+        for _ in 0..2 {
+            self.reconcile().await??;
+        }
+        let mut jobs = self.changed_jobs();
+        jobs.dedup();
+        assert!(
+            jobs.len() == 1 && jobs[0].starts_with(&format!("jobs/shop-{kind}")),
+            "{kind}: {jobs:?}"
+        );
+        self.server.complete(&jobs[0])
+    }
+}
+
+#[tokio::test]
+async fn on_a_new_volume_role_migration_and_seed_follow_each_other_again() -> Result<()> {
+    let world = World::seeded(&json!({})).await?;
+    // The claim is gone with its data, the Jobs with their time.
+    world.server.remove(VOLUME);
+    for job in world.jobs() {
+        world.server.remove(&job);
+    }
+    let mut database = world.server.get(super::DATABASE).context("no database")?;
+    database["status"] = json!({});
+    world.server.put(super::DATABASE, database);
+    world.server.forget();
+    for _ in 0..3 {
+        world.reconcile().await??;
+    }
+    assert_eq!(world.changed_jobs(), [""; 0], "no database runs yet");
+    let events = world.server.events();
+    let lost = events.iter().filter(|it| it["reason"] == "ClaimLost");
+    assert_eq!(lost.count(), 1);
+
+    world.server.complete(super::DATABASE)?;
+    for kind in ["role", "migrate", "seed"] {
+        world.next_is(kind).await?;
+    }
+    world.settle().await?;
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_claim_that_somebody_deletes_is_told_while_its_data_are_there() -> Result<()> {
+    let world = World::serving().await?;
+    let mut claim = world.server.get(VOLUME).context("no claim")?;
+    claim["metadata"]["deletionTimestamp"] = json!("2026-01-02T03:04:05Z");
+    world.server.put(VOLUME, claim);
+    for _ in 0..2 {
+        world.reconcile().await??;
+        assert_eq!(world.condition("DatabaseReady"), "False ClaimDeleted");
+        assert!(world.message("Ready").contains("shop-db-data"));
+    }
+    assert_eq!(world.backend_image()?, "acme/backend:v1");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pin_says_that_the_schema_stays_as_it_is() -> Result<()> {
+    let world = World::new();
+    world.settle().await?;
+    let first =
+        world.server.get(STACK).context("no AppStack")?["status"]["release"]["name"].clone();
+    for (at, mut record) in world.server.everything() {
+        if record["metadata"]["labels"]["appstack.dev/record"] == "migration" {
+            record["metadata"]["creationTimestamp"] = json!("2025-12-31T00:00:00Z");
+            world.server.put(&at, record);
+        }
+    }
+    world.patch(&json!({"spec": {"version": "v2"}}))?;
+    world.settle().await?;
+    assert!(!world.message("Ready").contains("schema"));
+    let pinned = |how: &str| json!({"spec": {"rollout": {"pin": first, "schemaRollback": how}}});
+    world.patch(&pinned("Warn"))?;
+    world.settle().await?;
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    let message = world.message("Ready");
+    assert!(
+        message.contains("the schema is not rolled back with it: it was released with schema"),
+        "{message}"
+    );
+    world.patch(&pinned("Allow"))?;
+    world.settle().await?;
+    assert!(!world.message("Ready").contains("schema"));
+    Ok(())
+}

@@ -26,7 +26,7 @@ pub struct Rollout {
         .message("soak: a duration of at most 24h, such as 30s; 0s for none"))]
     pub soak: Option<Duration>,
 
-    /// What happens when a new release fails its gates. Default: `Rollback`.
+    /// What happens when a new release fails its gates; see [`OnFailure`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<OnFailure>,
 
@@ -37,9 +37,7 @@ pub struct Rollout {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_check: Option<PublicCheck>,
 
-    /// Whether a new release waits for somebody's approval. Default: `None`. The first release of a stack and a pinned one
-    /// do not wait. While a release waits, its images are pulled, and the condition AwaitingApproval says what it would
-    /// change; it begins when it is approved and its images are there.
+    /// Whether a new release waits for somebody's approval; see [`Approval`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
 
@@ -48,8 +46,7 @@ pub struct Rollout {
     #[schemars(range(min = 2, max = 50))]
     pub history: Option<i32>,
 
-    /// Whether the operator may go back to a release whose schema is another one than the database has. A rollback never
-    /// undoes a migration. Default: `Warn`.
+    /// Whether the operator may go back to a release of another schema; see [`SchemaRollback`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema_rollback: Option<SchemaRollback>,
 
@@ -79,7 +76,9 @@ pub struct PublicCheck {
     pub timeout: Option<Duration>,
 }
 
-/// Whether a new release waits for somebody's approval.
+/// Whether a new release waits for somebody's approval. Default: `None`. The first release of a stack and a pinned one
+/// do not wait. While a release waits, its images are pulled, and the condition AwaitingApproval says what it would
+/// change; it begins when it is approved and its images are there.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Approval {
     /// It does not.
@@ -90,7 +89,9 @@ pub enum Approval {
     Required,
 }
 
-/// Whether a release is restored whose schema is another one than the database has.
+/// Whether the operator may go back to a release whose schema is another one than the database has: as a rollback, or by
+/// `pin`. It never undoes a migration. `Allow` goes back, `Warn` goes back and says so in the status, `Refuse` does not.
+/// Default: `Warn`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SchemaRollback {
     /// It is: every release works with the schemas of its neighbours.
@@ -102,7 +103,7 @@ pub enum SchemaRollback {
     Refuse,
 }
 
-/// What happens when a new release fails its gates.
+/// What happens when a new release fails its gates. Default: `Rollback`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {
     /// The release that served before is restored as a whole, and the failed one is not tried again until the spec

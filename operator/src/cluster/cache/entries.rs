@@ -236,6 +236,7 @@ fn judged(answer: &Object) -> Option<Object> {
                 it.spec.as_mut().map(|it| &mut it.template),
             );
         }
+        Object::PersistentVolumeClaim(it) => strip(&mut it.metadata, None),
         Object::CronJob(it) => {
             strip(&mut it.metadata, None);
             it.spec.get_or_insert_default().job_template = JobTemplateSpec::default();

@@ -101,6 +101,12 @@ pub(super) fn waits_since(pods: &[Pod]) -> Option<Timestamp> {
     made.filter(|_| waits)
 }
 
+/// When the newest of the pods was made.
+pub(super) fn newest_made(pods: &[Pod]) -> Option<Timestamp> {
+    let made = newest(pods.iter())?.metadata.creation_timestamp.as_ref()?;
+    Some(made.0)
+}
+
 /// The pod that runs, and the container of it that does.
 pub(super) fn running(pods: &[Pod]) -> Option<(&Pod, &ContainerStatus)> {
     let pod = newest(active(pods))?;

@@ -44,9 +44,13 @@ pub(super) fn of_pod(pod: &Pod, events: Vec<Event>) -> Option<Trouble> {
     })
 }
 
-/// Why pods of an object cannot be made, in the words of the API server, and since when as far as Events tell.
-pub(super) fn refused(events: Vec<Event>) -> Option<(String, Option<Timestamp>)> {
-    let is_refusal = |it: &Event| it.reason.as_deref() == Some("FailedCreate");
+/// Why pods of an object cannot be made, in the words of the API server, and since when as far as Events tell. `made` is when the
+/// newest of those was made that were: what was refused before is over.
+pub(super) fn refused(
+    events: Vec<Event>,
+    made: Option<Timestamp>,
+) -> Option<(String, Option<Timestamp>)> {
+    let is_refusal = |it: &Event| it.reason.as_deref() == Some("FailedCreate") && last(it) > made;
     let since = events.iter().filter(|it| is_refusal(it)).filter_map(|it| {
         let first = it.first_timestamp.as_ref().map(|it| it.0);
         first.or(it.event_time.as_ref().map(|it| it.0))
@@ -83,17 +87,17 @@ pub(super) fn pending(claim: &PersistentVolumeClaim, events: Vec<Event>) -> Opti
 }
 
 fn newest_first(mut events: Vec<Event>) -> impl Iterator<Item = Event> {
-    let at = |it: &Event| {
-        let series = it
-            .series
-            .as_ref()
-            .and_then(|it| it.last_observed_time.as_ref());
-        let last = it.last_timestamp.as_ref().map(|it| it.0);
-        let first = it.event_time.as_ref().map(|it| it.0);
-        series.map(|it| it.0).or(last).or(first)
-    };
-    events.sort_by_key(|it| std::cmp::Reverse(at(it)));
+    events.sort_by_key(|it| std::cmp::Reverse(last(it)));
     events.into_iter()
+}
+
+/// When an Event happened last.
+fn last(event: &Event) -> Option<Timestamp> {
+    let series = event.series.as_ref();
+    let series = series.and_then(|it| it.last_observed_time.as_ref());
+    let last = event.last_timestamp.as_ref().map(|it| it.0);
+    let first = event.event_time.as_ref().map(|it| it.0);
+    series.map(|it| it.0).or(last).or(first)
 }
 
 /// An Event names its container by a path such as `spec.containers{backend}`.
@@ -316,9 +320,15 @@ mod tests {
         let said = "Error creating: pods \"shop-migrate-x7k2p\" is forbidden: failed quota: all: must specify limits.cpu for: make";
         let events = vec![event("FailedCreate", said, 1)];
         let expected = "failed quota: all: must specify limits.cpu for: make";
-        let (why, since) = refused(events).unwrap();
+        let made = |text: &str| text.parse().ok();
+        let (why, since) = refused(events.clone(), None).unwrap();
+        assert_eq!(refused(events.clone(), made("2026-01-02T03:59:00Z")), None);
+        assert!(refused(events, made("2026-01-02T02:59:00Z")).is_some());
         assert_eq!(why, expected);
         assert_eq!(since.unwrap().to_string(), "2026-01-02T03:00:00Z");
-        assert_eq!(refused(vec![event("BackoffLimitExceeded", "m", 1)]), None);
+        assert_eq!(
+            refused(vec![event("BackoffLimitExceeded", "m", 1)], None),
+            None
+        );
     }
 }

@@ -112,8 +112,12 @@ fn templates(conditions: &mut Conditions, progress: &Progress) {
 
 fn ask(progress: &Progress, changes: &[String]) -> String {
     let ReleaseStatus { version, name, .. } = &progress.requested;
+    let other = progress.other_approval.as_ref();
+    let other = other.map_or_else(String::new, |it| {
+        format!(" (the one that is there is of {it})")
+    });
     format!(
-        "{version} waits for an approval: {}; it changes: {}; {}",
+        "{version} waits for an approval{other}: {}; it changes: {}; {}",
         annotate(progress, annotation::APPROVE, name),
         changes.join("; "),
         images(progress)
@@ -219,7 +223,7 @@ fn rolled_back(conditions: &mut Conditions, progress: &Progress) {
             ConditionType::RolledBack,
             false,
             Reason::NotNeeded,
-            "the requested release has not failed",
+            "no release was rolled back",
         ),
     }
 }
@@ -232,7 +236,11 @@ fn describe(progress: &Progress, failure: &Failure) -> String {
 
 fn done(conditions: &mut Conditions, progress: &Progress) {
     let version = &progress.requested.version;
-    let message = format!("{version} serves at {}", progress.urls.dashboard);
+    let schema = progress.schema.as_ref();
+    let schema = schema.map_or_else(String::new, |it| {
+        format!("; the schema is not rolled back with it: {it}")
+    });
+    let message = format!("{version} serves at {}{schema}", progress.urls.dashboard);
     let nothing = "nothing is left to do";
     conditions.set(ConditionType::Ready, true, Reason::RolledOut, &message);
     conditions.set(
@@ -276,20 +284,24 @@ fn under_way(conditions: &mut Conditions, progress: &Progress, stage: StageName,
         Some(_) => progress.serving.as_ref().unwrap_or(&progress.requested),
         None => &progress.requested,
     };
-    let barred = match (&progress.rollback_blocked, stalled) {
+    let more = match (&progress.rollback_blocked, stalled) {
         (Some(rollback_blocked), true) => {
             format!(
                 "; the release that serves is not restored: {rollback_blocked} (rollout.schemaRollback)"
             )
         }
-        _ => String::new(),
+        (None, true) => format!(
+            "; change the spec, or try again: {}",
+            annotate(progress, annotation::RETRY, NOW)
+        ),
+        (_, false) => String::new(),
     };
     let message = format!(
         "{} of {}: {}: {}",
         stage.as_str(),
         release.version,
         why.as_str(),
-        message::and(&said, &barred)
+        message::and(&said, &more)
     );
     conditions.set(ConditionType::Ready, false, reason, &message);
     let (going, stuck) = if stalled {

@@ -286,6 +286,12 @@ impl State {
             let new = json!("2026-01-01T00:00:00Z");
             object["metadata"]["creationTimestamp"] = kept("creationTimestamp", new);
         }
+        // What is to go stays so, whatever is applied to it.
+        if object["metadata"]["deletionTimestamp"].is_null()
+            && metadata["deletionTimestamp"].is_string()
+        {
+            object["metadata"]["deletionTimestamp"] = metadata["deletionTimestamp"].clone();
+        }
         object["metadata"]["generation"] = json!(generation);
         object["metadata"]["resourceVersion"] = kept("resourceVersion", json!("0"));
         let is_restless = RESTLESS.iter().any(|it| object["kind"] == **it);

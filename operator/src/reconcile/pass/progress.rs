@@ -1,0 +1,119 @@
+//! What the status is computed from, after a pass.
+//!
+//! Invariant: nothing is read or written here.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{Pass, routed};
+use crate::api::{SchemaRollback, StageName, Urls};
+use crate::build;
+use crate::model::stack::Stack;
+use crate::plan::{self, Plan, Serving};
+use crate::reconcile::status::Progress;
+use crate::release::database_roles::Revocation;
+use crate::release::{approval, history};
+use crate::rollout::RolloutStatus;
+
+impl Pass<'_> {
+    /// Whether the release that serves is as the templates of now would make it.
+    fn is_current(&self, plan: &Plan, verified: bool) -> Option<bool> {
+        let stack = match self.serving {
+            _ if verified => &plan.target,
+            Serving::Release(served) => &served.stack,
+            Serving::Nothing | Serving::Unknown { .. } => return None,
+        };
+        Some(build::is_current(stack))
+    }
+
+    /// The hosts whose requests come to the stack now: while a gate is shut those of before too, since they may be led there
+    /// still, or again.
+    fn hosts(&self, target: &Stack, status: &RolloutStatus) -> BTreeSet<String> {
+        let mut hosts = BTreeSet::new();
+        if status.is_shut() {
+            hosts = routed(self.app, self.serving);
+        }
+        if status.gate(StageName::Edge).is_some() {
+            hosts.extend(target.edge.hosts());
+        }
+        hosts
+    }
+
+    /// How the schema differs from that of a release that is pinned, where that is to be told.
+    fn schema_left(&self, plan: &Plan) -> Option<String> {
+        let is_pinned = self.app.spec.rollout.as_ref()?.pin.is_some() && plan.is_ahead();
+        let is_told = plan.target.rollout.schema_rollback != SchemaRollback::Allow;
+        let change = plan::schema_change(&plan.target, self.inputs);
+        change
+            .filter(|_| is_pinned && is_told)
+            .map(|it| it.to_string())
+    }
+
+    /// What the status is computed from.
+    pub(super) fn progress(
+        &self,
+        plan: Plan,
+        status: RolloutStatus,
+        failed: bool,
+        verified: Option<Timestamp>,
+        revocation: Option<Revocation>,
+    ) -> Progress {
+        let names = &plan.target.names;
+        let records = &self.inputs.records;
+        let kept = |it| history::kept_summary(names, it);
+        let (serving, previous) = match verified {
+            Some(_) => (
+                Some(history::summary(&plan.target, verified)),
+                history::serving(records).map(kept),
+            ),
+            None => (
+                history::serving(records).map(kept),
+                history::previous(records).map(kept),
+            ),
+        };
+        let asked_before = records
+            .releases
+            .iter()
+            .find(|it| it.hash == plan.requested.release)
+            .and_then(|it| it.verified_at);
+        let unknown = match self.serving {
+            Serving::Unknown { why } if verified.is_none() => Some(why.clone()),
+            _ => None,
+        };
+        let schema = self.schema_left(&plan);
+        Progress {
+            stack: names.stack().to_owned(),
+            namespace: plan.target.namespace.clone(),
+            current: self.is_current(&plan, verified.is_some()),
+            unknown,
+            requested: history::summary(&plan.requested, verified.or(asked_before)),
+            urls: urls(&plan.target),
+            hosts: self.hosts(&plan.target, &status),
+            failure: plan.failure,
+            approved: approval::approval(self.app, &names.release(&plan.requested.release)),
+            pending: plan.pending.map(|it| it.changes),
+            waits: self.waits.clone(),
+            rests: plan.rests,
+            queued: plan.queued,
+            hibernates: plan.target.hibernates,
+            schema,
+            other_approval: approval::of_another(self.app, &names.release(&plan.requested.release)),
+            rollback_blocked: plan.rollback_blocked.as_ref().map(ToString::to_string),
+            rollout: status,
+            serving,
+            previous,
+            failed,
+            revocation,
+        }
+    }
+}
+
+fn urls(stack: &Stack) -> Urls {
+    let api = stack.edge.api_url();
+    Urls {
+        dashboard: stack.edge.dashboard_url(),
+        docs: format!("{api}/docs"),
+        api,
+    }
+}
