@@ -234,10 +234,10 @@ const REFUSED: [(&str, &str); 45] = [
         "domain: a DNS name such as staging.example.com, no address",
     ),
     ("{version: v1 beta}", "version: an image tag"),
-    ("{superuser: admin}", "superuser: an e-mail address"),
+    ("{superuser: first admin}", "superuser: an e-mail address"),
     (
         "{superuser: \"a@example.com\\n\"}",
-        "superuser: an e-mail address such as admin@example.com, without spaces and line ends",
+        "superuser: an e-mail address such as admin@example.com or a name, without spaces and line ends",
     ),
     (
         "{email: {host: 'smtp://example.com', from: a@example.com}}",
@@ -410,8 +410,9 @@ const REFUSED_CHANGES: [(&str, &str, &str); 5] = [
 ];
 
 /// Changes of `spec` that only look odd.
-const ACCEPTED: [&str; 10] = [
+const ACCEPTED: [&str; 11] = [
     "{}",
+    "{superuser: admin}",
     "{backend: {image: 'host:5000/a/b@sha256:0f'}}",
     "{version: v1, backend: {image: 'host:5000/a/b'}}",
     "{domain: localhost}",

@@ -67,7 +67,7 @@ const REFUSED: [(&str, &[&str]); 29] = [
         &["spec.version", "neither a tag nor a digest"],
     ),
     (
-        "spec: {superuser: admin}",
+        "spec: {superuser: first admin}",
         &["superuser", "an e-mail address"],
     ),
     (

@@ -109,13 +109,13 @@ pub struct AppStackSpec {
     #[schemars(length(min = 1, max = 100))]
     pub project_name: Option<String>,
 
-    /// The e-mail address of the first superuser, given as FIRST_SUPERUSER. Default: `admin@<domain>`, or
+    /// The e-mail address or the name of the first superuser, given as FIRST_SUPERUSER. Default: `admin@<domain>`, or
     /// `admin@example.com` where the domain is not one of the internet, such as `localhost`, `shop.test` or `shop.local`:
     /// checks of e-mail addresses refuse those. A default that a stack was given stays while its domain does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 3, max = 254))]
-    #[x_kube(validation = Rule::new("self.matches('^[^@[:space:]]+@[^@[:space:]]+$')")
-        .message("superuser: an e-mail address such as admin@example.com, without spaces and line ends"))]
+    #[schemars(length(min = 1, max = 254))]
+    #[x_kube(validation = Rule::new("self.matches('^[^[:space:][:cntrl:]]+$')")
+        .message("superuser: an e-mail address such as admin@example.com or a name, without spaces and line ends"))]
     pub superuser: Option<String>,
 
     /// The API: any HTTP server in a container image.

@@ -333,6 +333,9 @@ pub(super) fn describe(trouble: &Trouble) -> String {
         printed,
     } = trouble;
     let fix = match cause {
+        Cause::Root if message.contains("non-numeric user") => {
+            "; Kubernetes cannot tell whether a user with a name is root: name its number, as `id` in the image prints it, such as podTemplate: {spec: {securityContext: {runAsUser: 1000}}}, or give the image a numeric USER"
+        }
         Cause::Root => {
             "; give the image a numeric USER, or allow it: podTemplate: {spec: {securityContext: {runAsNonRoot: false}}}, or name the user: podTemplate: {spec: {securityContext: {runAsUser: 1000}}}"
         }

@@ -3,7 +3,7 @@
 //! Invariant: pure. An error is known by its shape and not by its language: a class names it (`KeyError: 'x'`,
 //! `Caused by: java.net.ConnectException: refused`, `not found (ActiveRecord::RecordNotFound)`), or a word of its runtime does
 //! (`panic: `). Frames of a stack look otherwise, and so do lines of code. Of several errors the last one tells: it is the cause, or
-//! what became of it. Without any, a line that speaks of an error does, and else the last one.
+//! what became of it; of causes that are listed below an error (`Caused by:`) the last one is the root. Without any, a line that speaks of an error does, and else the last one.
 
 use std::ops::Range;
 
@@ -21,15 +21,29 @@ const SPOKEN: [&str; 6] = [
 /// The levels of log lines that tell of errors.
 const LEVELS: [&str; 3] = ["ERROR", "FATAL", "CRITICAL"];
 
+/// What stands above the causes of an error, the root last and all of them indented.
+const CAUSES: &str = "Caused by:";
+
 /// Where the lines are that tell: one, or two where the first one ends with a colon. Empty where there is no line.
 pub(super) fn telling(lines: &[&str]) -> Range<usize> {
     let named = (0..lines.len()).rfind(|&at| is_error(lines, at));
+    let named = root_cause(lines).max(named);
     let spoken = || lines.iter().rposition(|it| speaks_of_an_error(it));
     let Some(at) = named.or_else(spoken).or(lines.len().checked_sub(1)) else {
         return 0..0;
     };
     let announces = bare(lines[at]).ends_with(':') && at + 1 < lines.len();
     at..at + 1 + usize::from(announces)
+}
+
+/// Where the last of the causes is that are listed below an error.
+fn root_cause(lines: &[&str]) -> Option<usize> {
+    let head = lines.iter().rposition(|it| it.trim() == CAUSES)?;
+    let causes = lines[head + 1..].iter();
+    let count = causes
+        .take_while(|it| it.starts_with(char::is_whitespace))
+        .count();
+    (count > 0).then_some(head + count)
 }
 
 /// A line without indentation and without what is drawn around it.
@@ -41,7 +55,10 @@ pub(super) fn bare(line: &str) -> &str {
 fn is_error(lines: &[&str], at: usize) -> bool {
     let line = bare(lines[at]);
     let after_frames = at > 0 && bare(lines[at - 1]) != lines[at - 1];
-    BEGINNINGS.iter().any(|it| line.starts_with(it))
+    // Such as `rails aborted!`.
+    let after_abort = at > 0 && lines[at - 1].ends_with(" aborted!");
+    after_abort
+        || BEGINNINGS.iter().any(|it| line.starts_with(it))
         || line.contains(" panicked at ")
         || names_a_class(line)
         || (after_frames && begins_with_a_path(line))
@@ -78,7 +95,8 @@ fn ends_with_a_class(line: &str) -> bool {
 
 fn is_class(name: &str) -> bool {
     let name = name.trim_start_matches(['(', '[']);
-    is_path(name) && (name.ends_with("Error") || name.ends_with("Exception"))
+    let is_named = name.ends_with("Error") || name.ends_with("Exception");
+    is_path(name) && (is_named || name.starts_with("Errno::"))
 }
 
 /// Names with separators between them, of which the last begins with a capital letter.

@@ -208,6 +208,19 @@ fn a_deadline_that_passed_fails_the_stage_and_tells_the_pods_trouble() {
 }
 
 #[test]
+fn an_image_whose_user_has_a_name_is_told_to_name_the_number() {
+    let trouble = Trouble::new(
+        "p".into(),
+        "c".into(),
+        Cause::Root,
+        "container has runAsNonRoot and image has non-numeric user (node), cannot verify user is non-root".into(),
+    );
+    let said = describe(&trouble);
+    assert!(said.contains("runAsUser: 1000"), "{said}");
+    assert!(!said.contains("runAsNonRoot: false"), "{said}");
+}
+
+#[test]
 fn an_image_that_runs_as_root_is_told_with_the_lines_that_allow_it() {
     let trouble = Trouble {
         pod: "p".into(),

@@ -276,3 +276,44 @@ fn shells_servers_and_tools() {
     check("one\ntwo", "two");
     check("", "");
 }
+
+#[test]
+fn causes_that_are_listed_below_an_error() {
+    check(
+        "Error: could not load server settings
+
+Caused by:
+    failed to create file `/config/server.toml`: Read-only file system (os error 30)
+
+Location:
+    crates/atuin-server/src/settings.rs:130:17",
+        "failed to create file `/config/server.toml`: Read-only file system (os error 30)",
+    );
+    check(
+        "Error: cannot start
+
+Caused by:
+    0: error returned from database
+    1: no such table",
+        "1: no such table",
+    );
+}
+
+#[test]
+fn rake() {
+    check(
+        "== 20220224194639 DeleteOrphanedTimeEntryActivities: migrated (0.0098s) ==
+rails aborted!
+Errno::EACCES: Permission denied @ rb_sysopen - /usr/share/redmine/db/schema.rb
+/usr/share/rails/activerecord/lib/active_record/tasks/database_tasks.rb:424:in `open'
+Tasks: TOP => db:schema:dump
+(See full trace by running task with --trace)",
+        "Errno::EACCES: Permission denied @ rb_sysopen - /usr/share/redmine/db/schema.rb",
+    );
+    check(
+        "rails aborted!
+could not find a temporary directory
+(See full trace by running task with --trace)",
+        "could not find a temporary directory",
+    );
+}
