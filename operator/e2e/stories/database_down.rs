@@ -1,9 +1,13 @@
 //! A database that cannot run holds back releases, but not the repair of what serves; and it comes back with the spec.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod, Service};
+use kube::ResourceExt as _;
 
 use crate::support::{API, Document, ROLL_OUT, SOON, Visitor, World, story, uid};
+
+const CLAIM: &str = "shop-db-data";
 
 #[test]
 fn a_database_that_cannot_run_stops_no_repair_and_comes_back_with_the_spec() {
@@ -40,6 +44,42 @@ fn a_pod_of_the_database_that_is_in_the_way_of_its_correction_is_replaced() {
         let mut deleted = world.writes();
         deleted.retain(|it| (&*it.verb, &*it.resource) == ("delete", "pods"));
         assert_eq!(deleted.len(), 1, "{deleted:?}");
+    });
+}
+
+/// The claim of a database that runs is deleted, and goes with its pod: role, migration and seed have their turns on the new volume.
+#[test]
+fn a_claim_that_somebody_deletes_is_told_and_a_new_volume_is_filled_in_order() {
+    story("database-claim", async |world| {
+        let seeded = "spec: {backend: {seed: {args: [seed]}}}";
+        world.apply(&world.document(API).with(seeded)).await;
+        world.ready("shop").await;
+        let old = world.api::<PersistentVolumeClaim>().get(CLAIM).await;
+
+        world.delete::<PersistentVolumeClaim>(CLAIM).await;
+        world
+            .says("shop", "DatabaseReady", "ClaimDeleted", &[CLAIM], SOON)
+            .await;
+        world.delete::<Pod>("shop-db-0").await;
+        let old = uid(&old.unwrap());
+        world
+            .until("a new claim is there", ROLL_OUT, async || {
+                let claims = world.api::<PersistentVolumeClaim>();
+                let now = claims.get_opt(CLAIM).await.unwrap()?;
+                (uid(&now) != old).then_some(())
+            })
+            .await;
+        world.ready("shop").await;
+        let events = world.list::<Event>("").await;
+        let lost = |it: &&Event| it.reason.as_deref() == Some("ClaimLost");
+        assert_eq!(events.iter().filter(lost).count(), 1);
+        let failed = world.list::<Job>("").await.into_iter().filter_map(|it| {
+            let failed = it.status.as_ref()?.failed?;
+            Some((it.name_any(), failed))
+        });
+        let failed: Vec<_> = failed.collect();
+        assert!(failed.is_empty(), "too early: {failed:?}");
+        world.visitor("shop").await.items(world).await;
     });
 }
 
