@@ -162,6 +162,10 @@ fn backend(spec: &AppStackSpec, faults: &mut Faults) -> Backend {
     let resources = backend.resources.clone();
     let resources = resources.unwrap_or_else(|| requests("100m", "128Mi"));
     Backend {
+        run: Command {
+            command: backend.command.clone(),
+            args: backend.args.clone(),
+        },
         image: image::with_tag(&backend.image, spec.version.as_deref()),
         port: backend.port.unwrap_or(8000),
         health_path: health_path(spec),
@@ -199,6 +203,10 @@ fn frontend(
     let resources = resources.unwrap_or_else(|| requests("20m", "32Mi"));
     Some(Frontend {
         assets: assets(frontend, &image, release, inputs),
+        run: Command {
+            command: frontend.command.clone(),
+            args: frontend.args.clone(),
+        },
         image,
         port: frontend.port.unwrap_or(8080),
         replicas: replicas::Requested {

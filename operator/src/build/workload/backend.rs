@@ -137,6 +137,8 @@ fn template(stack: &Stack) -> PodTemplateSpec {
     let container = Container {
         name: Component::Backend.as_str().into(),
         image: Some(backend.image.clone()),
+        command: pod::words(&backend.run.command),
+        args: pod::words(&backend.run.args),
         ports: Some(pod::port(backend.port)),
         env: Some(pod::backend_env(stack)),
         resources: Some(backend.resources.clone()),

@@ -77,6 +77,8 @@ fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTempla
     let mut container = Container {
         name: Component::Frontend.as_str().into(),
         image: Some(frontend.image.clone()),
+        command: pod::words(&frontend.run.command),
+        args: pod::words(&frontend.run.args),
         ports: Some(pod::port(frontend.port)),
         // For servers that make their pages from templates at start.
         env: Some(vec![

@@ -359,6 +359,11 @@ fn kept(stack: &Stack, name: &str, key: &str) -> EnvVar {
     from_secret(name, secret.as_str(), key)
 }
 
+/// The words of a command line; `None` keeps what the image says.
+pub(in crate::build) fn words(words: &[String]) -> Option<Vec<String>> {
+    (!words.is_empty()).then(|| words.to_vec())
+}
+
 /// A variable with this very value. The kubelet would expand `$(NAME)` in it and make `$` of `$$`, and of a `$` before a
 /// character beyond ASCII it makes another character; so every `$` is doubled.
 pub(in crate::build) fn literal(name: &str, value: &str) -> EnvVar {

@@ -25,12 +25,11 @@ pub(in crate::build) struct Process<'a> {
 
 /// The pod template, with the environment and the values of the backend.
 pub(in crate::build) fn template(stack: &Stack, process: &Process<'_>) -> PodTemplateSpec {
-    let list = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
     let container = |name: &str, command: &[String], args: &[String]| Container {
         name: name.into(),
         image: Some(stack.backend.image.clone()),
-        command: list(command),
-        args: list(args),
+        command: pod::words(command),
+        args: pod::words(args),
         env: Some(pod::backend_env(stack)),
         resources: Some(process.resources.clone()),
         ..Container::default()

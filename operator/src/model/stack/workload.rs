@@ -8,12 +8,12 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{EnvVar, PodTemplateSpec, ResourceRequirements};
 use serde_json::Value;
 
-/// A command of the backend image.
+/// What a container runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Command {
     /// Replaces the entry point; empty keeps it.
     pub command: Vec<String>,
-    /// The arguments.
+    /// The arguments; empty keeps them.
     pub args: Vec<String>,
 }
 
@@ -81,6 +81,8 @@ pub struct Times {
 pub struct Backend {
     /// The image, with its tag or digest.
     pub image: String,
+    /// What runs.
+    pub run: Command,
     /// The port it listens on.
     pub port: i32,
     /// The path of its health check.
@@ -102,6 +104,8 @@ pub struct Backend {
 pub struct Frontend {
     /// The image, with its tag or digest.
     pub image: String,
+    /// What runs.
+    pub run: Command,
     /// The port it listens on.
     pub port: i32,
     /// The number of pods.
