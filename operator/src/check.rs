@@ -162,10 +162,7 @@ fn backend(spec: &AppStackSpec, faults: &mut Faults) -> Backend {
     let resources = backend.resources.clone();
     let resources = resources.unwrap_or_else(|| requests("100m", "128Mi"));
     Backend {
-        run: Command {
-            command: backend.command.clone(),
-            args: backend.args.clone(),
-        },
+        run: Command::new(&backend.command, &backend.args),
         image: image::with_tag(&backend.image, spec.version.as_deref()),
         port: backend.port.unwrap_or(8000),
         health_path: health_path(spec),
@@ -203,10 +200,7 @@ fn frontend(
     let resources = resources.unwrap_or_else(|| requests("20m", "32Mi"));
     Some(Frontend {
         assets: assets(frontend, &image, release, inputs),
-        run: Command {
-            command: frontend.command.clone(),
-            args: frontend.args.clone(),
-        },
+        run: Command::new(&frontend.command, &frontend.args),
         image,
         port: frontend.port.unwrap_or(8080),
         replicas: replicas::Requested {
@@ -258,10 +252,7 @@ fn migration(
     inputs: &Inputs,
 ) -> Option<Migration> {
     let migrate = spec.backend.migrate.as_ref()?;
-    let run = Command {
-        command: migrate.command.clone(),
-        args: migrate.args.clone(),
-    };
+    let run = Command::new(&migrate.command, &migrate.args);
     let hash = identity::migration_hash(&backend.image, &run, database);
     let mut done = inputs.records.migrations.iter();
     Some(Migration {
@@ -282,10 +273,7 @@ fn seed(spec: &AppStackSpec, data: Option<&DataId>, inputs: &Inputs) -> Option<S
     let seed = spec.backend.seed.as_ref()?;
     let mut seeds = inputs.records.seeds.iter();
     Some(Seed {
-        run: Command {
-            command: seed.command.clone(),
-            args: seed.args.clone(),
-        },
+        run: Command::new(&seed.command, &seed.args),
         done: seeds.any(|it| is_about(it.as_ref(), data)),
     })
 }

@@ -203,10 +203,7 @@ async fn step(
 
 /// A record with what was seen only when it was achieved.
 fn noted(record: &Record, seen: &[Observed]) -> Record {
-    let run = seen.iter().find_map(|it| match it {
-        Observed::Job(run) => Some(run),
-        Observed::Workload(_) | Observed::EndingClaim(_) | Observed::Nothing => None,
-    });
+    let run = seen.iter().find_map(Observed::job);
     match record.clone() {
         Record::Migration { hash, data, head } => Record::Migration {
             head: run.and_then(|it| it.told.clone()).or(head),
@@ -233,8 +230,8 @@ async fn keep(
     for stage in &serving.stages {
         let gate = status.gate(stage.name);
         replicas::detach_autoscaler(writer, stage).await?;
-        let is_kept = |it: &&Object| !is_job(it) && (gate.is_none() || !target.has(it));
-        writer.apply(stage.objects.iter().filter(is_kept)).await?;
+        let is_missed = |it: &&Object| !is_job(it) && (gate.is_none() || !target.has(it));
+        writer.apply(stage.objects.iter().filter(is_missed)).await?;
         if gate != Some(&Gate::Open) {
             let is_kept = |it: &&Object| gate.is_none() || !replicas::is_detached(it, target);
             writer.apply(stage.opens.iter().filter(is_kept)).await?;

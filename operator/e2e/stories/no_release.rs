@@ -129,7 +129,7 @@ fn without_image(stack: &Document) -> Document {
     ))
 }
 
-/// The migration says so, at the latest some time after the deadline of [`without_image`].
+/// The condition that is True while a release waits.
 async fn awaits_approval(world: &World) {
     world
         .until("the release waits for its approval", SOON, async || {
@@ -141,6 +141,7 @@ async fn awaits_approval(world: &World) {
         .await;
 }
 
+/// The migration says so, at the latest some time after the deadline of [`without_image`].
 async fn cannot(world: &World, reason: &str, words: &[&str]) {
     let limit = Duration::from_secs(75);
     world

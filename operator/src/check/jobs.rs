@@ -29,10 +29,7 @@ fn one(field: &str, job: &api::Job, backend: &Backend, faults: &mut Faults) -> J
     let resources = job.resources.clone();
     Job {
         name: job.name.clone(),
-        run: Command {
-            command: job.command.clone(),
-            args: job.args.clone(),
-        },
+        run: Command::new(&job.command, &job.args),
         rhythm: match &job.schedule {
             None => Rhythm::Always(job.replicas.unwrap_or(1)),
             Some(schedule) => Rhythm::At(times(field, job, schedule, faults)),

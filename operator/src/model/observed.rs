@@ -19,6 +19,17 @@ pub enum Observed {
     Nothing,
 }
 
+impl Observed {
+    /// The run of a Job, where it is one.
+    #[must_use]
+    pub const fn job(&self) -> Option<&JobRun> {
+        match self {
+            Self::Job(run) => Some(run),
+            Self::Workload(_) | Self::EndingClaim(_) | Self::Nothing => None,
+        }
+    }
+}
+
 /// Pods that are to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Workload {

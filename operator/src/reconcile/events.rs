@@ -164,11 +164,10 @@ fn is_told(condition: &Condition) -> bool {
 fn event(condition: &Condition) -> Option<Event> {
     let holds = condition.status == "True";
     let good = holds && condition.type_ != ConditionType::RolledBack.as_str();
-    let progress = PROGRESS.iter().any(|it| it.as_str() == condition.reason);
-    let unneeded = [Reason::NotNeeded, Reason::Valid]
-        .iter()
-        .any(|it| it.as_str() == condition.reason);
-    if unneeded || (progress && !ANNOUNCED.iter().any(|it| it.as_str() == condition.reason)) {
+    let is_one_of = |reasons: &[Reason]| reasons.iter().any(|it| it.as_str() == condition.reason);
+    let progress = is_one_of(&PROGRESS);
+    let unneeded = is_one_of(&[Reason::NotNeeded, Reason::Valid]);
+    if unneeded || (progress && !is_one_of(&ANNOUNCED)) {
         return None;
     }
     Some(Event {

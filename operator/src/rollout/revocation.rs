@@ -112,10 +112,7 @@ async fn go_on(
 }
 
 fn ended(seen: &Observed) -> Option<u64> {
-    match seen {
-        Observed::Job(run) => run.told.as_ref()?.parse().ok(),
-        Observed::Workload(_) | Observed::EndingClaim(_) | Observed::Nothing => None,
-    }
+    seen.job()?.told.as_ref()?.parse().ok()
 }
 
 /// Forgets roles that are gone; that they are to go is forgotten last.

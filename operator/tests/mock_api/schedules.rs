@@ -1,6 +1,9 @@
 //! Runs of schedules: the one that fails is told with its cause, and takes nothing back.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
+use kube::runtime::controller::Action;
 use serde_json::{Value, json};
 
 use super::World;
@@ -46,7 +49,7 @@ async fn a_run_that_fails_is_told_with_its_cause_until_a_later_one_ends_well() -
     assert_eq!(world.condition(HEALTHY), "True Available");
     assert_eq!(
         action,
-        kube::runtime::controller::Action::requeue(std::time::Duration::from_secs(4)),
+        Action::requeue(Duration::from_secs(4)),
         "what keeps it from starting may be told by Events alone"
     );
 

@@ -275,3 +275,26 @@ async fn hibernate_does_not_wait_for_a_pod_whose_node_does_not_answer() -> Resul
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn a_job_that_ended_without_a_pod_says_why_none_could_be_made() -> Result<()> {
+    let (world, at) = World::migrating_to_v2().await?;
+    let mut job = world.server.get(&at).context("no Job")?;
+    job["spec"]["selector"] = json!({"matchLabels": {"batch.kubernetes.io/job-name": "none"}});
+    job["status"] =
+        json!({"conditions": [{"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}]});
+    world.server.put(&at, job);
+    let said = "Error creating: pods \"shop-migrate-x7k2p\" is forbidden: failed quota: all";
+    world.server.put("events/refused", json!({
+        "apiVersion": "v1", "kind": "Event", "metadata": {"name": "refused"}, "involvedObject": {},
+        "type": "Warning", "reason": "FailedCreate", "message": said, "lastTimestamp": LONG_AGO,
+    }));
+    world.reconcile().await??;
+    assert_eq!(
+        world.condition("MigrationReady"),
+        "False JobDeadlineExceeded"
+    );
+    let message = world.message("MigrationReady");
+    assert!(message.contains("failed quota: all"), "{message}");
+    Ok(())
+}

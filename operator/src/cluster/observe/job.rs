@@ -12,8 +12,7 @@ use super::{JOB_NAME, Observer, lifecycle, log, pods, trouble};
 use crate::api::annotation;
 use crate::build::{ASK, HEAD, REVOKE};
 use crate::error::Result;
-use crate::model::job;
-use crate::model::job::has_ended;
+use crate::model::job::{self, has_ended};
 use crate::model::observed::{JobRun, JobState, PodVersion, Trouble};
 
 /// How many characters of a last line are kept.
@@ -67,9 +66,10 @@ impl Observer<'_> {
     async fn start(&self, it: &Job, pods: &[Pod]) -> (Option<Trouble>, Option<Timestamp>) {
         let waits = pods::waits_since(pods);
         let trouble = self.trouble(pods).await;
-        // Between two attempts there may be none that runs, for none can be made.
-        let goes_on = lifecycle::active(pods).next().is_some() || has_ended(it);
-        if trouble.is_some() || goes_on {
+        // Between two attempts there may be no pod that runs, for none can be made; after the last one there is none to come.
+        let is_over = has_ended(it) && !pods.is_empty();
+        let runs = lifecycle::active(pods).next().is_some();
+        if trouble.is_some() || runs || is_over {
             return (trouble, waits);
         }
         match self
@@ -118,7 +118,7 @@ impl Observer<'_> {
 }
 
 /// The container of the Job whose last line is something to know.
-pub(super) fn telling(job: &Job) -> Option<&str> {
+fn telling(job: &Job) -> Option<&str> {
     containers(job).find(|it| [HEAD, REVOKE].contains(it))
 }
 
@@ -129,18 +129,18 @@ fn containers(job: &Job) -> impl Iterator<Item = &str> {
 }
 
 /// The last line of what was printed.
-pub(super) fn end_of(printed: &str) -> Option<&str> {
+fn end_of(printed: &str) -> Option<&str> {
     printed.lines().map(str::trim).rfind(|it| !it.is_empty())
 }
 
 /// The same as far as a record has room for it.
-pub(super) fn last_line(printed: &str) -> Option<String> {
+fn last_line(printed: &str) -> Option<String> {
     let line = end_of(printed)?;
     Some(line.chars().take(LONGEST_LINE).collect())
 }
 
 /// What is known of a Job from itself.
-pub(super) fn run(job: &Job) -> JobRun {
+fn run(job: &Job) -> JobRun {
     let status = job.status.clone().unwrap_or_default();
     let limit = job
         .spec
@@ -172,7 +172,7 @@ fn failed(status: &JobStatus) -> i32 {
 }
 
 /// How a container that failed ended, in words.
-pub(super) fn end(pod: &Pod, container: &ContainerStatus) -> Option<String> {
+fn end(pod: &Pod, container: &ContainerStatus) -> Option<String> {
     let ended = container.state.as_ref()?.terminated.as_ref()?;
     Some(trouble::end(pod, &container.name, ended).1)
 }

@@ -13,7 +13,7 @@
 //! A pod without an owner counts as what it is: the ReplicaSet or Job that takes its place adopts it by its labels.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodCondition};
 
 /// What a pod counts as, in the words of Kubernetes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +33,8 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a pod counts as.
 pub(super) fn of(pod: &Pod) -> Lifecycle {
-    let status = pod.status.as_ref();
     let phase = phase(pod);
-    let has = |type_: &str, value: &str| {
-        let mut conditions = status.iter().flat_map(|it| it.conditions.iter().flatten());
-        conditions.any(|it| it.type_ == type_ && it.status == value)
-    };
+    let has = |type_, value| condition(pod, type_, value).is_some();
     if matches!(phase, Some("Succeeded" | "Failed")) {
         Lifecycle::Terminated
     } else if phase == Some("Unknown") || has("Ready", "Unknown") {
@@ -48,6 +44,12 @@ pub(super) fn of(pod: &Pod) -> Lifecycle {
     } else {
         Lifecycle::Active
     }
+}
+
+/// The condition of a pod, where it has this status.
+pub(super) fn condition<'a>(pod: &'a Pod, type_: &str, status: &str) -> Option<&'a PodCondition> {
+    let mut conditions = pod.status.as_ref()?.conditions.iter().flatten();
+    conditions.find(|it| it.type_ == type_ && it.status == status)
 }
 
 /// The phase, as the kubelet tells it.

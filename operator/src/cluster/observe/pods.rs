@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodCondition, PodStatus};
 use kube::ResourceExt;
 
-use super::lifecycle::{active, phase};
+use super::lifecycle::{active, condition, phase};
 use super::trouble::containers;
 use crate::model::observed::{OldPod, PodVersion};
 
@@ -55,8 +55,7 @@ pub(super) fn ready_since(pods: &[Pod]) -> Option<Timestamp> {
 
 /// The condition that says that a pod is ready; `None` if it is not.
 fn ready(pod: &Pod) -> Option<&PodCondition> {
-    let mut conditions = pod.status.as_ref()?.conditions.iter().flatten();
-    conditions.find(|it| it.type_ == "Ready" && it.status == "True")
+    condition(pod, "Ready", "True")
 }
 
 /// The addresses of the pods, with brackets where they are of IPv6.

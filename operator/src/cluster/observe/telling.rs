@@ -3,7 +3,8 @@
 //! Invariant: pure. An error is known by its shape and not by its language: a class names it (`KeyError: 'x'`,
 //! `Caused by: java.net.ConnectException: refused`, `not found (ActiveRecord::RecordNotFound)`), or a word of its runtime does
 //! (`panic: `). Frames of a stack look otherwise, and so do lines of code. Of several errors the last one tells: it is the cause, or
-//! what became of it; of causes that are listed below an error (`Caused by:`) the last one is the root. Without any, a line that speaks of an error does, and else the last one.
+//! what became of it; of causes that are listed below an error (`Caused by:`) the last one is the root. Without any, a line that
+//! speaks of an error does, and else the last one.
 
 use std::ops::Range;
 

@@ -49,8 +49,7 @@ fn against_its_will(pod: &Pod) -> Option<(&str, &str)> {
     if let Some(reason) = kubelets {
         return Some((reason, status.message.as_deref().unwrap_or_default()));
     }
-    let mut conditions = status.conditions.iter().flatten();
-    let disruption = conditions.find(|it| it.type_ == "DisruptionTarget" && it.status == "True")?;
+    let disruption = lifecycle::condition(pod, "DisruptionTarget", "True")?;
     let reason = disruption.reason.as_deref()?;
     Some((reason, disruption.message.as_deref().unwrap_or_default()))
 }

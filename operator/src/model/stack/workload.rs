@@ -17,6 +17,17 @@ pub struct Command {
     pub args: Vec<String>,
 }
 
+impl Command {
+    /// The words of the spec.
+    #[must_use]
+    pub fn new(command: &[String], args: &[String]) -> Self {
+        Self {
+            command: command.to_vec(),
+            args: args.to_vec(),
+        }
+    }
+}
+
 /// How many pods a part has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replicas {

@@ -82,6 +82,7 @@ impl Pass<'_> {
             _ => None,
         };
         let schema = self.schema_left(&plan);
+        let release = names.release(&plan.requested.release);
         Progress {
             stack: names.stack().to_owned(),
             namespace: plan.target.namespace.clone(),
@@ -91,14 +92,14 @@ impl Pass<'_> {
             urls: urls(&plan.target),
             hosts: self.hosts(&plan.target, &status),
             failure: plan.failure,
-            approved: approval::approval(self.app, &names.release(&plan.requested.release)),
+            approved: approval::approval(self.app, &release),
             pending: plan.pending.map(|it| it.changes),
             waits: self.waits.clone(),
             rests: plan.rests,
             queued: plan.queued,
             hibernates: plan.target.hibernates,
             schema,
-            other_approval: approval::of_another(self.app, &names.release(&plan.requested.release)),
+            other_approval: approval::of_another(self.app, &release),
             rollback_blocked: plan.rollback_blocked.as_ref().map(ToString::to_string),
             rollout: status,
             serving,

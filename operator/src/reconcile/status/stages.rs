@@ -19,7 +19,7 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
         let report = progress.rollout.reports.iter().find(|it| it.stage == stage);
         stage_condition(conditions, stage, report);
     }
-    schedules(conditions, progress);
+    schedules_condition(conditions, progress);
     if let (Some(why), Some(Gate::Open)) = (
         &progress.rollout.unasked,
         progress.rollout.gate(StageName::Edge),
@@ -33,7 +33,7 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
 }
 
 /// Of schedules that were not asked, and of runs that are about to begin, nothing new is known.
-fn schedules(conditions: &mut Conditions, progress: &Progress) {
+fn schedules_condition(conditions: &mut Conditions, progress: &Progress) {
     const TYPE: ConditionType = ConditionType::SchedulesHealthy;
     let Some(all) = &progress.rollout.schedules else {
         return;

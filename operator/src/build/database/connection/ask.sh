@@ -1,5 +1,5 @@
-# Asks an external database whether it lets the application in, and to what is there. The variables are those of the application's pods, so libpq goes the
-# way that the application goes. Ends well once it is let in; badly at once for what only people can change, and after PATIENCE
+# Asks an external database whether it lets the application in, and to what is there. The variables are those of the
+# application's pods, so libpq goes the way that the application goes. Ends well once it is let in; badly at once for what only people can change, and after PATIENCE
 # seconds while nobody answers. The last line that is printed says why, and which key of Secret SECRET to correct.
 set -u
 export PGCONNECT_TIMEOUT=5
