@@ -59,6 +59,8 @@ pub struct Stage {
 pub struct Check {
     /// The addresses, all of which must answer well.
     pub urls: Vec<String>,
+    /// An address that need not answer well: only that it turns visitors away is told.
+    pub aside: Option<String>,
     /// Who is asked.
     pub target: CheckTarget,
     /// How long it may take to be well, and how long it must be.

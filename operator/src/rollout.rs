@@ -23,7 +23,7 @@ use crate::cluster::observe::Observer;
 use crate::error::Result;
 use crate::model::fact::{Hold, Login, Record};
 use crate::model::object::Object;
-use crate::model::observed::{Images, Observed, Schedule};
+use crate::model::observed::{Images, Observed, Schedule, Standing};
 use crate::rollout::deadline::JobLimits;
 use crate::rollout::gates::{Gate, Trial, judge, stuck};
 pub use crate::rollout::visit::Visits;
@@ -67,8 +67,8 @@ pub struct RolloutStatus {
     pub reports: Vec<Report>,
     /// How far the images are of a release that has not begun.
     pub images: Images,
-    /// Why it is not known that visitors reach the target, where it is not.
-    pub unasked: Option<String>,
+    /// What is to be said of the way in although its gate is open.
+    pub caveat: Option<String>,
     /// How it is with the schedules. They are not asked while a gate is shut.
     pub schedules: Option<Vec<Schedule>>,
 }
@@ -117,7 +117,7 @@ pub async fn run(
     if !status.is_shut() {
         status.schedules = Some(observer.schedules(&opened).await?);
     }
-    status.unasked = rollout.unasked(observer);
+    status.caveat = rollout.caveat(observer);
     status.images = prepull::images(writer, observer, rollout.pulls).await?;
     Ok(status)
 }
@@ -180,8 +180,7 @@ async fn step(
     let applied = writer.apply(&stage.objects).await?;
     let applied = replicas::match_replicas(writer, observer, stage, applied).await?;
     let trial = rollout.trial.as_ref();
-    let is_tried = |it: &Object| trial.is_some() && rollout.is_new(it);
-    let mut seen = observer.stage(&applied, is_tried).await?;
+    let mut seen = observer.stage(&applied, |it| rollout.standing(it)).await?;
     deadline::enforce(writer, &mut seen, rollout.job_limits).await?;
     writer.replace_pods(stuck(&seen)).await?;
     let mut gate = judge(&seen, trial);
@@ -245,6 +244,16 @@ const fn is_job(object: &Object) -> bool {
 }
 
 impl Rollout<'_> {
+    /// How the pods of an object stand.
+    fn standing(&self, object: &Object) -> Standing {
+        let is_first = self.unverified && matches!(self.beside, Beside::Nothing);
+        match self.is_new(object) {
+            true if self.trial.is_some() => Standing::OnTrial,
+            true if is_first => Standing::First,
+            _ => Standing::Known,
+        }
+    }
+
     /// Whether an object makes pods that the serving release does not have, as far as that is known. The database's are
     /// nobody's but the stack's.
     fn is_new(&self, object: &Object) -> bool {
@@ -350,17 +359,29 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_is_for_pods_that_serve_visitors_and_never_for_the_database() {
+    fn pods_that_serve_visitors_have_to_prove_themselves_and_the_database_never() {
         let stack = fixtures::stack(&fixtures::app(""));
         let target = build::build(&stack, Direction::Forward);
-        let new = |beside| {
-            let checks = PublicChecks::default();
-            let rollout = unverified(&target, beside, &checks);
-            let new = target.objects().filter(|it| rollout.is_new(it));
-            new.map(Object::kind).collect::<Vec<_>>()
+        let trial = Trial {
+            soak: Duration::ZERO,
+            now: Timestamp::UNIX_EPOCH,
         };
-        assert_eq!(new(Beside::Everything), ["Deployment"]);
-        assert_eq!(new(Beside::Release(&target)), [""; 0]);
+        let judged = |beside, trial| {
+            let checks = PublicChecks::default();
+            let rollout = Rollout {
+                trial,
+                ..unverified(&target, beside, &checks)
+            };
+            let all = target.objects().map(|it| (it.kind(), rollout.standing(it)));
+            let judged = all.filter(|(_, standing)| *standing != Standing::Known);
+            judged.collect::<Vec<_>>()
+        };
+        let on_trial = [("Deployment", Standing::OnTrial)];
+        assert_eq!(judged(Beside::Everything, Some(trial)), on_trial);
+        assert_eq!(judged(Beside::Release(&target), Some(trial)), []);
+        assert_eq!(judged(Beside::Everything, None), []);
+        let first = [("Deployment", Standing::First)];
+        assert_eq!(judged(Beside::Nothing, None), first);
     }
 
     #[test]

@@ -144,7 +144,7 @@ reasons! {
         => "another pod takes its place by itself; give the pods `resources` that hold, or the cluster more nodes";
     NodeLost:
         "the node of a pod does not answer, so that nobody knows whether the pod still runs"
-        => "bring the node back, or give it up: `kubectl delete node NODE`; until then a pod of the database is not started elsewhere, so that two never write";
+        => "bring the node back, or give it up by the command of the message; until then a pod of the database is not started elsewhere, so that two never write";
     Soaking:
         "the new pods are ready and must stay so for `rollout.soak`"
         => "wait";

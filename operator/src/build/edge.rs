@@ -35,6 +35,7 @@ pub(super) fn stage(stack: &Stack, kept: Vec<Object>) -> Stage {
                 .into_iter()
                 .chain(it.site.clone())
                 .collect(),
+            aside: None,
             target: CheckTarget::Edge {
                 certificate: it.certificate.clone(),
             },
@@ -57,14 +58,19 @@ pub(super) fn stage(stack: &Stack, kept: Vec<Object>) -> Stage {
     }
 }
 
-/// Whether the ingress controller has learnt of the way in. What the application says is not looked at.
+/// Whether the ingress controller has learnt of the way in. What the application says does not decide. Where there is no site,
+/// visitors may begin at the root of the API, at which many an API has nothing to say.
 fn route(stack: &Stack) -> Check {
     let edge = &stack.edge;
     let api = format!("{}{}", edge.api_url(), stack.backend.health_path);
-    let site = edge.dashboard_host.as_ref();
-    let site = site.map(|_| format!("{}/", edge.dashboard_url()));
+    let root = format!("{}/", edge.dashboard_url());
+    let (site, aside) = match edge.dashboard_host {
+        Some(_) => (Some(root), None),
+        None => (None, Some(root)),
+    };
     Check {
         urls: [api].into_iter().chain(site).collect(),
+        aside,
         target: CheckTarget::Edge {
             certificate: edge.certificate().map(str::to_owned),
         },

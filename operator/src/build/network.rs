@@ -2,7 +2,8 @@
 //! the database calls nobody.
 //!
 //! The backend and the frontend take connections from everywhere, since an ingress controller may live in any
-//! namespace or on the host. Policies count only where the cluster's network enforces them.
+//! namespace or on the host; pods of the backend also from each other, at any port, since many an application makes a cluster of
+//! its pods. Policies count only where the cluster's network enforces them.
 
 use k8s_openapi::api::networking::v1::{
     NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
@@ -31,14 +32,14 @@ pub(super) fn policies(stack: &Stack) -> Vec<Object> {
     let mut policies = vec![policy(
         meta::object(stack, &names.backend(), Component::Backend),
         one(Component::Backend),
-        Some(from_everywhere()),
+        vec![from_everywhere(), from_each_other(stack)],
         Egress::Any,
     )];
     if stack.database.embedded.is_some() {
         policies.push(policy(
             meta::object(stack, &names.database(), Component::Database),
             one(Component::Database),
-            Some(from_backend(stack)),
+            vec![from_backend(stack)],
             Egress::None,
         ));
     }
@@ -46,7 +47,7 @@ pub(super) fn policies(stack: &Stack) -> Vec<Object> {
         policies.push(policy(
             meta::object(stack, &names.frontend(), Component::Frontend),
             one(Component::Frontend),
-            Some(from_everywhere()),
+            vec![from_everywhere()],
             Egress::Any,
         ));
     }
@@ -57,7 +58,7 @@ pub(super) fn policies(stack: &Stack) -> Vec<Object> {
         policies.push(policy(
             metadata,
             meta::any_selector(stack, &JOBS),
-            None,
+            Vec::new(),
             Egress::Any,
         ));
     }
@@ -74,7 +75,7 @@ enum Egress {
 fn policy(
     metadata: ObjectMeta,
     pods: LabelSelector,
-    ingress: Option<NetworkPolicyIngressRule>,
+    ingress: Vec<NetworkPolicyIngressRule>,
     egress: Egress,
 ) -> Object {
     let types = match egress {
@@ -86,7 +87,7 @@ fn policy(
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(pods),
             policy_types: Some(types),
-            ingress: ingress.map(|rule| vec![rule]),
+            ingress: (!ingress.is_empty()).then_some(ingress),
             egress: None,
         }),
     }))
@@ -96,6 +97,16 @@ fn from_everywhere() -> NetworkPolicyIngressRule {
     NetworkPolicyIngressRule {
         from: None,
         ports: Some(vec![port(pod::PORT)]),
+    }
+}
+
+fn from_each_other(stack: &Stack) -> NetworkPolicyIngressRule {
+    NetworkPolicyIngressRule {
+        from: Some(vec![NetworkPolicyPeer {
+            pod_selector: Some(meta::label_selector(stack, Component::Backend)),
+            ..NetworkPolicyPeer::default()
+        }]),
+        ports: None,
     }
 }
 

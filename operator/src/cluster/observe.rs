@@ -36,7 +36,9 @@ use crate::cluster::call::send;
 use crate::error::{Error, Result};
 use crate::model::job::has_ended;
 use crate::model::object::Object;
-use crate::model::observed::{Answer, Cause, Images, JobRun, Observed, Trouble, Workload};
+use crate::model::observed::{
+    Answer, Cause, Images, JobRun, Observed, Standing, Trouble, Workload,
+};
 use crate::model::redaction::Redactor;
 use crate::model::scaling;
 
@@ -58,20 +60,20 @@ pub struct Observer<'a> {
 }
 
 impl Observer<'_> {
-    /// What was seen of the applied objects of a stage; the pods of those that are tried are looked at one by one.
+    /// What was seen of the applied objects of a stage; the pods of those on trial are looked at one by one.
     ///
     /// # Errors
     /// If the API server refuses a read.
     pub async fn stage(
         &self,
         applied: &[Applied],
-        is_tried: impl Fn(&Object) -> bool,
+        standing: impl Fn(&Object) -> Standing,
     ) -> Result<Vec<Observed>> {
         let mut observed = Vec::with_capacity(applied.len());
         for it in applied {
-            let tried = is_tried(it.object());
+            let standing = standing(it.object());
             observed.push(match it.object() {
-                Object::Deployment(it) => Observed::Workload(self.deployment(it, tried).await?),
+                Object::Deployment(it) => Observed::Workload(self.deployment(it, standing).await?),
                 Object::StatefulSet(it) => Observed::Workload(self.stateful_set(it).await?),
                 Object::CronJob(it) => Observed::Workload(self.runs(it).await?),
                 Object::Job(it) => Observed::Job(self.job(it).await?),
@@ -85,7 +87,7 @@ impl Observer<'_> {
         Ok(observed)
     }
 
-    async fn deployment(&self, it: &Deployment, tried: bool) -> Result<Workload> {
+    async fn deployment(&self, it: &Deployment, standing: Standing) -> Result<Workload> {
         let spec = it.spec.clone().unwrap_or_default();
         let status = it.status.clone().unwrap_or_default();
         let condition = |type_: &str, value: &str| {
@@ -95,12 +97,12 @@ impl Observer<'_> {
                 .find(|it| it.type_ == type_ && it.status == value)
         };
         // Its name says its template, so that another number is all that its controller may not have seen.
-        let least = scaling::least(it).filter(|_| !tried);
+        let least = scaling::least(it).filter(|_| standing != Standing::OnTrial);
         let count = scaling::count(it);
         let wanted = least.map_or(count, |least| least.min(count));
         let enough = least.is_some() && status.available_replicas.unwrap_or(0) >= wanted;
         let mut workload = Workload {
-            tried,
+            standing,
             seen: least.is_some() || status.observed_generation >= it.metadata.generation,
             wanted,
             updated: status.updated_replicas.unwrap_or(0),
@@ -214,11 +216,11 @@ impl Observer<'_> {
         Ok(found)
     }
 
-    /// The first bad answer to a check, or a good one.
+    /// The first bad answer of those that a check asks, at addresses of its stack, or a good one.
     ///
     /// # Errors
     /// If the API server refuses a read.
-    pub async fn check(&self, check: &Check) -> Result<Answer> {
+    pub async fn check(&self, check: &Check, urls: &[String]) -> Result<Answer> {
         let (certificate, pods) = match &check.target {
             CheckTarget::Edge { certificate } => (certificate.as_deref(), vec![None]),
             CheckTarget::Pods { selector, port } => (None, self.addresses(selector, *port).await?),
@@ -227,7 +229,7 @@ impl Observer<'_> {
             let port = if certificate.is_some() { 443 } else { 80 };
             format!("{host}:{port}")
         });
-        for url in &check.urls {
+        for url in urls {
             for pod in &pods {
                 let question = Question {
                     url,
@@ -269,14 +271,15 @@ impl Observer<'_> {
         }
     }
 
-    /// Pods are read of what is not complete, and of what is tried. Gives those that were read.
+    /// Pods are read of what is not complete, and of what is on trial. Gives those that were read.
     async fn look_at_pods(
         &self,
         workload: &mut Workload,
         labels: Option<BTreeMap<String, String>>,
     ) -> Result<Vec<Pod>> {
         let complete = workload.is_complete();
-        if !workload.seen || (complete && !workload.tried && workload.wanted > 0) {
+        let on_trial = workload.standing == Standing::OnTrial;
+        if !workload.seen || (complete && !on_trial && workload.wanted > 0) {
             return Ok(Vec::new());
         }
         let pods = self.pods(&labels.unwrap_or_default()).await?;
@@ -286,8 +289,10 @@ impl Observer<'_> {
                 i32::try_from(lifecycle::still_to_end(&pods, self.now)).unwrap_or(i32::MAX);
             return Ok(pods);
         }
-        if workload.tried {
+        if workload.standing != Standing::Known {
             workload.ends = pods::most_ends(&pods);
+        }
+        if on_trial {
             workload.ready_since = pods::ready_since(&pods).filter(|_| complete);
         }
         // What has ended may be counted as available for a moment more.
@@ -298,7 +303,9 @@ impl Observer<'_> {
         if let Some(trouble) = &mut workload.trouble
             && trouble.cause == Cause::Crashing
         {
-            let printed = self.printed(&trouble.pod, &trouble.container).await;
+            let (pod, container) = (&trouble.pod, &trouble.container);
+            let again = trouble::runs(&pods, pod, container);
+            let printed = self.printed_by(pod, container, [again, !again]).await;
             trouble.printed = printed.as_deref().map(log::shown);
         }
         Ok(pods)
@@ -307,7 +314,7 @@ impl Observer<'_> {
     /// What keeps pods from becoming ready: as they say it themselves, else as Events tell it, else as the last one of them
     /// ended.
     async fn trouble(&self, pods: &[Pod]) -> Option<Trouble> {
-        let mut found = match trouble::trouble(pods) {
+        let mut found = match trouble::trouble(pods, self.now) {
             Some(found) => Some(found),
             None => self
                 .warned(pods)
@@ -328,7 +335,7 @@ impl Observer<'_> {
     async fn warned(&self, pods: &[Pod]) -> Option<Trouble> {
         let pod = pods::newest_unready(pods)?;
         let events = self.warnings(pod.metadata.uid.as_deref()?).await;
-        warnings::of_pod(pod, events)
+        warnings::of_pod(pod, events, self.now)
     }
 
     /// A claim of a pod that gets no volume, and why.
@@ -389,7 +396,12 @@ impl Observer<'_> {
     /// The end of what a container printed: the one that is there, or, where that has just been started again, the one
     /// before it. A log that cannot be read is no reason to stop: it is only there to help.
     async fn printed(&self, pod: &str, container: &str) -> Option<String> {
-        for previous in [false, true] {
+        self.printed_by(pod, container, [false, true]).await
+    }
+
+    /// The same, of the run before (`true`) or of the one that is there: whichever of the two printed anything first.
+    async fn printed_by(&self, pod: &str, container: &str, runs: [bool; 2]) -> Option<String> {
+        for previous in runs {
             let end = self
                 .end_of_log(pod, &log::params(container, previous))
                 .await;

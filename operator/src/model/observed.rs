@@ -30,11 +30,23 @@ impl Observed {
     }
 }
 
+/// What is known of pods before they are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// They have been good, or nobody judges them by how they begin.
+    #[default]
+    Known,
+    /// Nothing serves that they could harm: they may still become well whatever they did before.
+    First,
+    /// They have yet to prove themselves beside what serves.
+    OnTrial,
+}
+
 /// Pods that are to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Workload {
-    /// Whether it is looked at as one that has yet to prove itself.
-    pub tried: bool,
+    /// How they stand.
+    pub standing: Standing,
     /// Whether the object's controller has seen the spec that we applied.
     pub seen: bool,
     /// How many pods there are to be. More than the least of an autoscaler is asked of new pods alone: those that serve
@@ -55,7 +67,7 @@ pub struct Workload {
     pub trouble: Option<Trouble>,
     /// Since when the last of the pods is ready. Looked at in a trial alone, and only once all pods are there.
     pub ready_since: Option<Timestamp>,
-    /// How often the container that ended most did so. Looked at in a trial alone.
+    /// How often the container that ended most did so. Not looked at of what is known.
     pub ends: i32,
     /// Pods of an older template, of a StatefulSet that is not complete: those of a Deployment are replaced whatever
     /// state they are in.

@@ -21,6 +21,8 @@ use crate::runtime::backoff::spread;
 const WAITING: Duration = Duration::from_secs(20);
 /// How soon a stack is looked at again whose pods are not ready and do not say why: the cause is to be told within five seconds.
 const UNTOLD: Duration = Duration::from_secs(4);
+/// How soon a stack is looked at again whose first pods failed: the cause may be another one by then.
+const FAILED: Duration = Duration::from_mins(1);
 /// How soon a stack at rest is looked at again: often enough for a certificate that is due. The end of it is left to chance,
 /// or all would come together each hour after a start.
 const AT_REST: Duration = Duration::from_hours(1);
@@ -66,6 +68,9 @@ pub(super) fn after(outcome: &Outcome, now: Timestamp, jitter: f64) -> Action {
             Some((_, Gate::Waiting { until, .. })) => Action::requeue(wait(*until, now)),
             // Nothing wakes us when the way from outside is mended.
             Some((StageName::Edge, Gate::Failed { .. })) => Action::requeue(WAITING),
+            Some((_, Gate::Failed { .. })) if progress.may_still_become_well() => {
+                Action::requeue(FAILED)
+            }
             None if progress.waits.is_some() => Action::requeue(WAITING),
             None if progress.queued.is_some() => Action::requeue(WAITING),
             // A run that cannot start says so to nobody whom we watch.

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 
 use crate::api::Reason;
 use crate::model::message;
-use crate::model::observed::{Cause, JobRun, JobState, Observed, OldPod, Trouble, Workload};
+use crate::model::observed::{
+    Cause, JobRun, JobState, Observed, OldPod, Standing, Trouble, Workload,
+};
 use crate::release::assets;
 use crate::rollout::public_check::Verdict;
 
@@ -109,9 +111,8 @@ pub fn of_check(verdict: Verdict, due: Timestamp) -> Gate {
 fn judge_one(observed: &Observed, trial: Option<&Trial>) -> Gate {
     match observed {
         Observed::Workload(workload) => {
-            let trial = trial.filter(|_| workload.tried);
-            trial
-                .and_then(|_| ends_too_often(workload))
+            let trial = trial.filter(|_| workload.standing == Standing::OnTrial);
+            ends_too_often(workload)
                 .or_else(|| WORKLOAD_CHECKS.iter().find_map(|check| check(workload)))
                 .or_else(|| soaking(workload, trial?))
                 .unwrap_or(Gate::Open)
@@ -208,15 +209,24 @@ fn replicas_unavailable(workload: &Workload) -> Option<Gate> {
     })
 }
 
+/// Pods on trial are judged by what they did, and the first ones of a stack only as long as they are not well.
 fn ends_too_often(workload: &Workload) -> Option<Gate> {
-    let why = match &workload.trouble {
-        Some(trouble) => describe(trouble),
-        None => format!("a container ended {} times", workload.ends),
+    let is_judged = match workload.standing {
+        Standing::Known => false,
+        Standing::First => !workload.is_complete(),
+        Standing::OnTrial => true,
     };
-    (workload.ends > ENDS).then_some(Gate::Failed {
-        reason: Reason::ContainerCrashing,
-        message: why,
-    })
+    if !is_judged || workload.ends <= ENDS {
+        return None;
+    }
+    let (reason, message) = match &workload.trouble {
+        Some(trouble) => (reason(trouble.cause), describe(trouble)),
+        None => (
+            Reason::ContainerCrashing,
+            format!("a container ended {} times", workload.ends),
+        ),
+    };
+    Some(Gate::Failed { reason, message })
 }
 
 fn soaking(workload: &Workload, trial: &Trial) -> Option<Gate> {

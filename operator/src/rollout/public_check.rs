@@ -105,6 +105,7 @@ struct Remembered {
     attempt: Attempt,
     tries: Tries,
     verdict: Verdict,
+    remark: Option<String>,
 }
 
 impl Remembered {
@@ -140,19 +141,30 @@ impl PublicChecks {
             attempt: key.attempt.clone(),
             tries,
             verdict: verdict.clone(),
+            remark: None,
         };
         stages.insert(key.stage, remembered);
         (verdict, tries.due())
     }
 
-    /// Why a release was given up on, where it was.
+    /// Remembers what is to be said of the last answer, whatever the verdict on it was.
+    pub fn remark(&self, key: &CheckKey<'_>, remark: String) {
+        let mut entries = self.entries();
+        let found = entries.get_mut(key.stack);
+        if let Some(found) = found.and_then(|it| it.get_mut(&key.stage)) {
+            found.remark = Some(remark);
+        }
+    }
+
+    /// Why a release was given up on, where it was, or else what was remarked.
     #[must_use]
-    pub fn given_up(&self, key: &CheckKey<'_>) -> Option<String> {
+    pub fn caveat(&self, key: &CheckKey<'_>) -> Option<String> {
         let entries = self.entries();
         let found = entries.get(key.stack)?.get(&key.stage)?;
         match &found.verdict {
-            Verdict::Failed { message, .. } if found.is_of(key) => Some(message.clone()),
-            _ => None,
+            _ if !found.is_of(key) => None,
+            Verdict::Failed { message, .. } => Some(message.clone()),
+            _ => found.remark.clone(),
         }
     }
 

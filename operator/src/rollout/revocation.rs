@@ -12,7 +12,7 @@ use crate::model::fact::{Hold, Holder, Login, Record};
 use crate::model::inputs::Inputs;
 use crate::model::names::Names;
 use crate::model::object::Object;
-use crate::model::observed::Observed;
+use crate::model::observed::{Observed, Standing};
 use crate::model::stack::Stack;
 use crate::release::database_roles::{self, Revocation};
 use crate::rollout::deadline::{self, JobLimits};
@@ -84,7 +84,7 @@ async fn go_on(
     hold::take(writer, current, hold.clone()).await?;
     let job = Object::Job(Box::new(job));
     let applied = writer.apply([&job]).await?;
-    let mut seen = observer.stage(&applied, |_| false).await?;
+    let mut seen = observer.stage(&applied, |_| Standing::Known).await?;
     let limits = JobLimits {
         start: stack.rollout.progress_deadline,
         now,

@@ -14,6 +14,9 @@ use crate::rollout::gates::{Gate, of_check};
 use crate::rollout::public_check::{CheckKey, PublicChecks, Verdict};
 use crate::rollout::{Beside, Rollout};
 
+/// What frameworks answer when they do not know the host name that they are asked by: bad request, forbidden, misdirected request.
+const REFUSED: [u16; 3] = [400, 403, 421];
+
 /// What is remembered of the questions to a stack.
 pub struct Visits<'a> {
     /// What came back so far.
@@ -38,12 +41,41 @@ pub(super) async fn visit(
     if let Some((verdict, due)) = checks.recent(&key, now) {
         return Ok(gate_of(check, verdict, due));
     }
-    let answer = match observer.check(check).await? {
-        Answer::Application { .. } if !check.decides => Answer::Good,
-        answer => answer,
-    };
+    let mut answer = observer.check(check, &check.urls).await?;
+    let mut turned_away = None;
+    if !check.decides {
+        turned_away = refusal(&answer);
+        if let Answer::Application { .. } = answer {
+            answer = Answer::Good;
+        }
+    }
+    if let (Answer::Good, None, Some(aside)) = (&answer, &turned_away, &check.aside) {
+        let aside = observer.check(check, std::slice::from_ref(aside)).await?;
+        turned_away = refusal(&aside);
+    }
     let (verdict, due) = checks.judge(&key, answer, now, check.limits);
+    if let Some(remark) = turned_away {
+        checks.remark(&key, remark);
+    }
     Ok(gate_of(check, verdict, due))
+}
+
+/// How the application turned a visitor away, where it did as those do that do not know their host name. What else it answers
+/// may be right.
+fn refusal(answer: &Answer) -> Option<String> {
+    let Answer::Application { status, said } = answer else {
+        return None;
+    };
+    let said = if said.is_empty() {
+        ""
+    } else {
+        &format!(": {said}")
+    };
+    REFUSED.contains(status).then(|| {
+        format!(
+            "the application answers visitors with {status}{said}; where that is because it does not know its host name, name that in its settings; rollout.publicCheck lets no such release through"
+        )
+    })
 }
 
 /// The gate of a release that was asked.
@@ -85,8 +117,9 @@ impl Rollout<'_> {
         }
     }
 
-    /// Why it is not known that visitors reach the target, where it is not.
-    pub(super) fn unasked(&self, observer: &Observer<'_>) -> Option<String> {
+    /// What is to be said of the way in although its gate is open: that it is not known whether visitors reach the target, or that
+    /// it turns them away.
+    pub(super) fn caveat(&self, observer: &Observer<'_>) -> Option<String> {
         let mut stages = self.target.stages.iter();
         let edge = stages.find(|it| it.name == StageName::Edge)?;
         edge.check.as_ref().filter(|it| !it.decides)?;
@@ -95,7 +128,7 @@ impl Rollout<'_> {
                 "whether visitors reach it was not asked: the operator is not told where the ingress controller is (`edge.host` of its chart); rollout.publicCheck asks by the host names"
                     .into(),
             ),
-            Some(_) => self.visits.checks.given_up(&self.key(StageName::Edge)),
+            Some(_) => self.visits.checks.caveat(&self.key(StageName::Edge)),
         }
     }
 
@@ -121,6 +154,22 @@ mod tests {
         let mut stages = desired.stages.iter();
         let edge = stages.find(|it| it.name == StageName::Edge).unwrap();
         edge.check.as_ref().unwrap()
+    }
+
+    #[test]
+    fn an_application_that_turns_visitors_away_as_one_does_that_does_not_know_its_name_is_told() {
+        let told = |status, said: &str| {
+            let said = said.to_owned();
+            refusal(&Answer::Application { status, said })
+        };
+        let refused = told(403, "Invalid Host header").unwrap();
+        assert!(
+            refused.contains("with 403: Invalid Host header; "),
+            "{refused}"
+        );
+        assert!(told(421, "").unwrap().contains("with 421; "));
+        assert_eq!(told(401, "log in"), None);
+        assert_eq!(refusal(&Answer::Good), None);
     }
 
     #[test]

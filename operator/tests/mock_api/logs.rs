@@ -9,7 +9,7 @@ use super::{BACKEND, DATABASE, World};
 
 impl World {
     /// Lets the backend of the first release crash once it has printed something.
-    async fn crash(&self, log: &[u8]) -> Result<String> {
+    pub(super) async fn crash(&self, log: &[u8]) -> Result<String> {
         self.reconcile().await??;
         self.server.complete(DATABASE)?;
         self.reconcile().await??;
@@ -84,7 +84,7 @@ async fn the_line_that_tells_is_in_what_columns_and_events_show() -> Result<()> 
     assert!(message.lines().next().unwrap_or_default().contains(told));
     assert!(message.ends_with("raise ValueError(key)"), "{message}");
     assert!(message.len() <= 1000, "{}", message.len());
-    let notes = world.notes("ContainerCrashing");
+    let notes = world.notes("StageFailed");
     assert_eq!(notes, [world.message("BackendReady")]);
     assert!(notes[0].starts_with(told), "{notes:?}");
     Ok(())

@@ -298,3 +298,21 @@ async fn a_job_that_ended_without_a_pod_says_why_none_could_be_made() -> Result<
     assert!(message.contains("failed quota: all"), "{message}");
     Ok(())
 }
+
+#[tokio::test]
+async fn the_first_pods_of_a_stack_fail_when_they_have_ended_three_times_and_may_become_well_after_all()
+-> Result<()> {
+    let world = World::new();
+    world.crash(b"no PORT\n").await?;
+    assert_eq!(world.condition("BackendReady"), "False ContainerCrashing");
+    assert_eq!(world.condition("Stalled"), "True StageFailed");
+    let message = world.message("Ready");
+    assert!(
+        message.contains("goes on by itself once its pods are well"),
+        "{message}"
+    );
+    world.server.remove("pods/crashing");
+    world.roll_out().await?;
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    Ok(())
+}

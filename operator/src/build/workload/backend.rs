@@ -55,6 +55,7 @@ pub(in crate::build) fn stage_of(
         Some(Check {
             decides: true,
             urls: vec![url?],
+            aside: None,
             limits: CheckLimits {
                 timeout: stack.rollout.public_check.as_ref()?.timeout,
                 // They have been ready for the soak.

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodCondit
 use kube::ResourceExt;
 
 use super::lifecycle::{active, condition, phase};
-use super::trouble::containers;
+use super::trouble::{containers, is_running};
 use crate::model::observed::{OldPod, PodVersion};
 
 /// The label by which Kubernetes says which template of a StatefulSet a pod was made from.
@@ -38,12 +38,8 @@ fn ends(container: &ContainerStatus) -> i32 {
         let state = state.as_ref();
         state.is_some_and(|it| it.terminated.is_some())
     };
-    let runs = container
-        .state
-        .as_ref()
-        .is_some_and(|it| it.running.is_some());
     let ended = has_ended(&container.state) || has_ended(&container.last_state);
-    container.restart_count + i32::from(ended && !runs)
+    container.restart_count + i32::from(ended && !is_running(container))
 }
 
 /// Since when the last of the pods is ready; `None` if one is not.
@@ -109,10 +105,7 @@ pub(super) fn newest_made(pods: &[Pod]) -> Option<Timestamp> {
 /// The pod that runs, and the container of it that does.
 pub(super) fn running(pods: &[Pod]) -> Option<(&Pod, &ContainerStatus)> {
     let pod = newest(active(pods))?;
-    let running = containers(pod.status.as_ref()?).find(|it| {
-        let state = it.state.as_ref();
-        state.is_some_and(|it| it.running.is_some())
-    })?;
+    let running = containers(pod.status.as_ref()?).find(|it| is_running(it))?;
     Some((pod, running))
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: pure. Words for people come first; one cause keeps one wording, however Kubernetes turns it: each other wording
 //! would be a write of the status.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{
     ContainerState, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod,
     PodStatus,
@@ -13,9 +13,29 @@ use kube::ResourceExt as _;
 use super::lifecycle::{self, phase};
 use crate::model::observed::{Cause, Trouble};
 
+/// What a run of a container counts for at most when it is asked whether the next one has outlived it.
+const LONG_RUN: SignedDuration = SignedDuration::from_mins(1);
+/// How much longer than the run before a container must run until that one's end is not told any more.
+const MARGIN: SignedDuration = SignedDuration::from_secs(10);
+/// No probe ends a container that has not run for as long.
+const PROBES_END: SignedDuration = SignedDuration::from_secs(10);
+
 /// The trouble of the newest pod that has any.
-pub(super) fn trouble(pods: &[Pod]) -> Option<Trouble> {
-    newest_first(lifecycle::active(pods)).find_map(of)
+pub(super) fn trouble(pods: &[Pod], now: Timestamp) -> Option<Trouble> {
+    newest_first(lifecycle::active(pods)).find_map(|it| of(it, now))
+}
+
+/// Whether a container of one of these pods runs.
+pub(super) fn runs(pods: &[Pod], pod: &str, container: &str) -> bool {
+    let mut pods = pods.iter().filter(|it| it.name_any() == pod);
+    let status = pods.next().and_then(|it| it.status.as_ref());
+    let mut found = status.into_iter().flat_map(containers);
+    found.any(|it| it.name == container && is_running(it))
+}
+
+pub(super) fn is_running(container: &ContainerStatus) -> bool {
+    let state = container.state.as_ref();
+    state.is_some_and(|it| it.running.is_some())
 }
 
 /// Why the newest of the pods that ended, or are about to, does so against its will, such as for an eviction.
@@ -57,7 +77,8 @@ fn against_its_will(pod: &Pod) -> Option<(&str, &str)> {
 /// The newest pod whose node does not answer, and what is known of that.
 pub(super) fn lost(pods: &[Pod], now: Timestamp) -> Option<Trouble> {
     let pod = newest_first(pods.iter().filter(|it| lifecycle::is_lost(it, now))).next()?;
-    let node = pod.spec.as_ref().and_then(|it| it.node_name.as_deref());
+    // What no node has taken is on none that could be lost.
+    let node = pod.spec.as_ref()?.node_name.as_deref()?;
     let status = pod.status.as_ref();
     let conditions = status.iter().flat_map(|it| it.conditions.iter().flatten());
     let of_cluster = status.and_then(|it| it.message.clone()).or_else(|| {
@@ -68,8 +89,7 @@ pub(super) fn lost(pods: &[Pod], now: Timestamp) -> Option<Trouble> {
     let ends = pod.metadata.deletion_timestamp.as_ref();
     let why = of_cluster.or_else(|| Some(format!("it was to have ended at {}", ends?.0)));
     let message = format!(
-        "it is on node {}, which does not answer: {}; its place is taken once the node answers or is deleted",
-        node.unwrap_or("(unknown)"),
+        "it is on node {node}, which does not answer: {}; its place is taken once the node answers, or is given up: kubectl delete node {node}",
         why.unwrap_or_default(),
     );
     Some(Trouble::new(
@@ -88,13 +108,14 @@ fn newest_first<'a>(pods: impl Iterator<Item = &'a Pod>) -> impl Iterator<Item =
     pods.into_iter()
 }
 
-fn of(pod: &Pod) -> Option<Trouble> {
+fn of(pod: &Pod, now: Timestamp) -> Option<Trouble> {
     let status = pod.status.as_ref()?;
     let unschedulable =
         unschedulable(pod).map(|message| (String::new(), Cause::Unschedulable, message));
     let (container, cause, message) = unschedulable.or_else(|| {
         containers(status).find_map(|it| {
-            let (cause, message) = of_container(pod, it)?;
+            let found = of_container(pod, it).or_else(|| ended_before(pod, it, now));
+            let (cause, message) = found?;
             Some((it.name.clone(), cause, message))
         })
     })?;
@@ -136,6 +157,23 @@ pub(super) fn of_container(pod: &Pod, container: &ContainerStatus) -> Option<(Ca
         .as_ref()
         .filter(|_| container.restart_count > 0)?;
     Some(crashing(pod, container, Some(ended)))
+}
+
+/// How the run before this one ended, as long as this one may be about to end alike: a container that ends again and again has one
+/// cause all the time, also while it runs.
+fn ended_before(pod: &Pod, container: &ContainerStatus, now: Timestamp) -> Option<(Cause, String)> {
+    let running = container.state.as_ref()?.running.as_ref()?;
+    let ended = terminated(container.last_state.as_ref()).filter(|_| !container.ready)?;
+    let start = ended.started_at.as_ref().map(|it| it.0);
+    let end = ended.finished_at.as_ref().map(|it| it.0);
+    let lasted = end.zip(start).map(|(end, start)| end.duration_since(start));
+    let lasted = lasted.unwrap_or_default().min(LONG_RUN);
+    let runs_for = now.duration_since(running.started_at.as_ref()?.0);
+    // What a probe may have ended is told by the probe.
+    let by_a_probe = lasted >= PROBES_END
+        && ended.reason.as_deref() != Some("OOMKilled")
+        && matches!(ended.exit_code, 0 | 137 | 143);
+    (!by_a_probe && runs_for <= lasted + MARGIN).then(|| crashing(pod, container, Some(ended)))
 }
 
 fn of_waiting(
@@ -213,7 +251,7 @@ fn crashing(
     container: &ContainerStatus,
     ended: Option<&ContainerStateTerminated>,
 ) -> (Cause, String) {
-    let times = container.restart_count + 1;
+    let times = container.restart_count + i32::from(!is_running(container));
     let Some(ended) = ended else {
         let message = format!("container {} ended, {times} time(s) so far", container.name);
         return (Cause::Crashing, message);

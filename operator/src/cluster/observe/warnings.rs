@@ -2,7 +2,7 @@
 //!
 //! Invariant: pure. Events are read only of what is not well and does not say why itself.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, Event, PersistentVolumeClaim, Pod, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt as _;
@@ -15,13 +15,21 @@ pub(super) fn params(uid: &str) -> ListParams {
     ListParams::default().fields(&format!("type=Warning,involvedObject.uid={uid}"))
 }
 
+/// For how long a probe that failed is told without its time. Probes fail every few seconds, but the kubelet tells of 25 alone, and
+/// of one every five minutes from then on.
+const FRESH: SignedDuration = SignedDuration::from_secs(15);
+
 /// What the newest Event that helps says of a pod.
-pub(super) fn of_pod(pod: &Pod, events: Vec<Event>) -> Option<Trouble> {
+pub(super) fn of_pod(pod: &Pod, events: Vec<Event>, now: Timestamp) -> Option<Trouble> {
     newest_first(events).find_map(|event| {
         let said = event.message.as_deref().unwrap_or_default().trim();
         let container = container_of(&event).unwrap_or_default();
         let (cause, message) = match event.reason.as_deref()? {
-            "Unhealthy" => (Cause::Probe, unhealthy(pod, &container, said)),
+            "Unhealthy" => {
+                let told = last(&event).filter(|it| now.duration_since(*it) > FRESH);
+                let told = told.map_or_else(String::new, |it| format!(" (told at {it})"));
+                (Cause::Probe, unhealthy(pod, &container, said) + &told)
+            }
             "FailedMount" | "FailedAttachVolume" | "FailedMapVolume" => {
                 (Cause::Volume, format!("a volume cannot be mounted: {said}"))
             }
@@ -214,8 +222,12 @@ mod tests {
         serde_json::from_value(event).unwrap()
     }
 
+    fn now(second: u32) -> Timestamp {
+        format!("2026-01-02T03:04:{second:02}Z").parse().unwrap()
+    }
+
     fn told(reason: &str, message: &str) -> Option<(Cause, String)> {
-        let found = of_pod(&pod(), vec![event(reason, message, 1)])?;
+        let found = of_pod(&pod(), vec![event(reason, message, 1)], now(10))?;
         assert_eq!(found.container, "backend");
         Some((found.cause, found.message))
     }
@@ -264,6 +276,19 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_of_which_nothing_was_told_for_a_while_has_its_time() {
+        let said = "Startup probe failed: HTTP probe failed with statuscode: 404";
+        let told = |second| {
+            let found = of_pod(&pod(), vec![event("Unhealthy", said, 1)], now(second));
+            found.map(|it| it.message)
+        };
+        let fresh = "the startup probe failed: GET /nope at port 8000 answered 404";
+        assert_eq!(told(16).as_deref(), Some(fresh));
+        let old = format!("{fresh} (told at 2026-01-02T03:04:01Z)");
+        assert_eq!(told(17), Some(old));
+    }
+
+    #[test]
     fn the_newest_event_speaks() {
         let events = vec![
             event("FailedMount", "old", 1),
@@ -275,7 +300,7 @@ mod tests {
             event("BackOff", "newest, and of no help", 3),
         ];
         assert_eq!(
-            of_pod(&pod(), events).map(|it| it.cause),
+            of_pod(&pod(), events, now(10)).map(|it| it.cause),
             Some(Cause::Probe)
         );
     }
@@ -309,7 +334,12 @@ mod tests {
     fn a_node_that_stops_to_answer_is_told_before_its_pods_are_given_up() {
         let mut pod = pod();
         pod.spec.get_or_insert_default().node_name = Some("worker-3".into());
-        let found = of_pod(&pod, vec![event("NodeNotReady", "Node is not ready", 1)]).unwrap();
+        let found = of_pod(
+            &pod,
+            vec![event("NodeNotReady", "Node is not ready", 1)],
+            now(50),
+        )
+        .unwrap();
         assert_eq!(found.cause, Cause::NodeLost);
         let expected = "it is on node worker-3, which does not answer: Node is not ready";
         assert_eq!(found.message, expected);

@@ -21,7 +21,7 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
     }
     schedules_condition(conditions, progress);
     if let (Some(why), Some(Gate::Open)) = (
-        &progress.rollout.unasked,
+        &progress.rollout.caveat,
         progress.rollout.gate(StageName::Edge),
     ) {
         conditions.add(ConditionType::EdgeReady, why);

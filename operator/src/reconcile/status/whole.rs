@@ -273,12 +273,23 @@ fn gone_back(conditions: &mut Conditions, progress: &Progress, failure: &Failure
     conditions.set(ConditionType::Stalled, true, Reason::RolledBack, &message);
 }
 
+impl Progress {
+    /// Whether what failed are pods that Kubernetes goes on to start, of a stack that has nothing to go back to.
+    #[must_use]
+    pub fn may_still_become_well(&self) -> bool {
+        let of_pods = [StageName::Backend, StageName::Frontend];
+        let stage = self.rollout.blocking().map(|(stage, _)| stage);
+        self.serving.is_none() && stage.is_some_and(|it| of_pods.contains(&it))
+    }
+}
+
 fn under_way(conditions: &mut Conditions, progress: &Progress, stage: StageName, gate: &Gate) {
     let (stalled, reason) = match (gate, &progress.failure) {
         (Gate::Failed { .. }, _) => (true, Reason::StageFailed),
         (_, Some(_)) => (false, Reason::RollingBack),
         (_, None) => (false, Reason::RollingOut),
     };
+    let heals = stalled && progress.may_still_become_well();
     let (why, said) = explain(gate);
     let release = match &progress.failure {
         Some(_) => progress.serving.as_ref().unwrap_or(&progress.requested),
@@ -289,6 +300,10 @@ fn under_way(conditions: &mut Conditions, progress: &Progress, stage: StageName,
             format!(
                 "; the release that serves is not restored: {rollback_blocked} (rollout.schemaRollback)"
             )
+        }
+        (None, true) if heals => {
+            "; correct the spec, or what it needs: it goes on by itself once its pods are well"
+                .into()
         }
         (None, true) => format!(
             "; change the spec, or try again: {}",
@@ -304,7 +319,9 @@ fn under_way(conditions: &mut Conditions, progress: &Progress, stage: StageName,
         message::and(&said, &more)
     );
     conditions.set(ConditionType::Ready, false, reason, &message);
-    let (going, stuck) = if stalled {
+    let (going, stuck) = if heals {
+        ("its pods are started again and again", message.as_str())
+    } else if stalled {
         ("nothing more happens without a change", message.as_str())
     } else {
         (message.as_str(), "work goes on")

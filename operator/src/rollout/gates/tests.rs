@@ -6,7 +6,7 @@ use crate::model::observed::Printed;
 /// Three pods, all new and available.
 fn complete() -> Workload {
     Workload {
-        tried: true,
+        standing: Standing::OnTrial,
         seen: true,
         wanted: 3,
         updated: 3,
@@ -51,7 +51,7 @@ fn new_pods_must_stay_ready_for_the_soak_and_old_ones_need_not() {
     assert_eq!(judge(&workload(), None), Gate::Open);
     // Nor need those that another new workload is beside.
     let old = Workload {
-        tried: false,
+        standing: Standing::Known,
         ends: 7,
         ..complete()
     };
@@ -62,22 +62,37 @@ fn new_pods_must_stay_ready_for_the_soak_and_old_ones_need_not() {
 }
 
 #[test]
-fn a_container_of_a_new_release_may_end_twice() {
-    let judged = |ends, trial: Option<Trial>| {
+fn a_container_of_a_new_release_may_end_twice_and_of_the_first_one_too_unless_it_is_well_then() {
+    let judged = |standing, ends, available| {
         let workload = Workload {
+            standing,
             ends,
+            available,
             ready_since: Some(Timestamp::UNIX_EPOCH),
+            trouble: Some(Trouble::new(
+                "p".into(),
+                "c".into(),
+                Cause::OutOfMemory,
+                "it was killed".into(),
+            )),
             ..complete()
         };
-        judge(&[Observed::Workload(workload)], trial.as_ref())
+        let trial = Trial {
+            soak: Duration::ZERO,
+            now: Timestamp::UNIX_EPOCH,
+        };
+        match judge(&[Observed::Workload(workload)], Some(&trial)) {
+            Gate::Failed { reason, .. } => Some(reason),
+            Gate::Open | Gate::Waiting { .. } => None,
+        }
     };
-    let trial = Trial {
-        soak: Duration::ZERO,
-        now: Timestamp::UNIX_EPOCH,
-    };
-    assert_eq!(judged(2, Some(trial)), Gate::Open);
-    assert!(matches!(judged(3, Some(trial)), Gate::Failed { .. }));
-    assert_eq!(judged(3, None), Gate::Open);
+    let failed = Some(Reason::OutOfMemory);
+    assert_eq!(judged(Standing::OnTrial, 2, 3), None);
+    assert_eq!(judged(Standing::OnTrial, 3, 3), failed);
+    assert_eq!(judged(Standing::First, 2, 0), None);
+    assert_eq!(judged(Standing::First, 3, 0), failed);
+    assert_eq!(judged(Standing::First, 3, 3), None);
+    assert_eq!(judged(Standing::Known, 3, 0), None);
 }
 
 #[test]
@@ -89,7 +104,7 @@ fn a_new_pod_that_is_counted_but_not_ready_is_waited_for() {
     let judged = |workload| judge(&[Observed::Workload(workload)], Some(&trial));
     assert!(judged(complete()).is_shut());
     let none = Workload {
-        tried: true,
+        standing: Standing::OnTrial,
         seen: true,
         ..Workload::default()
     };

@@ -263,3 +263,28 @@ fn the_first_and_the_last_try_are_remembered() {
     };
     assert_eq!(tries, expected);
 }
+
+#[test]
+fn what_was_remarked_is_said_until_the_next_answer_and_of_a_release_given_up_that_it_was() {
+    let checks = PublicChecks::default();
+    let (one, two) = ("one".into(), "two".into());
+    let attempt = Attempt::default();
+    let key = key_of(&one, StageName::Edge, &attempt);
+    checks.remark(&key, "before any answer".into());
+    assert_eq!(checks.caveat(&key), None);
+    checks.judge(&key, Answer::Good, at(0), PODS);
+    checks.remark(&key, "403".into());
+    assert_eq!(checks.caveat(&key).as_deref(), Some("403"));
+    assert_eq!(
+        checks.caveat(&key_of(&two, StageName::Edge, &attempt)),
+        None
+    );
+    checks.judge(&key, Answer::Good, at(1), PODS);
+    assert_eq!(checks.caveat(&key), None);
+    for second in [2, 100] {
+        checks.judge(&key, away(), at(second), PODS);
+    }
+    checks.remark(&key, "403".into());
+    let given_up = checks.caveat(&key).unwrap();
+    assert!(given_up.contains("was not reached"), "{given_up}");
+}

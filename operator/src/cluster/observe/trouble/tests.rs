@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
 fn pod(status: Value) -> Pod {
     serde_json::from_value(json!({
         "metadata": {"name": "p"}, "status": status,
@@ -19,7 +21,7 @@ fn container(state: Value) -> Value {
 }
 
 fn check(status: Value, cause: Option<Cause>) {
-    assert_eq!(trouble(&[pod(status)]).map(|it| it.cause), cause);
+    assert_eq!(trouble(&[pod(status)], NOW).map(|it| it.cause), cause);
 }
 
 #[test]
@@ -34,7 +36,7 @@ fn a_pod_that_is_starting_has_no_trouble() {
 #[test]
 fn an_image_that_cannot_be_pulled_is_named() {
     let status = container(json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}}));
-    let found = trouble(&[pod(status)]).unwrap();
+    let found = trouble(&[pod(status)], NOW).unwrap();
     assert_eq!(
         (found.cause, found.message.as_str()),
         (Cause::Image, "cannot pull a/b:1: not found")
@@ -95,8 +97,8 @@ fn what_cannot_do_its_work_before_the_others_is_in_trouble_and_what_did_it_is_no
             }],
         }))
     };
-    assert_eq!(trouble(&[before(0)]), None);
-    let found = trouble(&[before(1)]).unwrap();
+    assert_eq!(trouble(&[before(0)], NOW), None);
+    let found = trouble(&[before(1)], NOW).unwrap();
     assert_eq!(
         (found.cause, &*found.container),
         (Cause::Crashing, "before")
@@ -105,7 +107,7 @@ fn what_cannot_do_its_work_before_the_others_is_in_trouble_and_what_did_it_is_no
 
 /// The message of a container in this state.
 fn told(state: Value) -> (Cause, String) {
-    let found = trouble(&[pod(container(state))]).unwrap();
+    let found = trouble(&[pod(container(state))], NOW).unwrap();
     (found.cause, found.message)
 }
 
@@ -165,7 +167,7 @@ fn an_eviction_is_told_of_a_pod_that_is_only_a_record() {
     let evicted = pod(
         json!({"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory. "}),
     );
-    assert_eq!(trouble(std::slice::from_ref(&evicted)), None);
+    assert_eq!(trouble(std::slice::from_ref(&evicted), NOW), None);
     let found = ended(&[evicted]).unwrap();
     assert_eq!(
         (found.cause, found.message.as_str()),
@@ -229,7 +231,7 @@ fn a_pod_whose_node_does_not_answer_names_it_and_what_is_known_of_it() {
     let told = |pod: Pod| lost(&[pod], now).map(|it| (it.cause, it.message));
     let said = |why: &str| {
         let message = format!(
-            "it is on node worker-3, which does not answer: {why}; its place is taken once the node answers or is deleted"
+            "it is on node worker-3, which does not answer: {why}; its place is taken once the node answers, or is given up: kubectl delete node worker-3"
         );
         Some((Cause::NodeLost, message))
     };
@@ -258,4 +260,40 @@ fn a_pod_whose_node_does_not_answer_names_it_and_what_is_known_of_it() {
         told(made(json!({"name": "p"}), json!({"phase": "Running"}))),
         None
     );
+}
+
+/// A container that was started again, and runs.
+fn again(code: i32, reason: &str, lasted: u32, ready: bool) -> Pod {
+    pod(json!({"containerStatuses": [{
+        "name": "c", "image": "a/b:1", "imageID": "", "ready": ready, "restartCount": 3,
+        "state": {"running": {"startedAt": "2026-01-02T03:01:00Z"}},
+        "lastState": {"terminated": {
+            "exitCode": code, "reason": reason,
+            "startedAt": "2026-01-02T03:00:00Z", "finishedAt": format!("2026-01-02T03:00:{lasted:02}Z"),
+        }},
+    }]}))
+}
+
+#[test]
+fn a_container_that_ends_again_and_again_has_one_cause_also_while_it_runs() {
+    let told = |pod: Pod, now: &str| {
+        let now: Timestamp = format!("2026-01-02T{now}Z").parse().unwrap();
+        trouble(&[pod], now).map(|it| (it.cause, it.message))
+    };
+    let crashed = || {
+        let message = "container c ended with exit code 1, 3 time(s) so far".to_owned();
+        Some((Cause::Crashing, message))
+    };
+    assert_eq!(told(again(1, "Error", 5, false), "03:01:15"), crashed());
+    // It has outlived the run before.
+    assert_eq!(told(again(1, "Error", 5, false), "03:01:16"), None);
+    assert_eq!(told(again(1, "Error", 5, true), "03:01:01"), None);
+    // A probe may have ended it, and tells so itself; not so soon, and no probe takes memory.
+    assert_eq!(told(again(137, "Error", 30, false), "03:01:01"), None);
+    assert!(told(again(0, "Completed", 2, false), "03:01:01").is_some());
+    let cause = told(again(137, "OOMKilled", 30, false), "03:01:01").map(|it| it.0);
+    assert_eq!(cause, Some(Cause::OutOfMemory));
+    let waiting = container(json!({"waiting": {"reason": "CrashLoopBackOff"}}));
+    assert!(!runs(&[pod(waiting)], "p", "c"));
+    assert!(runs(&[again(1, "Error", 5, false)], "p", "c"));
 }
