@@ -47,6 +47,8 @@ pub use generated::unanswerable;
 /// How often a failed attempt of a migration is repeated: enough for a database that is just coming up, too few to hide
 /// an error.
 const RETRIES: i32 = 2;
+/// What a pod of the backend is asked for, where the spec does not say.
+const HEALTH_PATH: &str = "/api/v1/utils/health-check/";
 /// How long pods may take to become ready, where the spec does not say.
 const PROGRESS_DEADLINE: Duration = Duration::from_mins(10);
 /// How many earlier images' assets are served on: a page that is open for longer than two releases is rare, and each image
@@ -123,7 +125,7 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
         request: history::attempt(app).request,
         email: email(spec),
         deletion_policy: spec.deletion_policy(),
-        rollout: rollout(spec, &edge),
+        rollout: rollout(spec, &backend, &edge),
         image_pull_secrets: pull_secrets(spec),
         hibernates: spec.hibernate == Some(true),
         names,
@@ -161,11 +163,16 @@ fn backend(spec: &AppStackSpec, faults: &mut Faults) -> Backend {
     let backend = &spec.backend;
     let resources = backend.resources.clone();
     let resources = resources.unwrap_or_else(|| requests("100m", "128Mi"));
+    let port = backend.port.unwrap_or(8000);
+    let health_path = backend.health_path.clone();
     Backend {
         run: Command::new(&backend.command, &backend.args),
+        run_as_user: backend.run_as_user,
+        writable_paths: backend.writable_paths.iter().cloned().collect(),
         image: image::with_tag(&backend.image, spec.version.as_deref()),
-        port: backend.port.unwrap_or(8000),
-        health_path: health_path(spec),
+        port,
+        health_path: health_path.unwrap_or_else(|| HEALTH_PATH.into()),
+        health_port: backend.health_port.filter(|it| *it != port),
         workers: backend.workers.unwrap_or(match spec.environment {
             Environment::Local => 1,
             Environment::Staging => 2,
@@ -201,6 +208,8 @@ fn frontend(
     Some(Frontend {
         assets: assets(frontend, &image, release, inputs),
         run: Command::new(&frontend.command, &frontend.args),
+        run_as_user: frontend.run_as_user,
+        writable_paths: frontend.writable_paths.iter().cloned().collect(),
         image,
         port: frontend.port.unwrap_or(8080),
         replicas: replicas::Requested {
@@ -293,7 +302,7 @@ fn email(spec: &AppStackSpec) -> Option<Email> {
     })
 }
 
-fn rollout(spec: &AppStackSpec, edge: &Edge) -> RolloutRules {
+fn rollout(spec: &AppStackSpec, backend: &Backend, edge: &Edge) -> RolloutRules {
     let requested = spec.rollout.clone().unwrap_or_default();
     let deadline = requested.progress_deadline.map(Duration::from);
     RolloutRules {
@@ -312,12 +321,13 @@ fn rollout(spec: &AppStackSpec, edge: &Edge) -> RolloutRules {
         schema_rollback: requested.schema_rollback.unwrap_or_default(),
         public_check: requested
             .public_check
-            .map(|it| public_check(spec, edge, it)),
+            .map(|it| public_check(backend, edge, it)),
     }
 }
 
-fn public_check(spec: &AppStackSpec, edge: &Edge, requested: api::PublicCheck) -> PublicCheck {
-    let path = requested.path.unwrap_or_else(|| health_path(spec));
+fn public_check(backend: &Backend, edge: &Edge, requested: api::PublicCheck) -> PublicCheck {
+    let path = requested.path;
+    let path = path.unwrap_or_else(|| backend.public_path().to_owned());
     let site = edge.dashboard_host.as_ref();
     PublicCheck {
         api: format!("{}{path}", edge.api_url()),
@@ -330,11 +340,6 @@ fn public_check(spec: &AppStackSpec, edge: &Edge, requested: api::PublicCheck) -
 fn pull_secrets(spec: &AppStackSpec) -> Vec<String> {
     let secrets = spec.image_pull_secrets.iter();
     secrets.map(|it| it.name.clone()).collect()
-}
-
-fn health_path(spec: &AppStackSpec) -> String {
-    let requested = spec.backend.health_path.clone();
-    requested.unwrap_or_else(|| "/api/v1/utils/health-check/".into())
 }
 
 /// A request without a limit: the scheduler knows what to expect, and nothing is throttled or killed for it.

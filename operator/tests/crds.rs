@@ -225,7 +225,7 @@ fn paths(value: &Value) -> BTreeSet<String> {
 }
 
 /// Changes of `spec` that the rules refuse, and what the messages say. At least one for each rule.
-const REFUSED: [(&str, &str); 45] = [
+const REFUSED: [(&str, &str); 62] = [
     ("{backend: {image: a/b}}", "version: needed"),
     ("{backend: {image: 'host:5000/a/b'}}", "version: needed"),
     ("{frontend: {image: a/c}}", "version: needed"),
@@ -290,6 +290,74 @@ const REFUSED: [(&str, &str); 45] = [
     (
         "{frontend: {image: 'a/c:1', assets: {path: /tmp/assets}}}",
         "assets.path: not below /tmp",
+    ),
+    (
+        "{backend: {writablePaths: [/config, cache]}}",
+        "writablePaths: absolute paths such as /var/cache/app",
+    ),
+    (
+        "{backend: {writablePaths: [/config, /]}}",
+        "writablePaths: absolute paths such as /var/cache/app",
+    ),
+    (
+        "{backend: {writablePaths: [/config, /cache/]}}",
+        "writablePaths: absolute paths such as /var/cache/app",
+    ),
+    (
+        "{backend: {writablePaths: [/config, /var//cache]}}",
+        "writablePaths: absolute paths such as /var/cache/app",
+    ),
+    (
+        "{backend: {writablePaths: [/config, /var/../etc]}}",
+        "writablePaths: absolute paths such as /var/cache/app",
+    ),
+    (
+        "{backend: {writablePaths: [/config, /var/./cache]}}",
+        "writablePaths: absolute paths such as /var/cache/app",
+    ),
+    (
+        "{backend: {writablePaths: [/config, /a:b]}}",
+        "writablePaths: absolute paths such as /var/cache/app",
+    ),
+    (
+        "{backend: {writablePaths: [/config, \"/a\\nb\"]}}",
+        "writablePaths: absolute paths such as /var/cache/app",
+    ),
+    (
+        "{backend: {writablePaths: [/config, \"\"]}}",
+        "writablePaths: absolute paths such as /var/cache/app",
+    ),
+    (
+        "{backend: {writablePaths: [/tmp]}}",
+        "writablePaths: /tmp is writable already",
+    ),
+    (
+        "{frontend: {image: 'a/c:1', writablePaths: [/tmp]}}",
+        "writablePaths: /tmp is writable already",
+    ),
+    (
+        "{frontend: {image: 'a/c:1', writablePaths: [cache]}}",
+        "writablePaths: absolute paths such as /var/cache/app",
+    ),
+    (
+        "{backend: {writablePaths: [/proc/self]}}",
+        "writablePaths: not /dev, /proc or /sys",
+    ),
+    (
+        "{frontend: {image: 'a/c:1', writablePaths: [/dev]}}",
+        "writablePaths: not /dev, /proc or /sys",
+    ),
+    (
+        "{frontend: {image: 'a/c:1', writablePaths: [/etc/appstack]}}",
+        "writablePaths: not /etc/appstack or below",
+    ),
+    (
+        "{frontend: {image: 'a/c:1', assets: {path: /html/assets}, writablePaths: [/html/assets]}}",
+        "frontend.writablePaths: not assets.path or below",
+    ),
+    (
+        "{frontend: {image: 'a/c:1', assets: {path: /html/assets}, writablePaths: [/html/assets/x]}}",
+        "frontend.writablePaths: not assets.path or below",
     ),
     ("{database: {}}", "database: exactly one of"),
     (
@@ -410,7 +478,7 @@ const REFUSED_CHANGES: [(&str, &str, &str); 5] = [
 ];
 
 /// Changes of `spec` that only look odd.
-const ACCEPTED: [&str; 11] = [
+const ACCEPTED: [&str; 15] = [
     "{}",
     "{superuser: admin}",
     "{backend: {image: 'host:5000/a/b@sha256:0f'}}",
@@ -420,6 +488,10 @@ const ACCEPTED: [&str; 11] = [
     "{database: {embedded: {storage: 0.5Gi}}}",
     "{frontend: {image: 'a/c:1', assets: {path: /app/.next/static}}}",
     "{frontend: {image: 'a/c:1', assets: {path: /tmpl/..x}}}",
+    "{backend: {runAsUser: 1, healthPort: 8000, writablePaths: [/config, /etc/appstack, /dev/shm, /tmp/sessions, /..x/.y]}}",
+    "{backend: {writablePaths: [/config/a b, /über, /config]}}",
+    "{frontend: {image: 'a/c:1', runAsUser: 2147483647, writablePaths: [/etc/appstacks, /tmpl]}}",
+    "{frontend: {image: 'a/c:1', assets: {path: /html/assets}, writablePaths: [/html/assets2, /html]}}",
     "{backend: {autoscaling: {minReplicas: 2, maxReplicas: 2}}}",
     "{jobs: [{name: a, command: [a]}, {name: backends, args: [b], schedule: '@daily', timeZone: UTC, suspend: true}]}",
 ];

@@ -1,5 +1,7 @@
 //! What every pod of a stack has, whatever makes it.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, Result, ensure};
 use appstack_operator::api::AppStack;
 use appstack_operator::build::{self, Direction};
@@ -194,6 +196,163 @@ fn images_are_pulled_where_they_are_to_run_and_without_volumes() -> Result<()> {
     Ok(())
 }
 
+/// Users and folders of both images.
+fn needs() -> Value {
+    json!({
+        "backend": {"runAsUser": 1000, "writablePaths": ["/config", "/var/cache"]},
+        "frontend": {"runAsUser": 101, "writablePaths": ["/var/cache"]},
+    })
+}
+
+/// The volumes of writable folders of a pod.
+fn folders(pod: &Value) -> Vec<&str> {
+    let names = list(&pod["volumes"]).iter();
+    let names = names.filter_map(|it| it["name"].as_str());
+    names.filter(|it| it.starts_with("writable-")).collect()
+}
+
+/// The volume that a container has at a path.
+fn mounted<'a>(container: &'a Value, path: &str) -> Vec<&'a Value> {
+    let mounts = list(&container["volumeMounts"]).iter();
+    let found = mounts.filter(|it| it["mountPath"] == path);
+    found.map(|it| &it["name"]).collect()
+}
+
+#[test]
+fn all_that_runs_from_an_image_runs_as_its_user_and_may_write_to_its_folders() -> Result<()> {
+    let (mut backends, mut frontends) = (0, 0);
+    for (name, pod) in pods(&needs())? {
+        let user = &pod["securityContext"]["runAsUser"];
+        for it in containers(&pod).filter(|it| !name.contains("-pull-") && it["image"] == "a/b:v2")
+        {
+            backends += 1;
+            assert_eq!(*user, 1000, "{name}");
+            let volumes = folders(&pod);
+            let found = ["/config", "/var/cache"].map(|path| mounted(it, path));
+            assert_eq!(found, [[volumes[0]], [volumes[1]]], "{name}: {it}");
+            assert_eq!(volumes.len(), 2, "{name}");
+        }
+        for it in containers(&pod).filter(|it| !name.contains("-pull-") && it["image"] == "a/c:v2")
+        {
+            frontends += 1;
+            assert_eq!(*user, 101, "{name}");
+            // What copies assets writes to their volume alone.
+            let serves = it["name"] == "frontend";
+            assert_eq!(mounted(it, "/var/cache").len(), usize::from(serves), "{it}");
+        }
+        let of_database = containers(&pod).any(|it| it["image"] == "docker.io/library/postgres:18");
+        if of_database && !name.contains("-pull-") {
+            assert_eq!((user, folders(&pod).len()), (&json!(999), 0), "{name}");
+        }
+    }
+    assert_eq!(
+        backends, 6,
+        "backend, migration, its head, seed and two jobs"
+    );
+    assert_eq!(frontends, 2, "frontend, and the copy of its assets");
+    Ok(())
+}
+
+#[test]
+fn one_more_folder_renames_no_other_and_their_order_says_nothing() -> Result<()> {
+    let all = |paths: &[&str]| -> Result<Vec<(String, Value)>> {
+        pods(&json!({"backend": {"writablePaths": paths}}))
+    };
+    assert_eq!(all(&["/b", "/a"])?, all(&["/a", "/b"])?);
+    let of_backend = |pods: Vec<(String, Value)>| {
+        let mut pods = pods.into_iter();
+        pods.find(|(name, _)| name.contains("Deployment shop-backend-"))
+            .context("no backend")
+    };
+    let (_, two) = of_backend(all(&["/a", "/c"])?)?;
+    let (_, three) = of_backend(all(&["/a", "/b", "/c"])?)?;
+    assert_eq!(folders(&three).len(), 3);
+    for path in ["/a", "/c"] {
+        let at = |pod: &Value| {
+            mounted(&pod["containers"][0], path)
+                .into_iter()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(at(&two), at(&three), "{path}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_pod_template_wins_over_the_user_and_the_folders_of_the_spec() -> Result<()> {
+    let mut fields = needs();
+    fields["backend"]["podTemplate"] = json!({"spec": {
+        "securityContext": {"runAsUser": 7},
+        "containers": [{"name": "backend", "volumeMounts": [{"name": "mine", "mountPath": "/config"}]}],
+        "volumes": [{"name": "mine", "persistentVolumeClaim": {"claimName": "mine"}}],
+    }});
+    let mut count = 0;
+    for (name, pod) in pods(&fields)? {
+        for it in containers(&pod).filter(|it| it["image"] == "a/b:v2" && it["env"].is_array()) {
+            count += 1;
+            assert_eq!(pod["securityContext"]["runAsUser"], 7, "{name}");
+            assert_eq!(mounted(it, "/config"), ["mine"], "{name}: {it}");
+            assert_eq!(mounted(it, "/var/cache").len(), 1, "{name}: {it}");
+        }
+    }
+    assert_eq!(count, 6, "backend, migration, its head, seed and two jobs");
+    Ok(())
+}
+
+/// The container of the backend.
+fn backend(fields: &Value) -> Result<Value> {
+    let pods = pods(&json!({"backend": fields}))?;
+    let mut pods = pods.iter();
+    let found = pods.find(|(name, _)| name.contains("Deployment shop-backend-"));
+    let (_, pod) = found.context("no backend")?;
+    Ok(pod["containers"][0].clone())
+}
+
+#[test]
+fn health_may_have_a_port_of_its_own_at_which_nobody_asks_whether_the_container_lives() -> Result<()>
+{
+    let found = backend(&json!({"healthPath": "/ready", "healthPort": 9000}))?;
+    let ports = list(&found["ports"]).iter();
+    let ports: Vec<_> = ports
+        .map(|it| (&it["name"], &it["containerPort"]))
+        .collect();
+    let (http, health) = (json!("http"), json!("health"));
+    assert_eq!(ports, [(&http, &json!(8000)), (&health, &json!(9000))]);
+    let asked = json!({"path": "/ready", "port": "health"});
+    assert_eq!(found["startupProbe"]["httpGet"], asked);
+    assert_eq!(found["readinessProbe"]["httpGet"], asked);
+    assert_eq!(found["livenessProbe"]["tcpSocket"], json!({"port": "http"}));
+    let same = json!({"healthPort": 8000});
+    assert_eq!(backend(&same)?, backend(&json!({}))?);
+    Ok(())
+}
+
+/// The addresses by which a release is asked, before visitors come and at the way in.
+fn asked(fields: &Value) -> Result<BTreeSet<String>> {
+    let stages = build::build(&stack("v1", fields)?, Direction::Forward).stages;
+    let checks = stages.into_iter().filter_map(|it| it.check);
+    let urls = checks.flat_map(|it| it.urls);
+    Ok(urls.filter(|it| it.contains("://api.")).collect())
+}
+
+#[test]
+fn visitors_are_asked_for_nothing_that_is_served_at_the_port_of_the_health_check() -> Result<()> {
+    let backend =
+        |health_port: Option<i32>| json!({"healthPath": "/ready", "healthPort": health_port});
+    for (port, path) in [(None, "/ready"), (Some(8000), "/ready"), (Some(9000), "/")] {
+        let wanted = BTreeSet::from([format!("https://api.localhost{path}")]);
+        for rollout in [json!({}), json!({"publicCheck": {}})] {
+            let fields = json!({"backend": backend(port), "rollout": rollout});
+            assert_eq!(asked(&fields)?, wanted, "{fields}");
+        }
+    }
+    let said = json!({"backend": backend(Some(9000)), "rollout": {"publicCheck": {"path": "/up"}}});
+    let wanted = BTreeSet::from(["https://api.localhost/up".to_owned()]);
+    assert_eq!(asked(&said)?, wanted);
+    Ok(())
+}
+
 /// The sysctls of the pods of a Deployment, where the stack has these fields.
 fn sysctls(of: &str, fields: &Value) -> Result<Value> {
     let pods = pods(fields)?;
@@ -219,12 +378,19 @@ fn whatever_user_an_image_runs_as_it_may_listen_on_its_port() -> Result<()> {
         let on_the_node = json!({"port": 80, "podTemplate": {"spec": {"hostNetwork": true}}});
         assert_eq!(sysctls(&on_the_node)?, Value::Null);
     }
+    let of_health = |port: i32, health: i32| {
+        let fields = json!({"backend": {"port": port, "healthPort": health}});
+        sysctls("Deployment shop-backend-", &fields)
+    };
+    assert_eq!(of_health(8000, 81)?, open("81"));
+    assert_eq!(of_health(80, 81)?, open("80"));
+    assert_eq!(of_health(8000, 9000)?, Value::Null);
     Ok(())
 }
 
 #[test]
 fn what_runs_from_the_image_and_listens_on_nothing_needs_no_port() -> Result<()> {
-    for (name, pod) in pods(&json!({"backend": {"port": 80}}))? {
+    for (name, pod) in pods(&json!({"backend": {"port": 80, "healthPort": 81}}))? {
         let serves = name.contains("Deployment shop-backend-") || name.contains("-pull-");
         let sysctls = &pod["securityContext"]["sysctls"];
         ensure!(serves || sysctls.is_null(), "{name}: {sysctls}");

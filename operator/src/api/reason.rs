@@ -123,19 +123,19 @@ reasons! {
         => "correct the image or version; give pull secrets in `podTemplate.spec.imagePullSecrets`; of an earlier image, whose assets are served on, the message says how to go without";
     ImageRunsAsRoot:
         "the image would run as root"
-        => "give the image a numeric USER, or use the `podTemplate` lines of the message";
+        => "give the image a numeric USER, or name the user by `backend.runAsUser` or `frontend.runAsUser`; the message says which, and how to allow it";
     ContainerConfigInvalid:
         "the container cannot be made"
         => "the message names the key or the setting";
     ContainerCrashing:
         "the container ends again and again"
-        => r#"read its last lines in the message. "Read-only file system": it writes elsewhere than to `/tmp`; mount an `emptyDir` there by `podTemplate`. Container `assets`: `frontend.assets.path` is no folder of the image, or the image has no `sh`"#;
+        => r#"read its last lines in the message. "Read-only file system": it writes elsewhere than to `/tmp`; name the folder in `backend.writablePaths` or `frontend.writablePaths`. Container `assets`: `frontend.assets.path` is no folder of the image, or the image has no `sh`"#;
     OutOfMemory:
         "the container was killed because it used more memory than its limit"
         => "raise `resources.limits.memory`, or find the leak";
     ProbeFailing:
         "the container runs and does not answer its probe well; the message says what was asked and what came back"
-        => "correct `healthPath` or `port`; let the program listen on `0.0.0.0` and not on `127.0.0.1` alone";
+        => "correct `healthPath`, `healthPort` or `port`; let the program listen on `0.0.0.0` and not on `127.0.0.1` alone";
     VolumeNotMounted:
         "a volume cannot be mounted"
         => "the message names it";

@@ -10,6 +10,7 @@ mod backend;
 mod frontend;
 mod jobs;
 mod rollout;
+mod writable;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;

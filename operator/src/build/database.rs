@@ -136,6 +136,7 @@ fn stateful_set(stack: &Stack, embedded: &Embedded) -> StatefulSet {
         stack,
         Pod {
             component: Component::Database,
+            run_as_user: None,
             before: Vec::new(),
             container: container(stack, embedded),
             volumes: volumes(stack),

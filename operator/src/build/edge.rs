@@ -62,7 +62,7 @@ pub(super) fn stage(stack: &Stack, kept: Vec<Object>) -> Stage {
 /// visitors may begin at the root of the API, at which many an API has nothing to say.
 fn route(stack: &Stack) -> Check {
     let edge = &stack.edge;
-    let api = format!("{}{}", edge.api_url(), stack.backend.health_path);
+    let api = format!("{}{}", edge.api_url(), stack.backend.public_path());
     let root = format!("{}/", edge.dashboard_url());
     let (site, aside) = match edge.dashboard_host {
         Some(_) => (Some(root), None),

@@ -11,3 +11,4 @@ pub(in crate::build) mod pod;
 pub(in crate::build) mod prepull;
 pub(in crate::build) mod process;
 pub(in crate::build) mod scale;
+pub(in crate::build) mod writable;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: pure. A gate is judged from what was observed, and from nothing else.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -342,27 +343,51 @@ pub(super) fn describe(trouble: &Trouble) -> String {
         message,
         printed,
     } = trouble;
-    let fix = match cause {
-        Cause::Root if message.contains("non-numeric user") => {
-            "; Kubernetes cannot tell whether a user with a name is root: name its number, as `id` in the image prints it, such as podTemplate: {spec: {securityContext: {runAsUser: 1000}}}, or give the image a numeric USER"
-        }
-        Cause::Root => {
-            "; give the image a numeric USER, or allow it: podTemplate: {spec: {securityContext: {runAsNonRoot: false}}}, or name the user: podTemplate: {spec: {securityContext: {runAsUser: 1000}}}"
-        }
+    let fix: Cow<'_, str> = match cause {
+        Cause::Root => not_as_root(container, message).into(),
         Cause::Image | Cause::Config | Cause::Crashing if assets::is_older(container) => {
-            "; it brings the assets of an earlier release, whose image must still be there and have sh and cp; to go without: frontend.assets.releases: 0"
+            "; it brings the assets of an earlier release, whose image must still be there and have sh and cp; to go without: frontend.assets.releases: 0".into()
         }
         Cause::Config | Cause::Crashing if container == assets::OWN => {
-            "; frontend.assets.path must be a folder of the image, and the image needs sh and cp to copy it"
+            "; frontend.assets.path must be a folder of the image, and the image needs sh and cp to copy it".into()
         }
-        Cause::OutOfMemory => "; give it more by resources.limits.memory",
-        _ => "",
+        Cause::OutOfMemory => "; give it more by resources.limits.memory".into(),
+        _ => "".into(),
     };
     if *cause == Cause::Refused {
         return format!("pods cannot be made: {message}");
     }
     let said = message::with(&format!("pod {pod}: {message}"), printed.as_ref());
-    message::and(&said, fix)
+    message::and(&said, &fix)
+}
+
+/// How a container gets a user that is not root. Who is root by `podTemplate` is so whatever else is said.
+fn not_as_root(container: &str, message: &str) -> String {
+    const ALLOWED: &str = "podTemplate: {spec: {securityContext: {runAsNonRoot: false}}}";
+    let user = user_of(container);
+    if message.contains("breaks non-root policy") {
+        return format!(
+            "; podTemplate names root: name another user there, or allow it: {ALLOWED}"
+        );
+    }
+    if message.contains("non-numeric user") {
+        return format!(
+            "; Kubernetes cannot tell whether a user with a name is root: name its number, as `id` in the image prints it, such as {user}, or give the image a numeric USER"
+        );
+    }
+    format!("; give the image a numeric USER, or name the user: {user}, or allow it: {ALLOWED}")
+}
+
+/// What names the user of a container. Jobs and what the user adds have names of their own.
+fn user_of(container: &str) -> String {
+    let of_assets = container == assets::OWN || assets::is_older(container);
+    match container {
+        "backend" | "migration" | "head" | "seed" => "backend.runAsUser: 1000".into(),
+        _ if container == "frontend" || of_assets => "frontend.runAsUser: 1000".into(),
+        _ => format!(
+            "podTemplate: {{spec: {{containers: [{{name: {container}, securityContext: {{runAsUser: 1000}}}}]}}}}"
+        ),
+    }
 }
 
 fn waiting(reason: Reason, message: impl Into<String>) -> Gate {

@@ -193,8 +193,11 @@ fn of_parts() -> Vec<(&'static str, Value)> {
         ("backend.image", json!("acme/other")),
         ("backend.command", json!(["/bin/other"])),
         ("backend.args", json!(["serve"])),
+        ("backend.runAsUser", json!(1000)),
+        ("backend.writablePaths", json!(["/config"])),
         ("backend.port", json!(9000)),
         ("backend.healthPath", json!("/health")),
+        ("backend.healthPort", json!(9000)),
         ("backend.workers", json!(3)),
         ("backend.replicas", json!(3)),
         (
@@ -216,6 +219,8 @@ fn of_parts() -> Vec<(&'static str, Value)> {
         ("frontend.command", json!(["/bin/other"])),
         ("frontend.args", json!(["serve"])),
         ("frontend.image", json!("acme/site")),
+        ("frontend.runAsUser", json!(101)),
+        ("frontend.writablePaths", json!(["/var/cache/nginx"])),
         ("frontend.port", json!(9001)),
         ("frontend.replicas", json!(2)),
         (

@@ -183,7 +183,7 @@ spec:
         condition: "BackendReady",
         reason: Reason::ImageRunsAsRoot,
         words: "runAsNonRoot: false",
-        remedy: "Give the image a numeric USER, or use the lines of the message.",
+        remedy: "Give the image a numeric USER, or name the user as the message says.",
     },
     Failure {
         name: "command",
@@ -213,7 +213,7 @@ spec:
         condition: "BackendReady",
         reason: Reason::ContainerCrashing,
         words: "3 time(s)",
-        remedy: "Let it write to `/tmp`, or mount an `emptyDir` there by `podTemplate`.",
+        remedy: "Let it write to `/tmp`, or name the folder in `backend.writablePaths`.",
     },
     Failure {
         name: "init",

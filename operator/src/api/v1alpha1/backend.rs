@@ -8,7 +8,7 @@ use kube::core::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::v1alpha1::{Autoscaling, free_form};
+use crate::api::v1alpha1::{Autoscaling, free_form, writable};
 
 /// The API of the application.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -33,6 +33,28 @@ pub struct Backend {
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub args: Vec<String>,
 
+    /// The number of the user that the containers of this image run as: backend, migration, seed and jobs. It is needed where
+    /// the image names its user by a name, of which Kubernetes cannot tell that it is not root, or would run as root. `id`
+    /// in the image prints the number: `docker run --rm --entrypoint id IMAGE`. A user in `podTemplate` wins over it.
+    /// Default: that of the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 2_147_483_647))]
+    pub run_as_user: Option<i64>,
+
+    /// Folders that the containers of this image may write to beside `/tmp`: backend, migration, seed and jobs. Each is an
+    /// `emptyDir`, empty at the start and gone with the pod; what the image has there is not to be seen. The rest of the
+    /// file system stays read-only. For what must stay, mount a claim of yours by `podTemplate`: what that mounts at the same
+    /// path takes the place of the folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 500)))]
+    #[x_kube(
+        merge_strategy = ListMerge::Set,
+        validation = writable::absolute(),
+        validation = writable::not_tmp(),
+        validation = writable::not_of_the_kernel()
+    )]
+    pub writable_paths: Vec<String>,
+
     /// The port that the container listens on. Below 1024 it may do so as whatever user the image runs, unless
     /// `podTemplate` gives the pod sysctls of its own or the node's network. Default: 8000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,6 +70,14 @@ pub struct Backend {
     #[x_kube(validation = Rule::new("self.startsWith('/') && !self.matches('[[:cntrl:] ]')")
         .message("healthPath: starts with /, and holds no space and no line end"))]
     pub health_path: Option<String>,
+
+    /// The port that pods are asked for `healthPath` at, where health has one of its own, such as 9000 in Keycloak or the
+    /// management port of Spring Boot. No visitor reaches it, so what is asked through the public address is asked for `/`
+    /// then, unless `rollout.publicCheck.path` says more. Whether the container lives at all is still asked at `port`. Default:
+    /// `port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub health_port: Option<i32>,
 
     /// Worker processes or threads in each pod, given as WEB_CONCURRENCY. It does nothing where the image's own command says
     /// how many there are, or where the server does not read that variable. Default: 1 in local, 2 in staging, 4 in production.

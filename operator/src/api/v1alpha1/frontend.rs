@@ -9,13 +9,17 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::v1alpha1::{Assets, Autoscaling, free_form};
+use crate::api::v1alpha1::{Assets, Autoscaling, free_form, writable};
 
 /// The web site.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.replicas) || !has(self.autoscaling)")
-    .message("frontend: replicas or autoscaling, not both"))]
+#[x_kube(
+    validation = Rule::new("!has(self.replicas) || !has(self.autoscaling)")
+        .message("frontend: replicas or autoscaling, not both"),
+    validation = Rule::new("!has(self.assets) || !has(self.writablePaths) || !self.writablePaths.exists(it, it == self.assets.path || it.startsWith(self.assets.path + '/'))")
+        .message("frontend.writablePaths: not assets.path or below, where the assets of all releases are and nobody writes")
+)]
 pub struct Frontend {
     /// The container image. Without a tag or digest of its own it gets `version` as its tag.
     #[schemars(length(min = 1, max = 500))]
@@ -33,6 +37,25 @@ pub struct Frontend {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 4096)))]
     pub args: Vec<String>,
+
+    /// The number of the user that the containers of this image run as, those that copy its assets too; see
+    /// `backend.runAsUser`. A user in `podTemplate` wins over it. Default: that of the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 2_147_483_647))]
+    pub run_as_user: Option<i64>,
+
+    /// Folders that the container may write to beside `/tmp`, such as `/var/cache/nginx`; see `backend.writablePaths`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 500)))]
+    #[x_kube(
+        merge_strategy = ListMerge::Set,
+        validation = writable::absolute(),
+        validation = writable::not_tmp(),
+        validation = writable::not_of_the_kernel(),
+        validation = Rule::new("!self.exists(it, it.matches('^/etc/appstack(/|$)'))")
+            .message("writablePaths: not /etc/appstack or below, where config.json is")
+    )]
+    pub writable_paths: Vec<String>,
 
     /// The port that the container listens on, also below 1024 as `backend.port` may be. Default: 8080.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -61,7 +61,8 @@ pub struct Rollout {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct PublicCheck {
-    /// The path that the API is asked for. Default: `backend.healthPath`. The site is asked for `/`.
+    /// The path that the API is asked for. Default: `backend.healthPath`, or `/` where `backend.healthPort` is a port of its
+    /// own, to which visitors do not come. The site is asked for `/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500))]
     #[x_kube(validation = Rule::new("self.startsWith('/')").message("publicCheck.path: starts with /"))]

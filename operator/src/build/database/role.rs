@@ -123,6 +123,7 @@ fn template(
         stack,
         Pod {
             component: Component::Role,
+            run_as_user: None,
             before: Vec::new(),
             container,
             volumes: Vec::new(),

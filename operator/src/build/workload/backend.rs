@@ -12,6 +12,7 @@ use crate::build::meta::{self, Component};
 use crate::build::workload::deployment::Workload;
 use crate::build::workload::jobs;
 use crate::build::workload::pod::{self, Pod};
+use crate::build::workload::writable;
 use crate::build::{self, Check, CheckTarget, Stage};
 use crate::model::child_name::ChildName;
 use crate::model::manifests;
@@ -134,15 +135,20 @@ pub(in crate::build) fn grace_seconds(stack: &Stack) -> i64 {
 
 fn template(stack: &Stack) -> PodTemplateSpec {
     let backend = &stack.backend;
-    let check = pod::http(&backend.health_path);
+    let health = backend.health_port;
+    let ports = [pod::port(pod::PORT, backend.port)].into_iter();
+    let ports = ports.chain(health.map(|it| pod::port(pod::HEALTH_PORT, it)));
+    let asked = health.map_or(pod::PORT, |_| pod::HEALTH_PORT);
+    let check = pod::http(asked, &backend.health_path);
     let container = Container {
         name: Component::Backend.as_str().into(),
         image: Some(backend.image.clone()),
         command: pod::words(&backend.run.command),
         args: pod::words(&backend.run.args),
-        ports: Some(pod::port(backend.port)),
+        ports: Some(ports.collect()),
         env: Some(pod::backend_env(stack)),
         resources: Some(backend.resources.clone()),
+        volume_mounts: Some(writable::mounts(&backend.writable_paths).collect()),
         startup_probe: Some(pod::startup_probe(check.clone(), stack.rollout.startup)),
         readiness_probe: Some(pod::readiness_probe(check)),
         liveness_probe: Some(pod::liveness_probe(pod::tcp())),
@@ -152,9 +158,10 @@ fn template(stack: &Stack) -> PodTemplateSpec {
         stack,
         Pod {
             component: Component::Backend,
+            run_as_user: backend.run_as_user,
             before: Vec::new(),
             container,
-            volumes: Vec::new(),
+            volumes: writable::volumes(&backend.writable_paths).collect(),
             serving: true,
             template: backend.pod_template.as_ref(),
         },

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use crate::api::StageName;
 use crate::build::Stage;
 use crate::build::meta::{self, Component};
-use crate::build::workload::assets;
 use crate::build::workload::backend::{Part, stage_of};
 use crate::build::workload::pod::{self, Pod};
+use crate::build::workload::{assets, writable};
 use crate::model::child_name::ChildName;
 use crate::model::hash::canonical;
 use crate::model::manifests;
@@ -65,7 +65,7 @@ fn config(stack: &Stack, frontend: &Frontend) -> String {
 }
 
 fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTemplateSpec {
-    let check = pod::http("/");
+    let check = pod::http(pod::PORT, "/");
     let config = Volume {
         name: "config".into(),
         config_map: Some(ConfigMapVolumeSource {
@@ -79,7 +79,7 @@ fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTempla
         image: Some(frontend.image.clone()),
         command: pod::words(&frontend.run.command),
         args: pod::words(&frontend.run.args),
-        ports: Some(pod::port(frontend.port)),
+        ports: Some(vec![pod::port(pod::PORT, frontend.port)]),
         // For servers that make their pages from templates at start.
         env: Some(vec![
             pod::literal("API_URL", &stack.edge.api_url()),
@@ -94,18 +94,19 @@ fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTempla
         ..Container::default()
     };
     let (mut before, mut volumes) = (Vec::new(), vec![config]);
+    let mounts = container.volume_mounts.get_or_insert_default();
     if let Some(assets) = &frontend.assets {
         before = assets::copies(frontend, assets);
         volumes.push(assets::volume());
-        container
-            .volume_mounts
-            .get_or_insert_default()
-            .push(assets::served(assets));
+        mounts.push(assets::served(assets));
     }
+    mounts.extend(writable::mounts(&frontend.writable_paths));
+    volumes.extend(writable::volumes(&frontend.writable_paths));
     pod::template(
         stack,
         Pod {
             component: Component::Frontend,
+            run_as_user: frontend.run_as_user,
             before,
             container,
             volumes,

@@ -23,6 +23,8 @@ use crate::model::stack::{Stack, value};
 
 /// The name of the port in every container that listens.
 pub(in crate::build) const PORT: &str = "http";
+/// The name of the port that serves the health check alone, where there is one.
+pub(in crate::build) const HEALTH_PORT: &str = "health";
 
 /// How long a pod goes on serving after it was told to stop, so that every proxy has learnt that it is going.
 /// Locally one proxy on the same machine learns it at once.
@@ -45,6 +47,8 @@ const FINISH_SECONDS: i64 = 30;
 pub(in crate::build) struct Pod<'a> {
     /// The part of the stack.
     pub(in crate::build) component: Component,
+    /// The number of the user that it runs as; `None` leaves it to the images.
+    pub(in crate::build) run_as_user: Option<i64>,
     /// What runs to its end before the container starts, one after the other, from images of the same part.
     pub(in crate::build) before: Vec<Container>,
     /// Its one container.
@@ -61,6 +65,7 @@ pub(in crate::build) struct Pod<'a> {
 pub(in crate::build) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec {
     let Pod {
         component,
+        run_as_user,
         before,
         container,
         volumes,
@@ -84,6 +89,7 @@ pub(in crate::build) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec
         enable_service_links: Some(false),
         image_pull_secrets: pull_secrets(stack),
         security_context: Some(PodSecurityContext {
+            run_as_user,
             sysctls: low_port(&container, theirs),
             ..restricted_pod()
         }),
@@ -155,7 +161,7 @@ fn pull_secrets(stack: &Stack) -> Option<Vec<LocalObjectReference>> {
     (!stack.image_pull_secrets.is_empty()).then(|| secrets.collect())
 }
 
-/// What lets a container listen on a port below 1024 as whatever user it runs. On the node's own network it would be the
+/// What lets a container listen on ports below 1024 as whatever user it runs. On the node's own network it would be the
 /// node's setting, and the pod refused.
 fn low_port(container: &Container, theirs: Option<&PodTemplateSpec>) -> Option<Vec<Sysctl>> {
     let theirs = theirs.and_then(|it| it.spec.as_ref());
@@ -218,14 +224,14 @@ pub(in crate::build) fn mount(name: &str, path: &str) -> VolumeMount {
     }
 }
 
-/// The port of a container.
-pub(in crate::build) fn port(port: i32) -> Vec<ContainerPort> {
-    vec![ContainerPort {
-        name: Some(PORT.into()),
+/// A port of a container.
+pub(in crate::build) fn port(name: &str, port: i32) -> ContainerPort {
+    ContainerPort {
+        name: Some(name.into()),
         container_port: port,
         protocol: Some("TCP".into()),
         ..ContainerPort::default()
-    }]
+    }
 }
 
 /// Asks every second until the container has started, so that a roll-out does not wait for a longer period. After
@@ -260,12 +266,12 @@ pub(in crate::build) fn liveness_probe(check: Probe) -> Probe {
     }
 }
 
-/// A probe that asks a path.
-pub(in crate::build) fn http(path: &str) -> Probe {
+/// A probe that asks a path at the port of this name.
+pub(in crate::build) fn http(port: &str, path: &str) -> Probe {
     Probe {
         http_get: Some(HTTPGetAction {
             path: Some(path.into()),
-            port: IntOrString::String(PORT.into()),
+            port: IntOrString::String(port.into()),
             ..HTTPGetAction::default()
         }),
         ..Probe::default()

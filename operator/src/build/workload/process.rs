@@ -3,8 +3,8 @@
 use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, ResourceRequirements};
 
 use crate::build::meta::Component;
-use crate::build::workload::merge;
 use crate::build::workload::pod::{self, Pod};
+use crate::build::workload::{merge, writable};
 use crate::model::stack::{Command, Stack};
 
 /// The container that prints which schema the database has.
@@ -23,15 +23,17 @@ pub(in crate::build) struct Process<'a> {
     pub(in crate::build) ends: bool,
 }
 
-/// The pod template, with the environment and the values of the backend.
+/// The pod template, with the environment and the values of the backend, and with what its image needs to run.
 pub(in crate::build) fn template(stack: &Stack, process: &Process<'_>) -> PodTemplateSpec {
+    let backend = &stack.backend;
     let container = |name: &str, command: &[String], args: &[String]| Container {
         name: name.into(),
-        image: Some(stack.backend.image.clone()),
+        image: Some(backend.image.clone()),
         command: pod::words(command),
         args: pod::words(args),
         env: Some(pod::backend_env(stack)),
         resources: Some(process.resources.clone()),
+        volume_mounts: Some(writable::mounts(&backend.writable_paths).collect()),
         ..Container::default()
     };
     let work = container(process.container, &process.run.command, &process.run.args);
@@ -45,16 +47,17 @@ pub(in crate::build) fn template(stack: &Stack, process: &Process<'_>) -> PodTem
         stack,
         Pod {
             component: process.component,
+            run_as_user: backend.run_as_user,
             before: before.into_iter().collect(),
             container: main,
-            volumes: Vec::new(),
+            volumes: writable::volumes(&backend.writable_paths).collect(),
             serving: false,
             template: None,
         },
     );
     if let Some(spec) = &mut template.spec {
         spec.restart_policy = process.ends.then(|| "Never".into());
-        let pod_template = stack.backend.pod_template.as_ref();
+        let pod_template = backend.pod_template.as_ref();
         if let Some(from) = pod_template.and_then(|it| it.spec.as_ref()) {
             inherit(spec, from);
         }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: data only, with every default in it. It knows of no object: what it becomes is for `build` to say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{EnvVar, PodTemplateSpec, ResourceRequirements};
@@ -94,10 +94,16 @@ pub struct Backend {
     pub image: String,
     /// What runs.
     pub run: Command,
+    /// The number of the user that everything of the image runs as, where the spec says it.
+    pub run_as_user: Option<i64>,
+    /// The folders that it may write to beside `/tmp`.
+    pub writable_paths: BTreeSet<String>,
     /// The port it listens on.
     pub port: i32,
     /// The path of its health check.
     pub health_path: String,
+    /// The port that serves it, where that is another one.
+    pub health_port: Option<i32>,
     /// WEB_CONCURRENCY.
     pub workers: i32,
     /// The number of pods.
@@ -117,6 +123,10 @@ pub struct Frontend {
     pub image: String,
     /// What runs.
     pub run: Command,
+    /// The number of the user that everything of the image runs as, where the spec says it.
+    pub run_as_user: Option<i64>,
+    /// The folders that it may write to beside `/tmp`.
+    pub writable_paths: BTreeSet<String>,
     /// The port it listens on.
     pub port: i32,
     /// The number of pods.
@@ -138,6 +148,17 @@ pub struct Assets {
     pub path: String,
     /// The images of the earlier releases, oldest first; see `bridge::images`.
     pub older: Vec<String>,
+}
+
+impl Backend {
+    /// A path that visitors may ask for too. What a port of its own serves they cannot.
+    #[must_use]
+    pub fn public_path(&self) -> &str {
+        match self.health_port {
+            Some(_) => "/",
+            None => &self.health_path,
+        }
+    }
 }
 
 impl Replicas {

@@ -222,24 +222,58 @@ fn a_deadline_that_passed_fails_the_stage_and_tells_the_pods_trouble() {
     assert!(message.contains("cannot pull a/b:1"), "{message}");
 }
 
+/// What is said of a container that the kubelet refuses so.
+fn refused_as_root(container: &str, said: &str) -> String {
+    describe(&Trouble::new(
+        "p".into(),
+        container.into(),
+        Cause::Root,
+        said.into(),
+    ))
+}
+
 #[test]
 fn an_image_whose_user_has_a_name_is_told_to_name_the_number() {
-    let trouble = Trouble::new(
-        "p".into(),
-        "c".into(),
-        Cause::Root,
-        "container has runAsNonRoot and image has non-numeric user (node), cannot verify user is non-root".into(),
+    const SAID: &str = "container has runAsNonRoot and image has non-numeric user (node), cannot verify user is non-root";
+    for (container, field) in [
+        ("backend", "backend.runAsUser: 1000"),
+        ("migration", "backend.runAsUser: 1000"),
+        ("head", "backend.runAsUser: 1000"),
+        ("seed", "backend.runAsUser: 1000"),
+        ("frontend", "frontend.runAsUser: 1000"),
+        ("assets", "frontend.runAsUser: 1000"),
+        ("assets-2", "frontend.runAsUser: 1000"),
+        (
+            "proxy",
+            "podTemplate: {spec: {containers: [{name: proxy, securityContext: {runAsUser: 1000}}]}}",
+        ),
+    ] {
+        let said = refused_as_root(container, SAID);
+        let fix = format!("such as {field}, or give the image a numeric USER");
+        assert!(said.ends_with(&fix), "{said}");
+        assert!(!said.contains("runAsNonRoot: false"), "{said}");
+    }
+}
+
+#[test]
+fn who_is_root_by_the_pod_template_is_sent_there() {
+    let said = refused_as_root(
+        "backend",
+        "container's runAsUser breaks non-root policy (pod: \"p\", container: backend)",
     );
-    let said = describe(&trouble);
-    assert!(said.contains("runAsUser: 1000"), "{said}");
-    assert!(!said.contains("runAsNonRoot: false"), "{said}");
+    assert!(
+        said.ends_with(
+            "; podTemplate names root: name another user there, or allow it: podTemplate: {spec: {securityContext: {runAsNonRoot: false}}}"
+        ),
+        "{said}"
+    );
 }
 
 #[test]
 fn an_image_that_runs_as_root_is_told_with_the_lines_that_allow_it() {
     let trouble = Trouble {
         pod: "p".into(),
-        container: "c".into(),
+        container: "frontend".into(),
         cause: Cause::Root,
         message: "image will run as root".into(),
         printed: None,
@@ -258,7 +292,12 @@ fn an_image_that_runs_as_root_is_told_with_the_lines_that_allow_it() {
         panic!("the gate is not waiting");
     };
     assert_eq!(reason, Reason::ImageRunsAsRoot);
-    assert!(message.contains("podTemplate"), "{message}");
+    assert!(
+        message.ends_with(
+            "; give the image a numeric USER, or name the user: frontend.runAsUser: 1000, or allow it: podTemplate: {spec: {securityContext: {runAsNonRoot: false}}}"
+        ),
+        "{message}"
+    );
 }
 
 #[test]
