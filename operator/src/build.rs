@@ -21,6 +21,7 @@ use crate::api::StageName;
 use crate::model::fact::Record;
 use crate::model::identity::ReleaseHash;
 use crate::model::manifests::Manifests;
+use crate::model::observed::Answer;
 use crate::model::stack::{CheckLimits, Stack};
 
 pub use self::database::connection::ASK;
@@ -68,6 +69,18 @@ pub struct Check {
     /// Whether the release fails by it. Else any answer of the application will do, and without one the release goes on
     /// when the time is over.
     pub decides: bool,
+    /// By which answers the edge itself turns visitors away, as the spec tells it to. They prove that the way leads to the stack,
+    /// so they are good ones: what is behind it was asked in its pods.
+    pub refusals: Vec<Refusal>,
+}
+
+/// An answer by which the edge turns visitors away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The host that it is given at, with scheme and port, and without a slash at its end.
+    pub host: String,
+    /// The status of the answer.
+    pub status: u16,
 }
 
 /// Who is asked for the addresses of a check.
@@ -96,6 +109,21 @@ pub enum Direction {
     Back,
 }
 
+impl Check {
+    /// Whether the edge itself turned a visitor of an address away, as it is told to.
+    #[must_use]
+    pub fn turns_away(&self, url: &str, answer: &Answer) -> bool {
+        let Answer::Application { status, .. } = answer else {
+            return false;
+        };
+        let mut refusals = self.refusals.iter();
+        refusals.any(|it| {
+            let rest = url.strip_prefix(&it.host);
+            it.status == *status && rest.is_some_and(|it| it.starts_with('/'))
+        })
+    }
+}
+
 impl Stage {
     /// Every object, in the order in which it is applied.
     pub fn all(&self) -> impl Iterator<Item = &Object> {
@@ -118,7 +146,7 @@ impl Stage {
 pub fn build(stack: &Stack, direction: Direction) -> Desired {
     let mut manifests = manifests(stack).of(&stack.namespace, &stack.owner);
     operated::adapt(&mut manifests, stack);
-    let edge = edge::stage(stack, manifests.edge.clone());
+    let edge = edge::stage(stack, &manifests);
     let mut stages = if stack.hibernates {
         falling_asleep(stack, manifests)
     } else {
@@ -159,6 +187,7 @@ pub fn rendered(stack: &Stack) -> Manifests {
         backend: backend::part(stack),
         frontend: stack.frontend.as_ref().map(|it| frontend::part(stack, it)),
         edge: edge::objects(stack),
+        rate_limit: stack.edge.default_rate(),
     };
     scale::scale(&mut manifests, stack);
     manifests.kept()

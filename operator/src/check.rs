@@ -12,6 +12,7 @@ mod generated;
 mod given;
 pub mod hosts;
 mod jobs;
+mod limits;
 mod place;
 mod pod_template;
 mod replicas;

@@ -175,6 +175,13 @@ fn requested(
         return Err(unknown_pin(pin, &names, inputs));
     };
     let stack = kept(app, record, inputs, settings)?;
+    let faults = &stack.edge.limits.faults;
+    if !faults.is_empty() {
+        // They are those of now, whichever release they are said of.
+        return Err(Invalid {
+            faults: faults.clone(),
+        });
+    }
     let serves = history::serving(&inputs.records).is_some_and(|it| it.hash == record.hash);
     match schema_change(&stack, inputs) {
         Some(change) if !serves && refuses(&stack) => Err(Invalid {

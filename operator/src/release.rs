@@ -8,6 +8,7 @@ pub mod data;
 pub mod database_roles;
 pub mod history;
 pub mod identity;
+pub mod limits;
 pub mod record;
 pub mod scale;
 pub mod schema;

@@ -225,7 +225,7 @@ fn paths(value: &Value) -> BTreeSet<String> {
 }
 
 /// Changes of `spec` that the rules refuse, and what the messages say. At least one for each rule.
-const REFUSED: [(&str, &str); 62] = [
+const REFUSED: [(&str, &str); 68] = [
     ("{backend: {image: a/b}}", "version: needed"),
     ("{backend: {image: 'host:5000/a/b'}}", "version: needed"),
     ("{frontend: {image: a/c}}", "version: needed"),
@@ -388,6 +388,30 @@ const REFUSED: [(&str, &str); 62] = [
         "tls: exactly one of",
     ),
     (
+        "{edge: {rateLimit: {}}}",
+        "rateLimit: exactly one of average and disabled",
+    ),
+    (
+        "{edge: {rateLimit: {average: 5, disabled: {}}}}",
+        "rateLimit: exactly one of average and disabled",
+    ),
+    (
+        "{edge: {rateLimit: {disabled: {}, burst: 5}}}",
+        "rateLimit: burst needs an average",
+    ),
+    (
+        "{edge: {access: {}}}",
+        "access: allow, basicAuthSecret or both",
+    ),
+    (
+        "{edge: {access: {allow: [10.0.0.0/8, example.com]}}}",
+        "access.allow: addresses and networks such as 192.0.2.1, 10.0.0.0/8 and 2001:db8::/32",
+    ),
+    (
+        "{edge: {access: {allow: ['10.0.0.0/33']}}}",
+        "access.allow: addresses and networks",
+    ),
+    (
         "{backend: {replicas: 2, autoscaling: {maxReplicas: 3}}}",
         "backend: replicas or autoscaling",
     ),
@@ -437,6 +461,15 @@ const REFUSED: [(&str, &str); 62] = [
     ),
 ];
 
+/// An empty list would mean nobody to one reader and everybody to the next.
+#[test]
+fn a_list_of_who_may_come_in_is_not_empty() -> Result<()> {
+    let spec = schema("spec")?;
+    let allow = "/properties/edge/properties/access/properties/allow/minItems";
+    assert_eq!(spec.pointer(allow), Some(&json!(1)));
+    Ok(())
+}
+
 /// Names that the rules refuse, and what the messages say.
 const REFUSED_NAMES: [(&str, &str); 4] = [
     (
@@ -478,7 +511,7 @@ const REFUSED_CHANGES: [(&str, &str, &str); 5] = [
 ];
 
 /// Changes of `spec` that only look odd.
-const ACCEPTED: [&str; 15] = [
+const ACCEPTED: [&str; 17] = [
     "{}",
     "{superuser: admin}",
     "{backend: {image: 'host:5000/a/b@sha256:0f'}}",
@@ -493,6 +526,8 @@ const ACCEPTED: [&str; 15] = [
     "{frontend: {image: 'a/c:1', runAsUser: 2147483647, writablePaths: [/etc/appstacks, /tmpl]}}",
     "{frontend: {image: 'a/c:1', assets: {path: /html/assets}, writablePaths: [/html/assets2, /html]}}",
     "{backend: {autoscaling: {minReplicas: 2, maxReplicas: 2}}}",
+    "{edge: {rateLimit: {average: 5, burst: 1}, access: {allow: [192.0.2.1, 10.0.0.0/8, '2001:db8::/32', '::1']}}}",
+    "{edge: {rateLimit: {disabled: {}}, access: {basicAuthSecret: team}, trustedProxies: 0}}",
     "{jobs: [{name: a, command: [a]}, {name: backends, args: [b], schedule: '@daily', timeZone: UTC, suspend: true}]}",
 ];
 

@@ -17,7 +17,7 @@ use appstack_operator::{check, render};
 use serde_json::{Value, json};
 
 /// What is built, and from what. The examples are cases of their own, so that they always work.
-const CASES: [(&str, &str); 12] = [
+const CASES: [(&str, &str); 13] = [
     ("local", "../examples/stack-local.yaml"),
     ("staging", "../examples/stack-staging.yaml"),
     ("production", "../examples/stack-production.yaml"),
@@ -33,6 +33,7 @@ const CASES: [(&str, &str); 12] = [
     ("long-name", "tests/golden/long-name/stack.yaml"),
     ("jobs", "tests/golden/jobs/stack.yaml"),
     ("image-needs", "tests/golden/image-needs/stack.yaml"),
+    ("limits", "tests/golden/limits/stack.yaml"),
 ];
 
 /// The length of a DNS label, which names and label values share.

@@ -19,6 +19,8 @@ mod given;
 mod hosts;
 #[path = "mock_api/jobs.rs"]
 mod jobs;
+#[path = "mock_api/limits.rs"]
+mod limits;
 #[path = "mock_api/logs.rs"]
 mod logs;
 #[path = "mock_api/model.rs"]

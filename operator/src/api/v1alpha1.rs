@@ -7,6 +7,7 @@
 mod assets;
 mod autoscaling;
 mod backend;
+mod edge;
 mod frontend;
 mod jobs;
 mod rollout;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use assets::Assets;
 pub use autoscaling::Autoscaling;
 pub use backend::{Backend, Command, Migrate};
+pub use edge::{Access, Edge, Empty, Hosts, RateLimit, Tls};
 pub use frontend::Frontend;
 pub use jobs::Job;
 pub use rollout::{Approval, OnFailure, PublicCheck, Rollout, SchemaRollback};
@@ -272,69 +274,6 @@ pub struct ExternalDatabase {
     #[schemars(length(min = 1, max = 253))]
     pub secret_name: String,
 }
-
-/// How the stack is reached from outside.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Edge {
-    /// The IngressClass. Default: the one that the cluster marks as its default, else `traefik`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub class_name: Option<String>,
-
-    /// Other host names than `dashboard.<domain>` and `api.<domain>`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hosts: Option<Hosts>,
-
-    /// How HTTPS gets its certificate. Default in local: self-signed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<Tls>,
-}
-
-/// Host names of the stack.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.dashboard) || !has(self.api) || self.dashboard != self.api")
-    .message("hosts: dashboard and api need two names"))]
-pub struct Hosts {
-    /// The host name of the site. Default: `dashboard.<domain>`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
-        .message("hosts.dashboard: a DNS name such as dashboard.example.com, no address: lower case, each part at most 63 characters, without scheme, port, path, wildcard and dot at the end"))]
-    pub dashboard: Option<String>,
-
-    /// The host name of the API. Default: `api.<domain>`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
-        .message("hosts.api: a DNS name such as api.example.com, no address: lower case, each part at most 63 characters, without scheme, port, path, wildcard and dot at the end"))]
-    pub api: Option<String>,
-}
-
-/// How HTTPS gets its certificate: exactly one of them.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.selfSigned), has(self.secretName), has(self.disabled)].filter(x, x).size() == 1")
-    .message("tls: exactly one of selfSigned, secretName and disabled"))]
-pub struct Tls {
-    /// The operator makes a CA and a certificate for this stack and renews it in time. Browsers warn about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub self_signed: Option<Empty>,
-
-    /// A Secret of this namespace of the type `kubernetes.io/tls`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub secret_name: Option<String>,
-
-    /// Plain HTTP.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disabled: Option<Empty>,
-}
-
-/// A choice that needs no settings; written as `{}`.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
-pub struct Empty {}
 
 /// Where secret values come from.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]

@@ -4,7 +4,10 @@
 //! controller that implements its class, each of which has a file.
 
 mod certificate;
+mod limits;
 mod traefik;
+
+pub(super) use self::limits::limit;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,8 +21,9 @@ use kube::api::ObjectMeta;
 use crate::api::StageName;
 use crate::build::meta::{self, Component};
 use crate::build::workload::pod;
-use crate::build::{Check, CheckTarget, Stage};
+use crate::build::{Check, CheckTarget, Refusal, Stage};
 use crate::model::child_name::ChildName;
+use crate::model::manifests::Manifests;
 use crate::model::object::Object;
 use crate::model::stack::{CheckLimits, IngressController, STEADY, Stack, Tls};
 
@@ -28,7 +32,8 @@ const ROUTED: Duration = Duration::from_secs(30);
 const NGINX_REDIRECT: &str = "nginx.ingress.kubernetes.io/ssl-redirect";
 
 /// The stage of the edge.
-pub(super) fn stage(stack: &Stack, kept: Vec<Object>) -> Stage {
+pub(super) fn stage(stack: &Stack, manifests: &Manifests) -> Stage {
+    let refusals = limits::refusals(stack, manifests.rate_limit);
     let check = match &stack.rollout.public_check {
         Some(it) => Some(Check {
             urls: [it.api.clone()]
@@ -44,13 +49,15 @@ pub(super) fn stage(stack: &Stack, kept: Vec<Object>) -> Stage {
                 steady: STEADY,
             },
             decides: true,
+            refusals,
         }),
-        None => (!stack.hibernates).then(|| route(stack)),
+        None => (!stack.hibernates).then(|| route(stack, refusals)),
     };
     let certificates = match &stack.edge.tls {
         Tls::SelfSigned(it) => certificate::self_signed(stack, it).into(),
         Tls::Off | Tls::Secret { .. } => Vec::new(),
     };
+    let kept = manifests.edge.iter().cloned();
     let objects = certificates.into_iter().chain(kept).collect();
     Stage {
         check,
@@ -60,7 +67,7 @@ pub(super) fn stage(stack: &Stack, kept: Vec<Object>) -> Stage {
 
 /// Whether the ingress controller has learnt of the way in. What the application says does not decide. Where there is no site,
 /// visitors may begin at the root of the API, at which many an API has nothing to say.
-fn route(stack: &Stack) -> Check {
+fn route(stack: &Stack, refusals: Vec<Refusal>) -> Check {
     let edge = &stack.edge;
     let api = format!("{}{}", edge.api_url(), stack.backend.public_path());
     let root = format!("{}/", edge.dashboard_url());
@@ -79,6 +86,7 @@ fn route(stack: &Stack) -> Check {
             steady: Duration::ZERO,
         },
         decides: false,
+        refusals,
     }
 }
 

@@ -1,11 +1,12 @@
-//! What the operator is asked to do with a release that is kept as it was rendered: how long its pods may take, and whether
-//! it sleeps. None of it is in a pod template, so none of it restarts a pod.
+//! What the operator is asked to do with a release that is kept as it was rendered: how long its pods may take, who may come in,
+//! and whether it sleeps. None of it is in a pod template, so none of it restarts a pod.
 
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 
 use crate::api::annotation;
+use crate::build::edge;
 use crate::model::hash::canonical;
 use crate::model::manifests::{Manifests, Part};
 use crate::model::object::Object;
@@ -14,6 +15,7 @@ use crate::model::stack::Stack;
 /// Gives the objects of a release what the spec says beside the release.
 pub(super) fn adapt(manifests: &mut Manifests, stack: &Stack) {
     set_deadlines(manifests, stack.rollout.progress_deadline);
+    edge::limit(manifests, stack);
     if stack.hibernates {
         let parts = [Some(&mut manifests.backend), manifests.frontend.as_mut()];
         parts.into_iter().flatten().for_each(fall_asleep);

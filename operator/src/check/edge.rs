@@ -5,7 +5,7 @@ use kube::ResourceExt;
 use secrecy::ExposeSecret as _;
 
 use crate::api::{AppStackSpec, Environment};
-use crate::check::{Faults, certificate};
+use crate::check::{Faults, certificate, limits};
 use crate::model::inputs::{Inputs, class_name};
 use crate::model::stack::{Edge, IngressController, Tls};
 use crate::settings::ClusterSettings;
@@ -54,21 +54,20 @@ pub(super) fn check(
         .collect();
     let tls = tls(spec, inputs, &hosts, faults);
     let encrypted = !matches!(tls, Tls::Off);
-    let can_redirect = match controller {
-        IngressController::Traefik => inputs.traefik_kinds,
-        IngressController::Nginx => true,
-        IngressController::Other => false,
-    };
+    let middlewares = controller == IngressController::Traefik && inputs.traefik_kinds;
+    let can_redirect = middlewares || controller == IngressController::Nginx;
+    let limits = limits::check(spec, inputs, (class.as_str(), controller));
+    faults.0.extend(limits.faults.iter().cloned());
     Edge {
+        default_rate: limits::default_rate(spec.environment),
+        middlewares,
+        limits,
         class,
         controller,
         dashboard_host,
         api_host,
         redirect: encrypted && spec.environment != Environment::Local && can_redirect,
-        hsts: encrypted
-            && spec.environment == Environment::Production
-            && controller == IngressController::Traefik
-            && inputs.traefik_kinds,
+        hsts: encrypted && spec.environment == Environment::Production && middlewares,
         tls,
         https_port: settings.public_https_port,
         http_port: settings.public_http_port,

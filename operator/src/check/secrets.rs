@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{AppStack, AppStackSpec, Environment};
 use crate::check::given;
-use crate::check::{Faults, database, env, generated, text};
+use crate::check::{Faults, database, env, generated, limits, text};
 use crate::model::inputs::{Inputs, external_database, secret_references, values_hash};
 use crate::model::names::Names;
 use crate::model::secret::SecretData;
@@ -58,7 +58,10 @@ pub(super) fn check(
         .and_then(|it| public_dsn(it.expose_secret()));
     Secrets {
         hash: values_hash(&values),
-        hidden: hidden(&values, &generated, inputs, database),
+        hidden: hidden(&values, &generated, inputs, database)
+            .into_iter()
+            .chain(limits::hidden(spec, inputs))
+            .collect(),
         public_sentry_dsn,
         generated,
         values,

@@ -238,7 +238,7 @@ impl Observer<'_> {
                     pod: pod.as_deref(),
                 };
                 let answer = public::ask(&question).await;
-                if answer != Answer::Good {
+                if answer != Answer::Good && !check.turns_away(url, &answer) {
                     return Ok(self.shown(answer));
                 }
             }

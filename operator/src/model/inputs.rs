@@ -225,6 +225,14 @@ pub fn referenced_secrets(spec: &AppStackSpec) -> impl Iterator<Item = &str> {
     secret_references(spec)
         .map(|(_, name)| name)
         .chain(optional)
+        .chain(users_secret(spec))
+}
+
+/// The Secret with the names and passwords that the edge asks for. The ingress controller reads it; we judge it.
+#[must_use]
+pub fn users_secret(spec: &AppStackSpec) -> Option<&str> {
+    let access = spec.edge.as_ref()?.access.as_ref()?;
+    access.basic_auth_secret.as_deref()
 }
 
 /// The ConfigMaps that variables of a spec refer to, each with its key.
@@ -272,10 +280,14 @@ fn generated(stack: &str, what: &str) -> SecretString {
     format!("(generated {what} of {stack})").into()
 }
 
+const OFFLINE_KEYS: [&str; 7] = [
+    "host", "dbname", "user", "password", "tls.crt", "tls.key", "users",
+];
+
 /// Every key that any reference may ask for.
 fn offline_secret(spec: &AppStackSpec) -> SecretData {
     let env = sources(spec).filter_map(|it| Some(it.secret_key_ref.as_ref()?.key.as_str()));
-    ["host", "dbname", "user", "password", "tls.crt", "tls.key"]
+    OFFLINE_KEYS
         .into_iter()
         .chain(env)
         .map(|key| (key.to_owned(), SecretString::from(format!("({key})"))))

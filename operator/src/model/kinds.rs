@@ -24,6 +24,15 @@ pub struct MiddlewareSpec {
     /// Adds headers to the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headers: Option<Headers>,
+    /// Answers 429 to who sends too many requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+    /// Answers 403 to who is not listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_allow_list: Option<IpAllowList>,
+    /// Answers 401 to who sends no name and password that are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic_auth: Option<BasicAuth>,
 }
 
 /// Where to send a client.
@@ -44,4 +53,53 @@ pub struct RedirectScheme {
 pub struct Headers {
     /// For how many seconds browsers use HTTPS alone.
     pub sts_seconds: i64,
+}
+
+/// How many requests a client may send.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimit {
+    /// A second, in the long run.
+    pub average: i32,
+    /// At once.
+    pub burst: i32,
+    /// By what clients are told apart; none means the address that connects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_criterion: Option<SourceCriterion>,
+}
+
+/// By what clients are told apart.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceCriterion {
+    /// Which address is the client's.
+    pub ip_strategy: IpStrategy,
+}
+
+/// Which address is the client's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct IpStrategy {
+    /// Which entry of X-Forwarded-For, counted from its end. A request that has not as many has no address.
+    pub depth: i32,
+}
+
+/// Who is let in.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IpAllowList {
+    /// Addresses and networks.
+    pub source_range: Vec<String>,
+    /// Which address is the client's; none means the one that connects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_strategy: Option<IpStrategy>,
+}
+
+/// Whose name and password are known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BasicAuth {
+    /// The Secret of the same namespace with names and hashes of passwords.
+    pub secret: String,
+    /// Whether the application does not see them.
+    pub remove_header: bool,
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::hash::canonical;
 use super::identity::ManifestsHash;
 use super::object::Object;
+use super::stack::RateLimit;
 
 /// The objects of a release.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -24,8 +25,12 @@ pub struct Manifests {
     /// The frontend, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frontend: Option<Part>,
-    /// The way in.
+    /// The way in, without the limits that the spec of now says.
     pub edge: Vec<Object>,
+    /// How many requests a client may send where the spec does not say: the default of when the release was rendered. There was
+    /// none in earlier versions of the operator.
+    #[serde(default, rename = "rateLimit", skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// The objects of a part that serves.

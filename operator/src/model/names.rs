@@ -207,6 +207,18 @@ impl Names {
         self.child("edge-http")
     }
 
+    /// The Ingress of the API where the site beside it is guarded; over HTTPS, or HTTP where TLS is off.
+    #[must_use]
+    pub fn api_ingress(&self) -> ChildName {
+        self.child("edge-api")
+    }
+
+    /// The same of plain HTTP beside HTTPS.
+    #[must_use]
+    pub fn http_api_ingress(&self) -> ChildName {
+        self.child("edge-http-api")
+    }
+
     /// The Secret of the self-signed authority.
     #[must_use]
     pub fn authority(&self) -> ChildName {
@@ -229,6 +241,24 @@ impl Names {
     #[must_use]
     pub fn hsts(&self) -> ChildName {
         self.child("hsts")
+    }
+
+    /// The Traefik middleware that limits how many requests a client may send.
+    #[must_use]
+    pub fn rate_limit(&self) -> ChildName {
+        self.child("rate-limit")
+    }
+
+    /// The Traefik middleware that lets in whoever is listed.
+    #[must_use]
+    pub fn allow_list(&self) -> ChildName {
+        self.child("allow-list")
+    }
+
+    /// The Traefik middleware that asks for a password.
+    #[must_use]
+    pub fn password(&self) -> ChildName {
+        self.child("password")
     }
 
     /// The record that a release failed.

@@ -5,6 +5,7 @@
 
 mod database;
 mod edge;
+mod limits;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::model::secret::SecretData;
 
 pub use self::database::{Connection, Database, Embedded, External, Migration, Role, Seed};
 pub use self::edge::{Edge, IngressController, Tls};
+pub use self::limits::{Limits, Rate, RateLimit};
 pub use self::workload::{
     Assets, Autoscaling, Backend, Command, Frontend, Job, Replicas, Rhythm, Times,
 };

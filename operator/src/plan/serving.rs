@@ -75,7 +75,11 @@ fn written_down(mut stack: Stack, inputs: &Inputs) -> Result<Stack, Invalid> {
                 )],
             });
         }
-        stack.manifests = Some(Arc::new(rendered));
+        // There was no default limit when nobody wrote down what it is.
+        stack.manifests = Some(Arc::new(Manifests {
+            rate_limit: None,
+            ..rendered
+        }));
     }
     Ok(stack)
 }

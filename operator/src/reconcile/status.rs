@@ -73,6 +73,8 @@ pub struct Progress {
     pub unknown: Option<String>,
     /// Whether the release that serves is as the templates of now would make it; `None` where nothing serves.
     pub current: Option<bool>,
+    /// Whether requests are not limited, because the ingress controller cannot do it.
+    pub unlimited: bool,
     /// Where the stack is reached.
     pub urls: Urls,
     /// The hosts whose requests come to it.
@@ -256,6 +258,7 @@ mod tests {
             rollback_blocked: None,
             failed: false,
             revocation: None,
+            unlimited: false,
             urls: Urls::default(),
             hosts: BTreeSet::new(),
         }

@@ -13,13 +13,18 @@ use crate::model::inputs::{Records, ReleaseRecord};
 use crate::model::manifests::Manifests;
 use crate::model::stack::{Command, Connection};
 use crate::release::history::{newest_first, serving};
-use crate::release::scale;
+use crate::release::{limits, scale};
 use crate::settings::Ports;
 
-/// What of a spec belongs to a release: all that reaches pods or the edge. What says how the operator works is left out, and
-/// how many pods there are.
+/// What of a spec belongs to a release: all that reaches pods or the edge. What says how the operator works is left out, how
+/// many pods there are, and who may come in how often.
 #[must_use]
 pub fn lasting(spec: &AppStackSpec) -> AppStackSpec {
+    limits::without(with_limits(spec))
+}
+
+/// The same with the limits of the edge: to earlier versions of the operator an edge of which nothing was said was one.
+fn with_limits(spec: &AppStackSpec) -> AppStackSpec {
     scale::without(with_numbers(spec))
 }
 
@@ -34,7 +39,7 @@ fn with_numbers(spec: &AppStackSpec) -> AppStackSpec {
     }
 }
 
-/// The spec of a kept release under the rules of now, and with the numbers of pods of now. `last` are its objects.
+/// The spec of a kept release under the rules of now, and with the numbers of pods and the limits of now. `last` are its objects.
 #[must_use]
 pub fn restored(
     release: &ReleaseRecord,
@@ -48,7 +53,7 @@ pub fn restored(
         rollout: now.rollout.clone(),
         ..release.spec.clone()
     };
-    scale::of_now(kept, now, last)
+    limits::of_now(scale::of_now(kept, now, last), now)
 }
 
 /// All that makes a release another one.
@@ -71,9 +76,9 @@ impl Identity<'_> {
         self.hash_of(&lasting(self.spec))
     }
 
-    /// The hash that earlier versions of the operator named it by.
-    fn former_hash(&self) -> ReleaseHash {
-        self.hash_of(&with_numbers(self.spec))
+    /// The hashes that earlier versions of the operator named it by.
+    fn former_hashes(&self) -> [ReleaseHash; 2] {
+        [with_limits(self.spec), with_numbers(self.spec)].map(|it| self.hash_of(&it))
     }
 
     fn hash_of(&self, spec: &AppStackSpec) -> ReleaseHash {
@@ -101,14 +106,10 @@ impl Identity<'_> {
     /// earlier versions of the operator gave it is called so still: what failed is not tried again for an upgrade, and what
     /// was approved goes on.
     #[must_use]
-    pub fn name(
-        &self,
-        records: &Records,
-        is_known: impl FnOnce(&ReleaseHash) -> bool,
-    ) -> ReleaseHash {
+    pub fn name(&self, records: &Records, is_known: impl Fn(&ReleaseHash) -> bool) -> ReleaseHash {
         let mut kept = newest_first(records).into_iter();
         let same = kept.find(|it| self.is_of(it)).map(|it| it.hash.clone());
-        let former = || Some(self.former_hash()).filter(is_known);
+        let former = || self.former_hashes().into_iter().find(&is_known);
         same.or_else(former).unwrap_or_else(|| self.hash())
     }
 }
@@ -266,11 +267,35 @@ mod tests {
         let [plain, three, four] = [&plain, &three, &four].map(|it| identity(it, &values));
         assert_eq!(plain.hash(), three.hash());
         assert!(plain.is_of(&kept(three.spec)), "an earlier version kept it");
-        let former = three.former_hash();
+        let [_, former] = three.former_hashes();
         assert_ne!(former, three.hash());
         assert_eq!(three.name(&records, |it| *it == former), former);
         assert_eq!(three.name(&records, |_| false), plain.hash());
         assert_eq!(four.name(&records, |it| *it == former), plain.hash());
+    }
+
+    #[test]
+    fn limits_make_no_other_release_and_an_edge_that_says_nothing_neither() {
+        let values = "s".into();
+        let edge = |fields: &str| fixtures::spec(&format!("edge: {{{fields}}}"));
+        let plain = fixtures::spec("");
+        let plain = identity(&plain, &values);
+        for fields in [
+            "",
+            "rateLimit: {average: 5}",
+            "access: {basicAuthSecret: users}",
+        ] {
+            let spec = edge(fields);
+            assert_eq!(identity(&spec, &values).hash(), plain.hash(), "{fields}");
+            assert!(plain.is_of(&kept(&spec)), "{fields}");
+        }
+        // One that failed before there were limits is called as it was then.
+        let empty = edge("");
+        let empty = identity(&empty, &values);
+        let [former, _] = empty.former_hashes();
+        assert_ne!(former, empty.hash());
+        let name = empty.name(&Records::default(), |it| *it == former);
+        assert_eq!(name, former);
     }
 
     fn kept(spec: &AppStackSpec) -> ReleaseRecord {

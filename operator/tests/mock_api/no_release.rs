@@ -16,7 +16,7 @@ impl World {
     }
 
     /// The names of the records of releases and of failures.
-    fn releases(&self) -> Vec<String> {
+    pub(super) fn releases(&self) -> Vec<String> {
         let records = self.server.all("ControllerRevision").into_iter();
         let told = records.filter(|it| {
             ["release", "failure"].contains(&it["data"]["record"].as_str().unwrap_or_default())
@@ -138,7 +138,7 @@ async fn an_autoscaler_goes_before_a_number_is_said_while_a_release_waits() -> R
 }
 
 /// A stack whose release `v2` has failed, so that `v1` serves again.
-async fn rolled_back() -> Result<World> {
+pub(super) async fn rolled_back() -> Result<World> {
     let world = World::serving().await?;
     world.patch(&json!({"spec": {"version": "v2"}}))?;
     world.reconcile().await??;

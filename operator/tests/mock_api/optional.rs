@@ -28,7 +28,7 @@ impl World {
     }
 
     /// Lets the API server serve Traefik's kinds, or not.
-    fn serves(&self, is_served: bool) {
+    pub(super) fn serves(&self, is_served: bool) {
         let definition = Definition::of(Kind::of::<Middleware>());
         self.context.optional.note(&definition, is_served);
     }

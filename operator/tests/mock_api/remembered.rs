@@ -248,6 +248,9 @@ fn of_the_rest() -> Vec<(&'static str, Value)> {
         ("edge.className", json!("unknown")),
         ("edge.hosts", json!({"api": "other.localhost"})),
         ("edge.tls", json!({"disabled": {}})),
+        ("edge.rateLimit", json!({"average": 5})),
+        ("edge.access", json!({"allow": ["10.0.0.0/8"]})),
+        ("edge.trustedProxies", json!(1)),
         ("imagePullSecrets", json!([{"name": "registry"}])),
         ("secrets.from", json!([{"name": "nowhere"}])),
         ("email", json!({"host": "mail", "from": "me@example.com"})),
@@ -339,6 +342,10 @@ async fn how_the_operator_works_makes_no_other_pods() -> Result<()> {
         ("rollout.history", json!(3)),
         ("deletionPolicy", json!("Retain")),
         ("rollout.progressDeadline", Value::Null),
+        ("edge.rateLimit", json!({"average": 5})),
+        ("edge.access", json!({"allow": ["10.0.0.0/8"]})),
+        ("edge.trustedProxies", json!(1)),
+        ("edge", Value::Null),
     ] {
         world.patch(&patch_of(path, value))?;
         world.settle().await?;

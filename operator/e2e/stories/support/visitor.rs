@@ -74,6 +74,17 @@ impl Visitor {
         self.client.get(url).send().await
     }
 
+    /// The same for somebody who says a name and a password.
+    pub(crate) async fn ask_as(
+        &self,
+        name: &str,
+        password: &str,
+        url: &str,
+    ) -> reqwest::Result<Response> {
+        let asked = self.client.get(url).basic_auth(name, Some(password));
+        asked.send().await
+    }
+
     /// Waits for a good answer, since the ingress controller learns of a route a moment after it was made; gives its
     /// text.
     pub(crate) async fn reads(&self, world: &World, url: &str) -> String {

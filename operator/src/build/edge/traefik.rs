@@ -13,7 +13,8 @@ use crate::model::stack::Stack;
 const HSTS_SECONDS: i64 = 31_536_000;
 /// Traefik's entry points, as its chart and most installations name them.
 const ENTRYPOINTS: &str = "traefik.ingress.kubernetes.io/router.entrypoints";
-const MIDDLEWARES: &str = "traefik.ingress.kubernetes.io/router.middlewares";
+/// The middlewares that a request passes, in their order, with commas between them.
+pub(super) const MIDDLEWARES: &str = "traefik.ingress.kubernetes.io/router.middlewares";
 
 /// The way in.
 pub(super) fn objects(stack: &Stack) -> Vec<Object> {
@@ -23,11 +24,6 @@ pub(super) fn objects(stack: &Stack) -> Vec<Object> {
 }
 
 fn middlewares(stack: &Stack) -> Vec<Object> {
-    let make = |name: ChildName, spec: MiddlewareSpec| {
-        let mut middleware = Middleware::new(name.as_str(), spec);
-        middleware.metadata = meta::object(stack, &name, Component::Edge);
-        Object::Middleware(Box::new(middleware))
-    };
     let https_port = stack.edge.https_port;
     let redirect = stack.edge.redirect.then(|| {
         let redirect_scheme = RedirectScheme {
@@ -37,28 +33,40 @@ fn middlewares(stack: &Stack) -> Vec<Object> {
         };
         let spec = MiddlewareSpec {
             redirect_scheme: Some(redirect_scheme),
-            headers: None,
+            ..MiddlewareSpec::default()
         };
-        make(stack.names.redirect(), spec)
+        middleware(stack, &stack.names.redirect(), spec)
     });
     let hsts = stack.edge.hsts.then(|| {
         let spec = MiddlewareSpec {
-            redirect_scheme: None,
             headers: Some(Headers {
                 sts_seconds: HSTS_SECONDS,
             }),
+            ..MiddlewareSpec::default()
         };
-        make(stack.names.hsts(), spec)
+        middleware(stack, &stack.names.hsts(), spec)
     });
     redirect.into_iter().chain(hsts).collect()
 }
 
+/// A middleware of the stack.
+pub(super) fn middleware(stack: &Stack, name: &ChildName, spec: MiddlewareSpec) -> Object {
+    let mut middleware = Middleware::new(name.as_str(), spec);
+    middleware.metadata = meta::object(stack, name, Component::Edge);
+    Object::Middleware(Box::new(middleware))
+}
+
+/// How an Ingress names a middleware of the stack.
+pub(super) fn reference(stack: &Stack, name: &ChildName) -> String {
+    format!("{}-{name}@kubernetescrd", stack.namespace)
+}
+
 /// Traefik serves an Ingress with TLS on HTTPS alone, so plain HTTP has an Ingress of its own.
 fn ingresses(stack: &Stack) -> Vec<Object> {
-    let reference = |name: ChildName| format!("{}-{name}@kubernetescrd", stack.namespace);
     let annotations = |entrypoint: &str, middleware: Option<ChildName>| {
         let mut annotations = BTreeMap::from([(ENTRYPOINTS.to_owned(), entrypoint.to_owned())]);
-        annotations.extend(middleware.map(|name| (MIDDLEWARES.to_owned(), reference(name))));
+        let named = middleware.map(|name| (MIDDLEWARES.to_owned(), reference(stack, &name)));
+        annotations.extend(named);
         annotations
     };
     let names = &stack.names;

@@ -66,6 +66,7 @@ pub(in crate::build) fn stage_of(
                 selector: selector?,
                 port,
             },
+            refusals: Vec::new(),
         })
     };
     Stage {

@@ -3,6 +3,7 @@
 //! Invariant: data, and addresses that are made of it. It looks nothing up and judges no certificate: both were done before.
 
 use crate::model::self_signed::Certificate;
+use crate::model::stack::limits::{Limits, Rate, RateLimit};
 use crate::settings::Ports;
 
 /// The way in.
@@ -22,6 +23,12 @@ pub struct Edge {
     pub redirect: bool,
     /// Whether browsers are told to use HTTPS alone.
     pub hsts: bool,
+    /// Whether the ingress controller takes Middlewares.
+    pub middlewares: bool,
+    /// Who may come in, and how often.
+    pub limits: Limits,
+    /// How many requests a client of this environment may send where the spec does not say, if there is such a limit.
+    pub default_rate: Option<RateLimit>,
     /// The port at which clients reach HTTPS; 443 is left out of addresses.
     pub https_port: u16,
     /// The port at which clients reach HTTP; 80 is left out of addresses.
@@ -56,6 +63,18 @@ pub enum Tls {
 }
 
 impl Edge {
+    /// The default limit of requests, where the ingress controller can do it.
+    #[must_use]
+    pub fn default_rate(&self) -> Option<RateLimit> {
+        self.default_rate.filter(|_| self.middlewares)
+    }
+
+    /// Whether requests are not limited, because the ingress controller cannot do it.
+    #[must_use]
+    pub fn is_unlimited(&self) -> bool {
+        self.default_rate.is_some() && self.limits.rate == Rate::Default && !self.middlewares
+    }
+
     /// The settings of the operator that are in its addresses.
     #[must_use]
     pub const fn ports(&self) -> Ports {

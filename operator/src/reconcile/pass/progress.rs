@@ -89,6 +89,7 @@ impl Pass<'_> {
             current: self.is_current(&plan, verified.is_some()),
             unknown,
             requested: history::summary(&plan.requested, verified.or(asked_before)),
+            unlimited: plan.target.edge.is_unlimited(),
             urls: urls(&plan.target),
             hosts: self.hosts(&plan.target, &status),
             failure: plan.failure,

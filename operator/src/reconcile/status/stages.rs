@@ -13,6 +13,9 @@ use crate::rollout::Report;
 use crate::rollout::gates::Gate;
 use crate::rollout::schedules;
 
+/// What is said where the default limit of production is not in force.
+const UNLIMITED: &str = "the number of requests is not limited: the operator can tell Traefik alone, with its CustomResourceDefinitions; limit it at the load balancer and say so by edge.rateLimit.disabled, or set edge.className";
+
 /// Sets them all.
 pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
     for stage in StageName::ALL {
@@ -20,11 +23,12 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
         stage_condition(conditions, stage, report);
     }
     schedules_condition(conditions, progress);
-    if let (Some(why), Some(Gate::Open)) = (
-        &progress.rollout.caveat,
-        progress.rollout.gate(StageName::Edge),
-    ) {
-        conditions.add(ConditionType::EdgeReady, why);
+    if progress.rollout.gate(StageName::Edge) == Some(&Gate::Open) {
+        let unlimited = progress.unlimited.then_some(UNLIMITED);
+        let caveat = progress.rollout.caveat.as_deref();
+        for said in unlimited.into_iter().chain(caveat) {
+            conditions.add(ConditionType::EdgeReady, said);
+        }
     }
     if let Some(Revocation::Pending { roles, trouble }) = &progress.revocation {
         let again = annotate(progress, annotation::RETRY, NOW);

@@ -1,0 +1,140 @@
+//! The edge as users write it: class, hosts, certificate, and who may come in how often.
+//!
+//! Invariant: data only, as everything of `v1alpha1`.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How the stack is reached from outside.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Edge {
+    /// The IngressClass. Default: the one that the cluster marks as its default, else `traefik`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub class_name: Option<String>,
+
+    /// Other host names than `dashboard.<domain>` and `api.<domain>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<Hosts>,
+
+    /// How HTTPS gets its certificate. Default in local: self-signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+
+    /// How many requests a client may send; who sends more gets 429. It counts for site and API, separately for each
+    /// address. A change is no release and holds at once. It needs an IngressClass of Traefik and its
+    /// CustomResourceDefinitions. Default in production, where the class can do it: `{average: 100, burst: 200}`; else none.
+    /// A production stack that serves already has the default from its next release on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+
+    /// Who may come in. Default: everybody. A change is no release and holds at once. It needs an IngressClass of Traefik and
+    /// its CustomResourceDefinitions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
+
+    /// How many proxies (load balancers, CDNs) stand before the ingress controller and add the address of their client to
+    /// X-Forwarded-For: `rateLimit` and `access.allow` look at the address that the first of them saw. Say so only where EVERY
+    /// request comes through all of them: one that comes without the header is not limited, and not let in by `access.allow`.
+    /// The ingress controller must be told to trust their addresses, or it drops what they say (Traefik:
+    /// `forwardedHeaders.trustedIPs` of its entry points). Default: 0, the address that connects to the ingress controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 10))]
+    pub trusted_proxies: Option<i32>,
+}
+
+/// Host names of the stack.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.dashboard) || !has(self.api) || self.dashboard != self.api")
+    .message("hosts: dashboard and api need two names"))]
+pub struct Hosts {
+    /// The host name of the site. Default: `dashboard.<domain>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
+        .message("hosts.dashboard: a DNS name such as dashboard.example.com, no address: lower case, each part at most 63 characters, without scheme, port, path, wildcard and dot at the end"))]
+    pub dashboard: Option<String>,
+
+    /// The host name of the API. Default: `api.<domain>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
+        .message("hosts.api: a DNS name such as api.example.com, no address: lower case, each part at most 63 characters, without scheme, port, path, wildcard and dot at the end"))]
+    pub api: Option<String>,
+}
+
+/// How HTTPS gets its certificate: exactly one of them.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.selfSigned), has(self.secretName), has(self.disabled)].filter(x, x).size() == 1")
+    .message("tls: exactly one of selfSigned, secretName and disabled"))]
+pub struct Tls {
+    /// The operator makes a CA and a certificate for this stack and renews it in time. Browsers warn about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_signed: Option<Empty>,
+
+    /// A Secret of this namespace of the type `kubernetes.io/tls`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub secret_name: Option<String>,
+
+    /// Plain HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<Empty>,
+}
+
+/// How many requests a client may send: `average` or `disabled`.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.average) != has(self.disabled)")
+        .message("rateLimit: exactly one of average and disabled"),
+    validation = Rule::new("!has(self.burst) || has(self.average)")
+        .message("rateLimit: burst needs an average")
+)]
+pub struct RateLimit {
+    /// How many requests a second a client may send in the long run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub average: Option<i32>,
+
+    /// How many requests a client may send at once. Default: twice the average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 200_000))]
+    pub burst: Option<i32>,
+
+    /// No limit, in production neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<Empty>,
+}
+
+/// Who may come in. Both count where both are said.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.allow) || has(self.basicAuthSecret)")
+    .message("access: allow, basicAuthSecret or both"))]
+pub struct Access {
+    /// The addresses and networks that may come in, IPv4 or IPv6, such as `10.0.0.0/8`; everybody else gets 403, from site and
+    /// API. Behind proxies say how many there are (`trustedProxies`), or it is their addresses that are looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100), inner(length(min = 2, max = 43)))]
+    #[x_kube(validation = Rule::new("self.all(x, isIP(x) || isCIDR(x))")
+        .message("access.allow: addresses and networks such as 192.0.2.1, 10.0.0.0/8 and 2001:db8::/32"))]
+    pub allow: Option<Vec<String>>,
+
+    /// A Secret of this namespace whose one key `users` holds lines as `htpasswd -nB NAME` prints them: names with the hash of
+    /// their password (bcrypt, apr1 or SHA). Browsers ask for name and password before they show the site; without a frontend,
+    /// clients must send them to the API. The API beside a site is not guarded by it: its requests carry the Authorization of
+    /// the application, and a browser cannot send the password beside that; `allow` guards both. The ingress controller reads
+    /// the Secret itself, so a changed password holds at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub basic_auth_secret: Option<String>,
+}
+
+/// A choice that needs no settings; written as `{}`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+pub struct Empty {}

@@ -1,0 +1,242 @@
+//! Who may come in at the edge, and how often: what the spec says of it, and what of that cannot be.
+//!
+//! Invariant: pure, and no value of a Secret is in a fault: lines are told by their number.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::api::{self, AppStackSpec, Environment};
+use crate::check::Faults;
+use crate::model::inputs::{Inputs, users_secret};
+use crate::model::stack::{IngressController, Limits, Rate, RateLimit};
+
+/// The key that holds names and hashes of passwords.
+const USERS: &str = "users";
+const USERS_FIELD: &str = "edge.access.basicAuthSecret";
+/// How to make a line of them.
+const MAKE: &str = "make it by `htpasswd -nB NAME`";
+
+/// How many requests a client may send where the spec does not say.
+pub(super) fn default_rate(environment: Environment) -> Option<RateLimit> {
+    (environment == Environment::Production).then_some(RateLimit {
+        average: 100,
+        burst: 200,
+    })
+}
+
+/// The limits of a spec, whose IngressClass is this one and implemented by that.
+pub(super) fn check(
+    spec: &AppStackSpec,
+    inputs: &Inputs,
+    class: (&str, IngressController),
+) -> Limits {
+    let mut faults = Faults::default();
+    let Some(edge) = &spec.edge else {
+        return Limits::default();
+    };
+    let rate = rate(edge.rate_limit.as_ref());
+    let allow = edge.access.as_ref().and_then(|it| it.allow.clone());
+    let allow = allow.unwrap_or_default();
+    for text in &allow {
+        judge_network(text, &mut faults);
+    }
+    let users = users_secret(spec);
+    if let Some(name) = users {
+        judge_users(name, inputs, &mut faults);
+    }
+    let asked = [
+        matches!(rate, Rate::Most(_)).then_some("edge.rateLimit"),
+        edge.access.as_ref().map(|_| "edge.access"),
+    ];
+    if let Some(why) = unable(class, inputs.traefik_kinds) {
+        for field in asked.into_iter().flatten() {
+            faults.add(field, &why);
+        }
+    }
+    Limits {
+        rate,
+        allow,
+        users: users.map(str::to_owned),
+        proxies: edge.trusted_proxies.unwrap_or_default(),
+        faults: faults.0,
+    }
+}
+
+/// What must not be seen of the users: their hashes, alone and with all that is around them.
+pub(super) fn hidden(spec: &AppStackSpec, inputs: &Inputs) -> Vec<SecretString> {
+    let secret = users_secret(spec).and_then(|it| inputs.secrets.get(it));
+    let values = secret.into_iter().flat_map(BTreeMap::values);
+    let parts = values.flat_map(|it| {
+        let text = it.expose_secret();
+        let hashes = text.lines().filter_map(|it| it.split_once(':'));
+        [text].into_iter().chain(hashes.map(|(_, hash)| hash))
+    });
+    parts.map(SecretString::from).collect()
+}
+
+fn rate(requested: Option<&api::RateLimit>) -> Rate {
+    let Some(requested) = requested else {
+        return Rate::Default;
+    };
+    requested.average.map_or(Rate::Unlimited, |average| {
+        let burst = requested.burst.unwrap_or(average.saturating_mul(2));
+        Rate::Most(RateLimit { average, burst })
+    })
+}
+
+/// Why an ingress controller cannot do any of it, and what to do.
+fn unable((class, controller): (&str, IngressController), traefik_kinds: bool) -> Option<String> {
+    let why = match controller {
+        IngressController::Traefik if traefik_kinds => return None,
+        IngressController::Traefik => {
+            "Traefik's CustomResourceDefinitions are not installed; install them".to_owned()
+        }
+        IngressController::Nginx | IngressController::Other => format!(
+            "IngressClass {class} is not Traefik's, and the operator can tell no other ingress controller; \
+             set edge.className to one of Traefik"
+        ),
+    };
+    Some(format!(
+        "{why}, or leave this out and do it at the load balancer"
+    ))
+}
+
+/// What is wrong with an address or a network.
+fn judge_network(text: &str, faults: &mut Faults) {
+    const FIELD: &str = "edge.access.allow";
+    let (address, length) = text
+        .split_once('/')
+        .map_or((text, None), |(address, length)| (address, Some(length)));
+    let parsed = address.parse::<IpAddr>().ok();
+    let parsed = parsed.filter(|it| it.to_canonical() == *it);
+    let most = parsed.map_or(0, |it| if it.is_ipv4() { 32 } else { 128 });
+    let bits = length.map_or(Some(most), |it| {
+        let bits = it.parse::<u32>().ok();
+        bits.filter(|bits| *bits <= most && bits.to_string() == it)
+    });
+    let (Some(address), Some(bits)) = (parsed, bits) else {
+        faults.add(
+            FIELD,
+            format!(
+                "{text} is no address and no network; write 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32"
+            ),
+        );
+        return;
+    };
+    let start = start_of(address, bits);
+    if start != address {
+        faults.add(
+            FIELD,
+            format!("{text} names an address inside a network; the network is {start}/{bits}, the address alone {address}"),
+        );
+    }
+}
+
+/// The first address of the network of this many bits that an address is in.
+fn start_of(address: IpAddr, bits: u32) -> IpAddr {
+    match address {
+        IpAddr::V4(it) => {
+            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or_default();
+            IpAddr::V4((it.to_bits() & mask).into())
+        }
+        IpAddr::V6(it) => {
+            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or_default();
+            IpAddr::V6((it.to_bits() & mask).into())
+        }
+    }
+}
+
+/// What is wrong with the Secret of the users. Traefik leaves out the whole route of one that it cannot use.
+fn judge_users(name: &str, inputs: &Inputs, faults: &mut Faults) {
+    let Some(secret) = inputs.secrets.get(name) else {
+        faults.add(
+            USERS_FIELD,
+            format!("there is no Secret {name} in this namespace"),
+        );
+        return;
+    };
+    if inputs.no_text.in_secret(name, USERS) {
+        let problem = format!("{USERS} of Secret {name} is not text; {MAKE}");
+        faults.add(USERS_FIELD, problem);
+        return;
+    }
+    let Some(users) = secret.get(USERS) else {
+        let problem = format!("Secret {name} lacks the key {USERS}; {MAKE}");
+        faults.add(USERS_FIELD, problem);
+        return;
+    };
+    // Without a cluster a value only stands for a real one.
+    if inputs.now.is_none() {
+        return;
+    }
+    let binary = inputs.no_text.secrets.get(name);
+    let others = secret.keys().filter(|it| *it != USERS);
+    let others: Vec<&str> = others
+        .chain(binary.into_iter().flatten())
+        .map(String::as_str)
+        .collect();
+    if !others.is_empty() {
+        faults.add(
+            USERS_FIELD,
+            format!(
+                "Secret {name} has other keys than {USERS}, and Traefik takes none with several; move these to another Secret: {}",
+                others.join(", ")
+            ),
+        );
+    }
+    judge_lines(name, users.expose_secret(), faults);
+}
+
+fn judge_lines(name: &str, users: &str, faults: &mut Faults) {
+    let lines = users.lines().zip(1..).filter(|(it, _)| !it.is_empty());
+    let lines: Vec<(&str, u32)> = lines.collect();
+    if lines.is_empty() {
+        let problem = format!("{USERS} of Secret {name} has no line; {MAKE}");
+        faults.add(USERS_FIELD, problem);
+    }
+    for (line, number) in lines {
+        let problem = match line.split_once(':') {
+            Some((user, hash)) if !user.trim().is_empty() && !hash.contains(':') => {
+                if is_hash(hash) {
+                    continue;
+                }
+                "has no hash of a password behind the name, of bcrypt, apr1 or SHA"
+            }
+            _ => "is not NAME:HASH",
+        };
+        faults.add(
+            USERS_FIELD,
+            format!("line {number} of {USERS} in Secret {name} {problem}; {MAKE}"),
+        );
+    }
+}
+
+/// Whether it is a whole hash, of a kind that ingress controllers know.
+fn is_hash(hash: &str) -> bool {
+    let is_of = |text: &str, more: &[char], length: usize| {
+        text.len() == length
+            && text
+                .chars()
+                .all(|it| it.is_ascii_alphanumeric() || more.contains(&it))
+    };
+    if let Some(digest) = hash.strip_prefix("{SHA}") {
+        return is_of(digest, &['+', '/', '='], 28);
+    }
+    if let Some((salt, digest)) = hash
+        .strip_prefix("$apr1$")
+        .and_then(|it| it.split_once('$'))
+    {
+        return !salt.is_empty() && salt.len() <= 8 && is_of(digest, &['.', '/'], 22);
+    }
+    let bcrypt = ["$2a$", "$2b$", "$2x$", "$2y$"];
+    let rest = bcrypt.iter().find_map(|it| hash.strip_prefix(it));
+    let rest = rest.and_then(|it| it.split_once('$'));
+    rest.is_some_and(|(cost, digest)| {
+        cost.len() == 2 && cost.parse::<u32>().is_ok() && is_of(digest, &['.', '/'], 53)
+    })
+}
+
+#[cfg(test)]
+mod tests;

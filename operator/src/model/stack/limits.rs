@@ -1,0 +1,54 @@
+//! Who may come into a checked stack, and how often.
+//!
+//! Invariant: data only.
+
+use serde::{Deserialize, Serialize};
+
+/// Who may come in, and how often.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// How many requests a client may send.
+    pub rate: Rate,
+    /// The addresses and networks that may come in; empty for everybody.
+    pub allow: Vec<String>,
+    /// The Secret with the names and passwords that are asked for.
+    pub users: Option<String>,
+    /// How many proxies stand before the ingress controller.
+    pub proxies: i32,
+    /// What is wrong with them. Then those that are in force stay, whatever they are: nobody is let in, or shut out, by a
+    /// mistake.
+    pub faults: Vec<String>,
+}
+
+/// What a spec says of how many requests a client may send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rate {
+    /// Nothing: the default of the release.
+    #[default]
+    Default,
+    /// As many as it likes.
+    Unlimited,
+    /// No more than these.
+    Most(RateLimit),
+}
+
+/// How many requests a client may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateLimit {
+    /// A second, in the long run.
+    pub average: i32,
+    /// At once.
+    pub burst: i32,
+}
+
+impl Limits {
+    /// How many requests a client may send, where there is such a limit; `default` is that of the release.
+    #[must_use]
+    pub fn rate(&self, default: Option<RateLimit>) -> Option<RateLimit> {
+        match self.rate {
+            Rate::Default => default,
+            Rate::Unlimited => None,
+            Rate::Most(limit) => Some(limit),
+        }
+    }
+}
