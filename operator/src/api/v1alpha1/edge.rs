@@ -39,7 +39,7 @@ pub struct Edge {
     /// X-Forwarded-For: `rateLimit` and `access.allow` look at the address that the first of them saw. Say so only where EVERY
     /// request comes through all of them: one that comes without the header is not limited, and not let in by `access.allow`.
     /// The ingress controller must be told to trust their addresses, or it drops what they say (Traefik:
-    /// `forwardedHeaders.trustedIPs` of its entry points). Default: 0, the address that connects to the ingress controller.
+    /// `forwardedHeaders.trustedIPs` of its entry points). A change is no release and holds at once. Default: 0, the address that connects to the ingress controller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10))]
     pub trusted_proxies: Option<i32>,

@@ -189,7 +189,10 @@ fn what_the_users_are_is_hidden_line_by_line() {
     let data = [("users".to_owned(), SecretString::from(users.as_str()))];
     inputs.secrets.insert("team".into(), data.into());
     let hidden = hidden(&spec, &inputs);
-    let hidden: Vec<&str> = hidden.iter().map(|it| it.expose_secret()).collect();
+    let hidden: Vec<&str> = hidden
+        .iter()
+        .map(secrecy::ExposeSecret::expose_secret)
+        .collect();
     assert_eq!(hidden, [users.as_str(), SHA, APR1]);
 }
 
