@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use kube::ResourceExt as _;
+use kube::ResourceExt;
 use reqwest::StatusCode;
 
 use crate::support::{API, SHOP, SOON, Visitor, World, release, story};
@@ -163,7 +163,7 @@ async fn pods(world: &World) -> Vec<String> {
     let mut names = Vec::new();
     for component in ["backend", "frontend"] {
         let pods = world.pods("shop", component).await;
-        names.extend(pods.iter().map(|it| it.name_any()));
+        names.extend(pods.iter().map(ResourceExt::name_any));
     }
     names.sort();
     names
