@@ -399,7 +399,7 @@ async fn whatever_happens_the_cache_costs_requests_and_never_correctness() -> Re
         looks: 60,
         rests: 5,
     };
-    explore(Subject::Small, 250, 410, mix).await
+    Box::pin(explore(Subject::Small, 250, 410, mix)).await
 }
 
 #[tokio::test]
@@ -417,5 +417,5 @@ async fn whatever_happens_a_whole_stack_comes_to_what_a_fresh_operator_makes_of_
         looks: 60,
         rests: 8,
     };
-    explore(Subject::Whole(world.server.clone()), 20, 300, mix).await
+    Box::pin(explore(Subject::Whole(world.server.clone()), 20, 300, mix)).await
 }
