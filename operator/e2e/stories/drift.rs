@@ -286,6 +286,10 @@ fn edit_of(child: &Child) -> (&'static str, &'static str) {
             "/spec/redirectScheme/permanent",
             "spec: {redirectScheme: {permanent: false}}",
         ),
+        ("Middleware", "shop-rate-limit") => (
+            "/spec/rateLimit/average",
+            "spec: {rateLimit: {average: 1000}}",
+        ),
         ("Middleware", _) => (
             "/spec/headers/stsSeconds",
             "spec: {headers: {stsSeconds: 1}}",
