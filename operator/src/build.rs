@@ -22,7 +22,7 @@ use crate::model::fact::Record;
 use crate::model::identity::ReleaseHash;
 use crate::model::manifests::Manifests;
 use crate::model::observed::Answer;
-use crate::model::stack::{CheckLimits, Stack};
+use crate::model::stack::{CheckLimits, Stack, is_below};
 
 pub use self::database::connection::ASK;
 pub use self::database::record as database_record;
@@ -81,6 +81,8 @@ pub struct Refusal {
     pub host: String,
     /// The status of the answer.
     pub status: u16,
+    /// The paths at which it is not given, each with all that is below it.
+    pub free: Vec<String>,
 }
 
 /// Who is asked for the addresses of a check.
@@ -118,8 +120,9 @@ impl Check {
         };
         let mut refusals = self.refusals.iter();
         refusals.any(|it| {
-            let rest = url.strip_prefix(&it.host);
-            it.status == *status && rest.is_some_and(|it| it.starts_with('/'))
+            let path = url.strip_prefix(&it.host).filter(|it| it.starts_with('/'));
+            let is_guarded = |path: &str| !it.free.iter().any(|free| is_below(path, free));
+            it.status == *status && path.is_some_and(is_guarded)
         })
     }
 }

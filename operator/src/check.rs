@@ -126,7 +126,7 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
         request: history::attempt(app).request,
         email: email(spec),
         deletion_policy: spec.deletion_policy(),
-        rollout: rollout(spec, &backend, &edge),
+        rollout: rollout(spec, &backend, &edge, &mut faults),
         image_pull_secrets: pull_secrets(spec),
         hibernates: spec.hibernate == Some(true),
         names,
@@ -303,7 +303,12 @@ fn email(spec: &AppStackSpec) -> Option<Email> {
     })
 }
 
-fn rollout(spec: &AppStackSpec, backend: &Backend, edge: &Edge) -> RolloutRules {
+fn rollout(
+    spec: &AppStackSpec,
+    backend: &Backend,
+    edge: &Edge,
+    faults: &mut Faults,
+) -> RolloutRules {
     let requested = spec.rollout.clone().unwrap_or_default();
     let deadline = requested.progress_deadline.map(Duration::from);
     RolloutRules {
@@ -322,13 +327,28 @@ fn rollout(spec: &AppStackSpec, backend: &Backend, edge: &Edge) -> RolloutRules 
         schema_rollback: requested.schema_rollback.unwrap_or_default(),
         public_check: requested
             .public_check
-            .map(|it| public_check(backend, edge, it)),
+            .map(|it| public_check(backend, edge, it, faults)),
     }
 }
 
-fn public_check(backend: &Backend, edge: &Edge, requested: api::PublicCheck) -> PublicCheck {
+fn public_check(
+    backend: &Backend,
+    edge: &Edge,
+    requested: api::PublicCheck,
+    faults: &mut Faults,
+) -> PublicCheck {
     let path = requested.path;
     let path = path.unwrap_or_else(|| backend.public_path().to_owned());
+    if !edge.leads_to_api(&path) {
+        let paths = edge.api_paths.as_deref().unwrap_or_default();
+        faults.add(
+            "rollout.publicCheck.path",
+            format!(
+                "{path} leads to the site; choose a path of the API, below {}, or add it to edge.paths",
+                paths.join(", ")
+            ),
+        );
+    }
     let site = edge.dashboard_host.as_ref();
     PublicCheck {
         api: format!("{}{path}", edge.api_url()),

@@ -225,7 +225,7 @@ fn paths(value: &Value) -> BTreeSet<String> {
 }
 
 /// Changes of `spec` that the rules refuse, and what the messages say. At least one for each rule.
-const REFUSED: [(&str, &str); 68] = [
+const REFUSED: [(&str, &str); 78] = [
     ("{backend: {image: a/b}}", "version: needed"),
     ("{backend: {image: 'host:5000/a/b'}}", "version: needed"),
     ("{frontend: {image: a/c}}", "version: needed"),
@@ -400,6 +400,46 @@ const REFUSED: [(&str, &str); 68] = [
         "rateLimit: burst needs an average",
     ),
     (
+        "{edge: {paths: [/graphql]}}",
+        "edge: paths need `layout: SingleHost`",
+    ),
+    (
+        "{edge: {layout: SingleHost, paths: [/graphql, /]}}",
+        "edge.paths",
+    ),
+    (
+        "{edge: {layout: SingleHost, paths: [/auth/]}}",
+        "edge.paths: paths such as /graphql",
+    ),
+    (
+        "{edge: {layout: SingleHost, paths: [/a/../b]}}",
+        "edge.paths: paths such as /graphql",
+    ),
+    (
+        "{edge: {layout: SingleHost, paths: ['/a/*']}}",
+        "edge.paths: paths such as /graphql",
+    ),
+    (
+        "{edge: {layout: SingleHost, paths: ['/a%2fb']}}",
+        "edge.paths: paths such as /graphql",
+    ),
+    (
+        "{edge: {layout: SingleHost, paths: [/config.json]}}",
+        "edge.paths: /config.json is what the site reads",
+    ),
+    (
+        "{edge: {layout: SingleHost, paths: [/a, /b, /a]}}",
+        "edge.paths: each path once",
+    ),
+    (
+        "{edge: {hosts: {redirects: [www.example.com, '*.example.com']}}}",
+        "hosts.redirects: DNS names such as www.example.com",
+    ),
+    (
+        "{edge: {hosts: {redirects: [a.test, a.test]}}}",
+        "hosts.redirects: each host once",
+    ),
+    (
         "{edge: {access: {}}}",
         "access: allow, basicAuthSecret or both",
     ),
@@ -511,7 +551,7 @@ const REFUSED_CHANGES: [(&str, &str, &str); 5] = [
 ];
 
 /// Changes of `spec` that only look odd.
-const ACCEPTED: [&str; 17] = [
+const ACCEPTED: [&str; 18] = [
     "{}",
     "{superuser: admin}",
     "{backend: {image: 'host:5000/a/b@sha256:0f'}}",
@@ -526,6 +566,7 @@ const ACCEPTED: [&str; 17] = [
     "{frontend: {image: 'a/c:1', runAsUser: 2147483647, writablePaths: [/etc/appstacks, /tmpl]}}",
     "{frontend: {image: 'a/c:1', assets: {path: /html/assets}, writablePaths: [/html/assets2, /html]}}",
     "{backend: {autoscaling: {minReplicas: 2, maxReplicas: 2}}}",
+    "{edge: {layout: SingleHost, paths: [/graphql, /auth/callback, /.well-known/openid-configuration, /a..b, /v1.2_~-]}}",
     "{edge: {rateLimit: {average: 5, burst: 1}, access: {allow: [192.0.2.1, 10.0.0.0/8, '2001:db8::/32', '::1']}}}",
     "{edge: {rateLimit: {disabled: {}}, access: {basicAuthSecret: team}, trustedProxies: 0}}",
     "{jobs: [{name: a, command: [a]}, {name: backends, args: [b], schedule: '@daily', timeZone: UTC, suspend: true}]}",

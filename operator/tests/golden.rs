@@ -17,7 +17,7 @@ use appstack_operator::{check, render};
 use serde_json::{Value, json};
 
 /// What is built, and from what. The examples are cases of their own, so that they always work.
-const CASES: [(&str, &str); 13] = [
+const CASES: [(&str, &str); 14] = [
     ("local", "../examples/stack-local.yaml"),
     ("staging", "../examples/stack-staging.yaml"),
     ("production", "../examples/stack-production.yaml"),
@@ -34,6 +34,7 @@ const CASES: [(&str, &str); 13] = [
     ("jobs", "tests/golden/jobs/stack.yaml"),
     ("image-needs", "tests/golden/image-needs/stack.yaml"),
     ("limits", "tests/golden/limits/stack.yaml"),
+    ("single-host", "tests/golden/single-host/stack.yaml"),
 ];
 
 /// The length of a DNS label, which names and label values share.

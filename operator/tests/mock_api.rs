@@ -65,9 +65,9 @@ use appstack_operator::error::Error;
 use appstack_operator::model::kinds::Middleware;
 use appstack_operator::plan::debounce::Debounce;
 use appstack_operator::plan::turns::Turns;
+use appstack_operator::reconcile::appstack::after_error;
 use appstack_operator::reconcile::appstack::reconcile;
 use appstack_operator::reconcile::report::key;
-use appstack_operator::reconcile::requeue::after_error;
 use appstack_operator::rollout::public_check::PublicChecks;
 use appstack_operator::runtime::admin::Progress;
 use appstack_operator::runtime::backoff::Backoff;
@@ -210,7 +210,7 @@ impl World {
     }
 
     fn policy(&self, error: &Error) -> Result<Action> {
-        Ok(after_error(self.app()?, error, self.context.clone()))
+        Ok(after_error(&*self.app()?, error, &self.context))
     }
 
     fn app(&self) -> Result<Arc<AppStack>> {

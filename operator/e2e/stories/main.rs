@@ -34,6 +34,7 @@ mod gates_hold_the_order;
 mod hibernate;
 mod hosts;
 mod jobs;
+mod layout;
 mod limits;
 mod migration;
 mod name_taken;

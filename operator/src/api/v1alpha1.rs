@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use assets::Assets;
 pub use autoscaling::Autoscaling;
 pub use backend::{Backend, Command, Migrate};
-pub use edge::{Access, Edge, Empty, Hosts, RateLimit, Tls};
+pub use edge::{Access, Edge, Empty, Hosts, Layout, RateLimit, Tls};
 pub use frontend::Frontend;
 pub use jobs::Job;
 pub use rollout::{Approval, OnFailure, PublicCheck, Rollout, SchemaRollback};
@@ -91,7 +91,7 @@ pub struct AppStackSpec {
         .message("environment is immutable: make a new AppStack for another environment"))]
     pub environment: Environment,
 
-    /// The base domain. The site is served at `dashboard.<domain>` and the API at `api.<domain>`, unless
+    /// The base domain. The site is served at `dashboard.<domain>` and the API at `api.<domain>`, unless `edge.layout` or
     /// `edge.hosts` says otherwise. Lower case, without scheme, port or path. A host belongs to one AppStack of the cluster:
     /// to the one that serves it, else to the older one that wants it; another one is not accepted (`HostConflict`).
     #[schemars(length(min = 1, max = 230))]

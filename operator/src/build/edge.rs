@@ -69,7 +69,10 @@ pub(super) fn stage(stack: &Stack, manifests: &Manifests) -> Stage {
 /// visitors may begin at the root of the API, at which many an API has nothing to say.
 fn route(stack: &Stack, refusals: Vec<Refusal>) -> Check {
     let edge = &stack.edge;
-    let api = format!("{}{}", edge.api_url(), stack.backend.public_path());
+    let path = Some(stack.backend.public_path()).filter(|it| edge.leads_to_api(it));
+    let first = edge.api_paths.iter().flatten().next();
+    let path = path.or(first.map(String::as_str)).unwrap_or("/");
+    let api = format!("{}{path}", edge.api_url());
     let root = format!("{}/", edge.dashboard_url());
     let (site, aside) = match edge.dashboard_host {
         Some(_) => (Some(root), None),
@@ -105,6 +108,7 @@ fn plain_ingress(stack: &Stack) -> Object {
     ingress(
         stack,
         &stack.names.ingress(),
+        rules(stack),
         tls(stack),
         redirect.into_iter().collect(),
     )
@@ -125,15 +129,10 @@ fn tls(stack: &Stack) -> Option<IngressTLS> {
 fn ingress(
     stack: &Stack,
     name: &ChildName,
+    rules: Vec<IngressRule>,
     tls: Option<IngressTLS>,
     annotations: BTreeMap<String, String>,
 ) -> Object {
-    let api = (&stack.edge.api_host, stack.names.backend());
-    let site = stack
-        .edge
-        .dashboard_host
-        .as_ref()
-        .map(|host| (host, stack.names.frontend()));
     Object::Ingress(Box::new(Ingress {
         metadata: ObjectMeta {
             annotations: (!annotations.is_empty()).then_some(annotations),
@@ -141,12 +140,7 @@ fn ingress(
         },
         spec: Some(IngressSpec {
             ingress_class_name: Some(stack.edge.class.clone()),
-            rules: Some(
-                site.into_iter()
-                    .chain([api])
-                    .map(|(host, service)| rule(host, &service))
-                    .collect(),
-            ),
+            rules: Some(rules),
             tls: tls.map(|tls| vec![tls]),
             default_backend: None,
         }),
@@ -154,24 +148,71 @@ fn ingress(
     }))
 }
 
-fn rule(host: &str, service: &ChildName) -> IngressRule {
+/// Which requests come to which Service.
+fn rules(stack: &Stack) -> Vec<IngressRule> {
+    let edge = &stack.edge;
+    let (site, api) = (stack.names.frontend(), stack.names.backend());
+    match (&edge.dashboard_host, &edge.api_paths) {
+        (Some(host), Some(paths)) => {
+            let is_traefik = edge.controller == IngressController::Traefik;
+            let below = paths.iter().flat_map(|it| below(it, is_traefik));
+            let mut all: Vec<_> = below.map(|it| path(it, &api)).collect();
+            all.push(path(everything_else(is_traefik), &site));
+            vec![rule(host, all)]
+        }
+        (site_host, _) => {
+            let site = site_host.iter().map(|host| (host, &site));
+            let both = site.chain([(&edge.api_host, &api)]);
+            both.map(|(host, service)| whole(host, service)).collect()
+        }
+    }
+}
+
+/// A path and what is below it. Traefik takes `/apis` to be below `/api`, and of two rules the longer one, so there the path
+/// itself and what is below it are said apart.
+fn below(path: &str, is_traefik: bool) -> Vec<(String, &'static str)> {
+    if is_traefik {
+        vec![(path.to_owned(), "Exact"), (format!("{path}/"), "Prefix")]
+    } else {
+        vec![(path.to_owned(), "Prefix")]
+    }
+}
+
+/// What no other path of the host leads to. Traefik's rule for the prefix `/` would be longer than the one for `/api` alone, and go
+/// before it: there it is the host without a path.
+const fn everything_else(is_traefik: bool) -> (&'static str, &'static str) {
+    if is_traefik {
+        ("", "ImplementationSpecific")
+    } else {
+        ("/", "Prefix")
+    }
+}
+
+/// All of a host leads to a Service.
+fn whole(host: &str, service: &ChildName) -> IngressRule {
+    rule(host, vec![path(("/", "Prefix"), service)])
+}
+
+fn rule(host: &str, paths: Vec<HTTPIngressPath>) -> IngressRule {
     IngressRule {
         host: Some(host.into()),
-        http: Some(HTTPIngressRuleValue {
-            paths: vec![HTTPIngressPath {
-                path: Some("/".into()),
-                path_type: "Prefix".into(),
-                backend: IngressBackend {
-                    service: Some(IngressServiceBackend {
-                        name: service.into(),
-                        port: Some(ServiceBackendPort {
-                            name: Some(pod::PORT.into()),
-                            number: None,
-                        }),
-                    }),
-                    resource: None,
-                },
-            }],
-        }),
+        http: Some(HTTPIngressRuleValue { paths }),
+    }
+}
+
+fn path((path, kind): (impl Into<String>, &str), service: &ChildName) -> HTTPIngressPath {
+    HTTPIngressPath {
+        path: Some(path.into()).filter(|it: &String| !it.is_empty()),
+        path_type: kind.into(),
+        backend: IngressBackend {
+            service: Some(IngressServiceBackend {
+                name: service.into(),
+                port: Some(ServiceBackendPort {
+                    name: Some(pod::PORT.into()),
+                    number: None,
+                }),
+            }),
+            resource: None,
+        },
     }
 }

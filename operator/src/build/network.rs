@@ -102,10 +102,7 @@ fn from_everywhere() -> NetworkPolicyIngressRule {
 
 fn from_each_other(stack: &Stack) -> NetworkPolicyIngressRule {
     NetworkPolicyIngressRule {
-        from: Some(vec![NetworkPolicyPeer {
-            pod_selector: Some(meta::label_selector(stack, Component::Backend)),
-            ..NetworkPolicyPeer::default()
-        }]),
+        from: Some(vec![pods(meta::label_selector(stack, Component::Backend))]),
         ports: None,
     }
 }
@@ -113,11 +110,16 @@ fn from_each_other(stack: &Stack) -> NetworkPolicyIngressRule {
 fn from_backend(stack: &Stack) -> NetworkPolicyIngressRule {
     let callers = [&[Component::Backend], JOBS.as_slice()].concat();
     NetworkPolicyIngressRule {
-        from: Some(vec![NetworkPolicyPeer {
-            pod_selector: Some(meta::any_selector(stack, &callers)),
-            ..NetworkPolicyPeer::default()
-        }]),
+        from: Some(vec![pods(meta::any_selector(stack, &callers))]),
         ports: Some(vec![port("postgres")]),
+    }
+}
+
+/// Pods of the same namespace.
+fn pods(selector: LabelSelector) -> NetworkPolicyPeer {
+    NetworkPolicyPeer {
+        pod_selector: Some(selector),
+        ..NetworkPolicyPeer::default()
     }
 }
 

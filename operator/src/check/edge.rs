@@ -4,7 +4,7 @@ use k8s_openapi::api::networking::v1::IngressClass;
 use kube::ResourceExt;
 use secrecy::ExposeSecret as _;
 
-use crate::api::{AppStackSpec, Environment};
+use crate::api::{AppStackSpec, Environment, Layout};
 use crate::check::{Faults, certificate, limits};
 use crate::model::inputs::{Inputs, class_name};
 use crate::model::stack::{Edge, IngressController, Tls};
@@ -15,21 +15,66 @@ const DEFAULT_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
 /// The class that is used where the cluster marks none.
 const FALLBACK_CLASS: &str = "traefik";
 
-/// The hosts of a spec: the site's, where there is one, and the API's.
+/// What leads to the API, whatever else does, where it shares the host of the site.
+const API_PATHS: [&str; 2] = ["/api", "/docs"];
+
+/// Every host of a spec, each once; the site's first, where there is one.
 #[must_use]
-pub fn hosts(spec: &AppStackSpec) -> (Option<String>, String) {
-    let hosts = spec
-        .edge
-        .as_ref()
-        .and_then(|it| it.hosts.clone())
-        .unwrap_or_default();
-    let dashboard = spec.frontend.is_some().then(|| {
-        hosts
-            .dashboard
-            .unwrap_or_else(|| format!("dashboard.{}", spec.domain))
-    });
-    let api = hosts.api.unwrap_or_else(|| format!("api.{}", spec.domain));
-    (dashboard, api)
+pub fn hosts(spec: &AppStackSpec) -> Vec<String> {
+    let (site, api) = site_and_api(spec);
+    let mut hosts = Vec::from_iter(site);
+    for host in [api].into_iter().chain(redirect_hosts(spec)) {
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    hosts
+}
+
+/// The host of the site, where there is one, and that of the API, which may be the same.
+fn site_and_api(spec: &AppStackSpec) -> (Option<String>, String) {
+    let edge = spec.edge.clone().unwrap_or_default();
+    let hosts = edge.hosts.unwrap_or_default();
+    let (domain, has_site) = (&spec.domain, spec.frontend.is_some());
+    if edge.layout == Some(Layout::SingleHost) {
+        let host = if has_site { hosts.dashboard } else { hosts.api };
+        let host = host.unwrap_or_else(|| domain.clone());
+        return (has_site.then(|| host.clone()), host);
+    }
+    let dashboard = hosts.dashboard;
+    let dashboard = dashboard.unwrap_or_else(|| format!("dashboard.{domain}"));
+    let api = hosts.api.unwrap_or_else(|| format!("api.{domain}"));
+    (has_site.then_some(dashboard), api)
+}
+
+fn redirect_hosts(spec: &AppStackSpec) -> Vec<String> {
+    let hosts = spec.edge.as_ref().and_then(|it| it.hosts.as_ref());
+    hosts
+        .and_then(|it| it.redirects.clone())
+        .unwrap_or_default()
+}
+
+/// The paths that lead to the API, where it shares the host of the site.
+fn api_paths(spec: &AppStackSpec, faults: &mut Faults) -> Option<Vec<String>> {
+    let edge = spec.edge.as_ref()?;
+    if edge.layout != Some(Layout::SingleHost) {
+        return None;
+    }
+    spec.frontend.as_ref()?;
+    if edge.hosts.as_ref().is_some_and(|it| it.api.is_some()) {
+        faults.add(
+            "edge.hosts.api",
+            "with layout SingleHost the API is at the host of the site; take it away, or choose layout Subdomains",
+        );
+    }
+    let more = edge.paths.iter().flatten().map(String::as_str);
+    Some(
+        API_PATHS
+            .into_iter()
+            .chain(more)
+            .map(str::to_owned)
+            .collect(),
+    )
 }
 
 /// The edge of a spec.
@@ -39,19 +84,29 @@ pub(super) fn check(
     settings: &ClusterSettings,
     faults: &mut Faults,
 ) -> Edge {
-    let (dashboard_host, api_host) = hosts(spec);
-    if dashboard_host.as_ref() == Some(&api_host) {
+    let (dashboard_host, api_host) = site_and_api(spec);
+    let api_paths = api_paths(spec, faults);
+    if dashboard_host.as_ref() == Some(&api_host) && api_paths.is_none() {
         faults.add(
             "edge.hosts",
             format!("dashboard and api are both {api_host}; give them two names"),
         );
     }
     let (class, controller) = class(spec, inputs, faults);
-    let hosts: Vec<&str> = dashboard_host
-        .iter()
-        .chain([&api_host])
-        .map(String::as_str)
-        .collect();
+    let redirect_hosts = redirect_hosts(spec);
+    for host in &redirect_hosts {
+        if *host == api_host || Some(host) == dashboard_host.as_ref() {
+            let problem = format!("{host} is an address of the stack itself; take it away");
+            faults.add("edge.hosts.redirects", problem);
+        }
+    }
+    if !redirect_hosts.is_empty()
+        && let Some(why) = limits::unable((&class, controller), inputs.traefik_kinds)
+    {
+        faults.add("edge.hosts.redirects", why);
+    }
+    let hosts = hosts(spec);
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let tls = tls(spec, inputs, &hosts, faults);
     let encrypted = !matches!(tls, Tls::Off);
     let middlewares = controller == IngressController::Traefik && inputs.traefik_kinds;
@@ -66,6 +121,8 @@ pub(super) fn check(
         controller,
         dashboard_host,
         api_host,
+        api_paths,
+        redirect_hosts,
         redirect: encrypted && spec.environment != Environment::Local && can_redirect,
         hsts: encrypted && spec.environment == Environment::Production && middlewares,
         tls,
@@ -178,4 +235,56 @@ fn certificate(name: &str, inputs: &Inputs, hosts: &[&str], faults: &mut Faults)
         }
     }
     certificate.map_or_else(String::new, |it| it.expose_secret().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check;
+    use crate::fixtures::{self, spec};
+
+    const SITE: &str = "frontend: {image: 'a/c:1'}";
+
+    #[test]
+    fn site_and_api_have_a_host_each_or_share_one() {
+        let of = |edge: &str, more: &str| {
+            let (site, api) = site_and_api(&spec(&format!("edge: {{{edge}}}, {more}")));
+            (site.unwrap_or_default(), api)
+        };
+        let both = |site: &str, api: &str| (site.to_owned(), api.to_owned());
+        assert_eq!(of("", SITE), both("dashboard.localhost", "api.localhost"));
+        let one = "layout: SingleHost";
+        assert_eq!(of(one, SITE), both("localhost", "localhost"));
+        assert_eq!(of(one, ""), both("", "localhost"));
+        let named = format!("{one}, hosts: {{dashboard: a.test}}");
+        assert_eq!(of(&named, SITE), both("a.test", "a.test"));
+        let named = format!("{one}, hosts: {{api: b.test}}");
+        assert_eq!(of(&named, ""), both("", "b.test"));
+    }
+
+    #[test]
+    fn what_cannot_be_at_one_host_is_told() {
+        let faults = |edge: &str, more: &str| {
+            let app = fixtures::app(&format!(
+                "edge: {{layout: SingleHost, {edge}}}, {SITE}, {more}"
+            ));
+            let stack = check::stack(&app, &Inputs::offline(&app), &ClusterSettings::default());
+            stack.err().map_or_else(Vec::new, |it| it.faults)
+        };
+        assert_eq!(faults("", ""), [""; 0]);
+        assert_eq!(
+            faults("hosts: {api: b.test}", ""),
+            [
+                "spec.edge.hosts.api: with layout SingleHost the API is at the host of the site; take it away, or choose layout Subdomains"
+            ]
+        );
+        let asked = "rollout: {publicCheck: {path: /healthz}}";
+        assert_eq!(
+            faults("", asked),
+            [
+                "spec.rollout.publicCheck.path: /healthz leads to the site; choose a path of the API, below /api, /docs, or add it to edge.paths"
+            ]
+        );
+        assert_eq!(faults("paths: [/healthz]", asked), [""; 0]);
+    }
 }

@@ -59,8 +59,7 @@ pub fn taken<'a>(hosts: Hosts<'_>, all: impl Iterator<Item = &'a AppStack>) -> V
 /// Every host that an AppStack has a say in: those of its spec, whether or not anything runs, and those that come to it.
 #[must_use]
 pub fn of(app: &AppStack) -> BTreeSet<String> {
-    let (dashboard, api) = edge::hosts(&app.spec);
-    let spec = dashboard.into_iter().chain([api]);
+    let spec = edge::hosts(&app.spec).into_iter();
     spec.chain(routed(app)).collect()
 }
 

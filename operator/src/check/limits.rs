@@ -87,7 +87,10 @@ fn rate(requested: Option<&api::RateLimit>) -> Rate {
 }
 
 /// Why an ingress controller cannot do any of it, and what to do.
-fn unable((class, controller): (&str, IngressController), traefik_kinds: bool) -> Option<String> {
+pub(super) fn unable(
+    (class, controller): (&str, IngressController),
+    traefik_kinds: bool,
+) -> Option<String> {
     let why = match controller {
         IngressController::Traefik if traefik_kinds => return None,
         IngressController::Traefik => {

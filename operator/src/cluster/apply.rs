@@ -12,6 +12,7 @@ mod scale;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -52,6 +53,7 @@ pub struct Writer<'a> {
     app: &'a AppStack,
     namespace: String,
     optional: &'a OptionalApis,
+    now: Timestamp,
     /// Those that were read in this reconciliation: several steps look at a Job that changes data.
     jobs: Mutex<BTreeMap<String, Job>>,
 }
@@ -64,6 +66,7 @@ impl<'a> Writer<'a> {
         cache: &'a StackCache<'a>,
         app: &'a AppStack,
         optional: &'a OptionalApis,
+        now: Timestamp,
     ) -> Self {
         Self {
             namespace: app.namespace().unwrap_or_default(),
@@ -71,6 +74,7 @@ impl<'a> Writer<'a> {
             cache,
             app,
             optional,
+            now,
             jobs: Mutex::default(),
         }
     }
@@ -99,9 +103,30 @@ impl<'a> Writer<'a> {
         if let Some(known) = self.confirmed(object).await? {
             return Ok(known);
         }
+        if self.is_too_early_for(object).await? {
+            return Ok(object.clone());
+        }
         let answer = self.send(object).await?;
         self.cache.applied(object, &answer);
+        self.cache.propagation(|it| it.note(&answer));
         Ok(answer)
+    }
+
+    /// Whether an object is an Ingress that is there as it was before, and names what its controller may not know of. A new one
+    /// has no visitors to lose.
+    async fn is_too_early_for(&self, object: &Object) -> Result<bool> {
+        let is_ingress = matches!(object, Object::Ingress(_));
+        if !is_ingress || !self.cache.propagation(|it| it.awaits_middlewares(self.now)) {
+            return Ok(false);
+        }
+        let found = self.own(object.owned().kind, &object.name()).await?;
+        Ok(found.is_some())
+    }
+
+    /// When that is to be done for which it was too early.
+    #[must_use]
+    pub fn postponed(&self) -> Option<Timestamp> {
+        self.cache.propagation(|it| it.postponed(self.now))
     }
 
     /// Whether the API server has a kind.

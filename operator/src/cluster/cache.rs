@@ -7,6 +7,7 @@
 //! is deleted and no name taken on its word. Values of Secrets are kept as such, and only those that are referred to.
 
 mod entries;
+mod propagation;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +27,7 @@ use crate::runtime::kind::kind;
 use crate::runtime::versions::{Known, Version, Versions, WatchedVersions};
 
 pub use self::entries::{Content, KeptRecord};
+pub use self::propagation::Propagation;
 
 /// How long entries are trusted at most, should what the watches see be wrong in a way that nobody thought of. What all
 /// stacks had read at a start is not read again by all of them at once: the end of it is left to chance.
@@ -167,6 +169,11 @@ impl StackCache<'_> {
     /// Notes what the API server answered to an object.
     pub fn applied(&self, wanted: &Object, answer: &Object) {
         self.entries(|it| it.note_applied(wanted, answer));
+    }
+
+    /// What the ingress controller has yet to take up of the stack.
+    pub fn propagation<T>(&self, use_it: impl FnOnce(&mut Propagation) -> T) -> T {
+        self.entries(|it| use_it(&mut it.propagation))
     }
 
     /// Strikes out all that was known of an object's state. To be done before it is written to: of a request that

@@ -17,7 +17,7 @@ use crate::controller::watches::Scope;
 use crate::error::{Error, Result};
 use crate::model::inputs::{referenced_config_maps, referenced_secrets};
 use crate::model::object::Object;
-use crate::reconcile::{appstack, requeue};
+use crate::reconcile::appstack;
 use crate::release::approval;
 
 impl Controlled for AppStack {
@@ -45,7 +45,7 @@ impl Controlled for AppStack {
     }
 
     fn after_error(self: Arc<Self>, error: &Error, ctx: Arc<Context>) -> Action {
-        requeue::after_error(self, error, ctx)
+        appstack::after_error(&self, error, &ctx)
     }
 
     fn forget(ctx: &Context, key: &str) {

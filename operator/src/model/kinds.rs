@@ -21,6 +21,9 @@ pub struct MiddlewareSpec {
     /// Sends the client to another scheme and port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect_scheme: Option<RedirectScheme>,
+    /// Sends the client to another address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect_regex: Option<RedirectRegex>,
     /// Adds headers to the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headers: Option<Headers>,
@@ -43,6 +46,17 @@ pub struct RedirectScheme {
     /// The port, as text; none means the scheme's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
+    /// Whether clients may remember it.
+    pub permanent: bool,
+}
+
+/// To which address to send a client.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RedirectRegex {
+    /// What the address is to be like, with scheme and host, as a regular expression of Go.
+    pub regex: String,
+    /// The other address, with `${1}` for what the first group found.
+    pub replacement: String,
     /// Whether clients may remember it.
     pub permanent: bool,
 }

@@ -255,6 +255,18 @@ impl Names {
         self.child("allow-list")
     }
 
+    /// The Traefik middleware that sends visitors of other hosts to the site.
+    #[must_use]
+    pub fn redirect_hosts(&self) -> ChildName {
+        self.child("redirect-hosts")
+    }
+
+    /// The Ingress of the hosts whose visitors are sent to the site; by HTTP and HTTPS.
+    #[must_use]
+    pub fn redirect_ingresses(&self) -> [ChildName; 2] {
+        [self.child("edge-hosts-http"), self.child("edge-hosts")]
+    }
+
     /// The Traefik middleware that asks for a password.
     #[must_use]
     pub fn password(&self) -> ChildName {

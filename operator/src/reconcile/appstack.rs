@@ -30,7 +30,7 @@ pub async fn reconcile(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<Action> 
     }
     let now = now();
     let cache = ctx.cache.of_stack(&ctx.versions, &app);
-    let writer = Writer::new(&ctx.client, &cache, &app, &ctx.optional);
+    let writer = Writer::new(&ctx.client, &cache, &app, &ctx.optional, now);
     // On the heap, here and below: the state of all its requests is large, and every waiting reconciliation would carry it.
     let outcome = Box::pin(roll_out(&app, &ctx, &cache, &writer, now)).await;
     let status = status::compute(&app, &outcome, now);
@@ -46,6 +46,12 @@ pub async fn reconcile(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<Action> 
     let outcome = outcome?;
     ctx.backoff.reset(&report::key(&app));
     Ok(requeue::after(&outcome, now, (ctx.jitter)()))
+}
+
+/// When an AppStack comes again after an error.
+#[must_use]
+pub fn after_error(app: &AppStack, error: &Error, ctx: &Context) -> Action {
+    requeue::after_error(app, error, ctx, now())
 }
 
 async fn roll_out(

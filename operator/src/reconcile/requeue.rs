@@ -2,7 +2,6 @@
 //!
 //! Invariant: pure but for the back-off; time and chance are arguments.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -33,14 +32,17 @@ const CONFLICT: Duration = Duration::from_secs(1);
 
 /// After an error.
 #[must_use]
-pub fn after_error(app: Arc<AppStack>, error: &Error, ctx: Arc<Context>) -> Action {
+pub(super) fn after_error(app: &AppStack, error: &Error, ctx: &Context, now: Timestamp) -> Action {
+    let cache = ctx.cache.of_stack(&ctx.versions, app);
+    let postponed = cache.propagation(|it| it.postponed(now));
     match error.class() {
+        Class::User if postponed.is_some() => Action::requeue(wait(postponed, now)),
         Class::User => Action::requeue(INVALID),
         // Nothing tells us when somebody else's object goes.
         Class::Taken => Action::requeue(WAITING),
         Class::Ending => Action::await_change(),
         Class::Conflict => Action::requeue(CONFLICT),
-        Class::Transient => Action::requeue(ctx.backoff.next(&key(&app), (ctx.jitter)())),
+        Class::Transient => Action::requeue(ctx.backoff.next(&key(app), (ctx.jitter)())),
     }
 }
 
@@ -50,6 +52,9 @@ pub(super) fn after(outcome: &Outcome, now: Timestamp, jitter: f64) -> Action {
         Outcome::Suspended => Action::await_change(),
         Outcome::Deleting(_) => Action::requeue(WAITING),
         Outcome::RolledOut(progress) if progress.failed => Action::requeue(Duration::ZERO),
+        Outcome::RolledOut(progress) if progress.rollout.postponed.is_some() => {
+            Action::requeue(wait(progress.rollout.postponed, now))
+        }
         Outcome::RolledOut(progress) => match progress.rollout.blocking() {
             // What Events tell wakes nobody.
             Some((

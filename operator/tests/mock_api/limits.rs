@@ -1,12 +1,16 @@
 //! Who may come in and how often holds at once, is no release, and is never taken away by what is faulty or by another version
 //! of the operator.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
-use appstack_operator::api::annotation;
+use appstack_operator::api::{MANAGER, annotation};
 use appstack_operator::error::Error;
+use kube::runtime::controller::Action;
 use serde_json::{Value, json};
 
 use super::no_release::rolled_back;
+use super::starts::{LONG_AGO, now};
 use super::{EDGE, STACK, World, users_secret};
 
 const MIDDLEWARES: &str = "traefik.ingress.kubernetes.io/router.middlewares";
@@ -18,6 +22,10 @@ const API: &str = "ingresses/shop-edge-api";
 const USERS: &str = "YW5uOntTSEF9VzZwaDVNbTVQejhHZ2lVTGJQZ3pHMzdtajlnPQ==";
 /// The same of `bob`.
 const OTHERS: &str = "Ym9iOntTSEF9VzZwaDVNbTVQejhHZ2lVTGJQZ3pHMzdtajlnPQ==";
+
+/// How soon what is at rest is looked at again, and what is faulty.
+const AT_REST: Duration = Duration::from_hours(1);
+const FAULTY: Duration = Duration::from_mins(5);
 
 impl World {
     /// The middlewares that requests of an Ingress pass.
@@ -94,6 +102,65 @@ async fn a_limit_of_what_serves_is_no_release_and_comes_and_goes_in_an_order() -
     ensure!(world.place(&named)? < world.place(&format!("DELETE {LIMIT}"))?);
     assert!(!world.is_limited());
     assert_eq!(world.condition("TemplatesCurrent"), "True Available");
+    Ok(())
+}
+
+/// Both are taken up by the ingress controller in its own time, and a route that names what it does not know is not served.
+#[tokio::test]
+async fn an_ingress_names_a_middleware_once_its_controller_knows_it() -> Result<()> {
+    let mut world = World::serving().await?;
+    world.limits_at_once().await?;
+    let mut limit = world.server.get(LIMIT).context("no limit")?;
+    world.set_limit(&Value::Null)?;
+    world.settle().await?;
+    assert!(!world.is_limited());
+    // An operator made it and ended.
+    limit["metadata"]["creationTimestamp"] = json!(now());
+    world.server.put(LIMIT, limit.clone());
+    world.restart()?;
+    world.set_limit(&json!({"average": 5}))?;
+    for _ in ["what was answered", "what is remembered"] {
+        let action = world.reconcile().await??;
+        assert_ne!(action, Action::requeue(AT_REST));
+        assert_eq!(world.passed(EDGE).as_deref(), Some(""));
+        assert_eq!(world.condition("Ready"), "True RolledOut");
+    }
+    world.patch(&json!({"spec": {"secrets": {"from": [{"name": "missing"}]}}}))?;
+    let error = world.fail().await?;
+    assert_ne!(world.policy(&error)?, Action::requeue(FAULTY));
+    world.patch(&json!({"spec": {"secrets": null}}))?;
+
+    limit["metadata"]["creationTimestamp"] = json!(LONG_AGO);
+    world.server.put(LIMIT, limit);
+    world.restart()?;
+    assert_eq!(world.reconcile().await??, Action::requeue(AT_REST));
+    assert!(world.is_limited());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_middleware_goes_once_no_ingress_is_known_to_name_it() -> Result<()> {
+    let mut world = World::serving().await?;
+    world.limits_at_once().await?;
+    world.set_limit(&Value::Null)?;
+    let changed_at = |world: &World, time: Value| -> Result<()> {
+        let mut ingress = world.server.get(EDGE).context("no Ingress")?;
+        ingress["metadata"]["managedFields"] =
+            json!([{"manager": MANAGER, "operation": "Apply", "time": time}]);
+        world.server.put(EDGE, ingress);
+        Ok(())
+    };
+    changed_at(&world, json!(now()))?;
+    for _ in ["what was answered", "what is remembered"] {
+        let action = world.reconcile().await??;
+        assert_ne!(action, Action::requeue(AT_REST));
+        assert_eq!(world.passed(EDGE).as_deref(), Some(""));
+        ensure!(world.server.get(LIMIT).is_some());
+    }
+    changed_at(&world, json!(LONG_AGO))?;
+    world.restart()?;
+    world.reconcile().await??;
+    assert!(!world.is_limited());
     Ok(())
 }
 

@@ -247,6 +247,8 @@ fn of_the_rest() -> Vec<(&'static str, Value)> {
         ("database.external", json!({"secretName": "nowhere"})),
         ("edge.className", json!("unknown")),
         ("edge.hosts", json!({"api": "other.localhost"})),
+        ("edge.layout", json!("SingleHost")),
+        ("edge.paths", json!(["/graphql"])),
         ("edge.tls", json!({"disabled": {}})),
         ("edge.rateLimit", json!({"average": 5})),
         ("edge.access", json!({"allow": ["10.0.0.0/8"]})),

@@ -9,7 +9,7 @@ use super::{BACKEND, FRONTEND, STACK, World};
 
 const NOT_FOUND: &str = "cannot pull acme/backend:v2: not found";
 /// Long before now, for the operator reads the clock.
-const LONG_AGO: &str = "2026-01-01T00:00:00Z";
+pub(super) const LONG_AGO: &str = "2026-01-01T00:00:00Z";
 
 #[expect(
     clippy::disallowed_methods,

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use appstack_operator::api::Layout;
+use appstack_operator::check::hosts;
 use reqwest::{Certificate, Response, StatusCode, redirect};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -23,7 +25,7 @@ const PASSWORD: &str = "correct horse battery staple";
 #[derive(Clone)]
 pub(crate) struct Visitor {
     client: reqwest::Client,
-    /// `https://api.<domain>:<port>`.
+    /// `https://api.<domain>:<port>`, or where the API is at one host with the site, that.
     pub(crate) api: String,
     /// `https://dashboard.<domain>:<port>`.
     pub(crate) site: String,
@@ -42,28 +44,39 @@ impl World {
 
     /// A visitor of a stack who trusts one certificate, or none.
     pub(crate) async fn visitor_trusting(&self, stack: &str, authority: Option<&str>) -> Visitor {
-        let domain = self.stack(stack).await.spec.domain;
+        let spec = self.stack(stack).await.spec;
+        let domain = &spec.domain;
+        let is_one = spec.edge.as_ref().and_then(|it| it.layout) == Some(Layout::SingleHost);
+        let host = |part: &str| {
+            if is_one {
+                domain.clone()
+            } else {
+                format!("{part}.{domain}")
+            }
+        };
+        let (api, dashboard) = (host("api"), host("dashboard"));
         let (https, http) = (
             self.cluster.https_port().unwrap(),
             self.cluster.http_port().unwrap(),
         );
         let here = SocketAddr::from((Ipv4Addr::LOCALHOST, https));
         let trusted = authority.map(|it| Certificate::from_pem(it.as_bytes()).unwrap());
-        let client = reqwest::Client::builder()
-            .tls_certs_only(trusted)
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .resolve(&format!("api.{domain}"), here)
-            .resolve(&format!("dashboard.{domain}"), here)
-            .timeout(Duration::from_secs(5))
-            .build()
-            .unwrap();
+        let hosts = hosts(&spec).into_iter();
+        let all = [api.clone(), dashboard.clone()].into_iter().chain(hosts);
+        let client = all.fold(
+            reqwest::Client::builder()
+                .tls_certs_only(trusted)
+                .no_proxy()
+                .redirect(redirect::Policy::none())
+                .timeout(Duration::from_secs(5)),
+            |client, host| client.resolve(&host, here),
+        );
         Visitor {
-            client,
-            api: format!("https://api.{domain}:{https}"),
-            site: format!("https://dashboard.{domain}:{https}"),
-            plain_api: format!("http://api.{domain}:{http}"),
-            plain_site: format!("http://dashboard.{domain}:{http}"),
+            client: client.build().unwrap(),
+            api: format!("https://{api}:{https}"),
+            site: format!("https://{dashboard}:{https}"),
+            plain_api: format!("http://{api}:{http}"),
+            plain_site: format!("http://{dashboard}:{http}"),
         }
     }
 }

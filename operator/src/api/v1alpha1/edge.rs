@@ -9,13 +9,33 @@ use serde::{Deserialize, Serialize};
 /// How the stack is reached from outside.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.paths) || (has(self.layout) && self.layout == 'SingleHost')")
+    .message("edge: paths need `layout: SingleHost`; with Subdomains the API has a host of its own"))]
 pub struct Edge {
     /// The IngressClass. Default: the one that the cluster marks as its default, else `traefik`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub class_name: Option<String>,
 
-    /// Other host names than `dashboard.<domain>` and `api.<domain>`.
+    /// Whether site and API have a host name each or share one. Default: `Subdomains`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
+
+    /// With `layout: SingleHost`, what leads to the backend beside `/api` and `/docs`: each path with all that is below it.
+    /// Everything else leads to the site. Without a frontend everything leads to the backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 20), inner(length(min = 2, max = 100)))]
+    #[x_kube(
+        validation = Rule::new("self.all(x, x.matches('^(/[A-Za-z0-9._~-]+)+$') && !x.matches('/[.][.]?(/|$)'))")
+            .message("edge.paths: paths such as /graphql or /auth/callback, without a slash at the end, `*` and `..`"),
+        validation = Rule::new("!self.exists(x, x == '/config.json')")
+            .message("edge.paths: /config.json is what the site reads its settings from"),
+        validation = Rule::new("self.all(x, self.exists_one(y, x == y))")
+            .message("edge.paths: each path once")
+    )]
+    pub paths: Option<Vec<String>>,
+
+    /// Other host names than those of the layout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hosts: Option<Hosts>,
 
@@ -39,10 +59,22 @@ pub struct Edge {
     /// X-Forwarded-For: `rateLimit` and `access.allow` look at the address that the first of them saw. Say so only where EVERY
     /// request comes through all of them: one that comes without the header is not limited, and not let in by `access.allow`.
     /// The ingress controller must be told to trust their addresses, or it drops what they say (Traefik:
-    /// `forwardedHeaders.trustedIPs` of its entry points). A change is no release and holds at once. Default: 0, the address that connects to the ingress controller.
+    /// `forwardedHeaders.trustedIPs` of its entry points). A change is no release and holds at once. Default: 0, the address that
+    /// connects to the ingress controller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10))]
     pub trusted_proxies: Option<i32>,
+}
+
+/// Whether site and API have a host name each or share one. Default: `Subdomains`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// The site at `dashboard.<domain>`, the API at `api.<domain>`.
+    #[default]
+    Subdomains,
+    /// Both at `<domain>`: `/api`, `/docs` and `paths` lead to the backend, everything else to the site. Site and API are one
+    /// origin, so that the browser asks for no CORS. Without a frontend the backend is at `<domain>` itself.
+    SingleHost,
 }
 
 /// Host names of the stack.
@@ -51,19 +83,33 @@ pub struct Edge {
 #[x_kube(validation = Rule::new("!has(self.dashboard) || !has(self.api) || self.dashboard != self.api")
     .message("hosts: dashboard and api need two names"))]
 pub struct Hosts {
-    /// The host name of the site. Default: `dashboard.<domain>`.
+    /// The host name of the site. Default: `dashboard.<domain>`; with `layout: SingleHost` `<domain>`, for the API too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
         .message("hosts.dashboard: a DNS name such as dashboard.example.com, no address: lower case, each part at most 63 characters, without scheme, port, path, wildcard and dot at the end"))]
     pub dashboard: Option<String>,
 
-    /// The host name of the API. Default: `api.<domain>`.
+    /// The host name of the API. Default: `api.<domain>`. With `layout: SingleHost` only without a frontend; else it is the
+    /// site's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
         .message("hosts.api: a DNS name such as api.example.com, no address: lower case, each part at most 63 characters, without scheme, port, path, wildcard and dot at the end"))]
     pub api: Option<String>,
+
+    /// More host names that lead to the site, without a frontend to the API: visitors are sent to the same path of its address
+    /// by 301, as from `www.example.com` to `example.com`. The certificate has to be for them too. It needs an IngressClass of Traefik and its
+    /// CustomResourceDefinitions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 20), inner(length(min = 1, max = 253)))]
+    #[x_kube(
+        validation = Rule::new("self.all(x, x.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$') && !x.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$'))")
+            .message("hosts.redirects: DNS names such as www.example.com, no addresses: lower case, each part at most 63 characters, without scheme, port, path, wildcard and dot at the end"),
+        validation = Rule::new("self.all(x, self.exists_one(y, x == y))")
+            .message("hosts.redirects: each host once")
+    )]
+    pub redirects: Option<Vec<String>>,
 }
 
 /// How HTTPS gets its certificate: exactly one of them.

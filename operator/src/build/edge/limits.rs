@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::networking::v1::{Ingress, IngressRule};
+use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress};
 
 use super::traefik::{MIDDLEWARES, middleware, reference};
 use crate::build::Refusal;
@@ -58,12 +58,17 @@ pub(super) fn refusals(stack: &Stack, default: Option<RateLimit>) -> Vec<Refusal
     let limits = limits.into_iter().filter(|(_, is_set)| *is_set);
     let everywhere = limits.flat_map(|(status, _)| {
         let hosts = [edge.api_url()].into_iter().chain(site.clone());
-        hosts.map(move |host| Refusal { host, status })
+        hosts.map(move |host| Refusal {
+            host,
+            status,
+            free: Vec::new(),
+        })
     });
     let password = edge.limits.users.as_ref();
     let password = password.map(|_| Refusal {
         host: first,
         status: 401,
+        free: edge.api_paths.clone().unwrap_or_default(),
     });
     everywhere.chain(password).collect()
 }
@@ -117,7 +122,7 @@ fn password(stack: &Stack) -> Option<(ChildName, MiddlewareSpec)> {
     Some((stack.names.password(), spec))
 }
 
-/// An Ingress whose requests pass these middlewares, and those of the site the password beside. A middleware counts for all hosts of
+/// An Ingress whose requests pass these middlewares, and those of the site the password beside. A middleware counts for all of
 /// an Ingress, so a site with a password and its API are two; that of the API comes first, so that it is never without one.
 /// Where everything is sent to HTTPS nobody is asked for a password in plain text.
 fn guarded(
@@ -133,7 +138,13 @@ fn guarded(
     if stack.edge.dashboard_host.is_none() {
         return vec![passing(stack, ingress, &with_password)];
     }
-    let is_api = |it: &IngressRule| it.host.as_ref() == Some(&stack.edge.api_host);
+    let backend: String = stack.names.backend().into();
+    let is_api = |it: &HTTPIngressPath| {
+        it.backend
+            .service
+            .as_ref()
+            .is_some_and(|it| it.name == backend)
+    };
     let mut site = ingress.clone();
     let mut api = ingress;
     let is_plain = api.metadata.name.as_deref() == Some(stack.names.http_ingress().as_str());
@@ -142,18 +153,24 @@ fn guarded(
     } else {
         stack.names.api_ingress().into()
     });
-    keep_rules(&mut api, is_api);
-    keep_rules(&mut site, |it| !is_api(it));
+    keep_paths(&mut api, is_api);
+    keep_paths(&mut site, |it| !is_api(it));
     vec![
         passing(stack, api, names),
         passing(stack, site, &with_password),
     ]
 }
 
-fn keep_rules(ingress: &mut Ingress, is_kept: impl Fn(&IngressRule) -> bool) {
+fn keep_paths(ingress: &mut Ingress, is_kept: impl Fn(&HTTPIngressPath) -> bool) {
     let spec = ingress.spec.as_mut();
     if let Some(rules) = spec.and_then(|it| it.rules.as_mut()) {
-        rules.retain(is_kept);
+        rules.retain_mut(|rule| {
+            let paths = rule.http.as_mut().map(|it| &mut it.paths);
+            paths.is_some_and(|it| {
+                it.retain(&is_kept);
+                !it.is_empty()
+            })
+        });
     }
 }
 
@@ -173,8 +190,12 @@ fn passing(stack: &Stack, mut ingress: Ingress, names: &[&ChildName]) -> Ingress
 fn redirects(stack: &Stack, ingress: &Ingress) -> bool {
     let annotations = ingress.metadata.annotations.as_ref();
     let named = annotations.and_then(|it| it.get(MIDDLEWARES));
-    let redirect = reference(stack, &stack.names.redirect());
-    named.is_some_and(|it| it.split(',').any(|it| it == redirect))
+    let both = [stack.names.redirect(), stack.names.redirect_hosts()];
+    let redirects = both.map(|it| reference(stack, &it));
+    named.is_some_and(|it| {
+        it.split(',')
+            .any(|it| redirects.iter().any(|other| other == it))
+    })
 }
 
 #[cfg(test)]

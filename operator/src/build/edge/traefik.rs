@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{ingress, tls};
+use k8s_openapi::api::networking::v1::{IngressRule, IngressTLS};
+
+use super::{ingress, rules, tls, whole};
 use crate::build::meta::{self, Component};
 use crate::model::child_name::ChildName;
-use crate::model::kinds::{Headers, Middleware, MiddlewareSpec, RedirectScheme};
+use crate::model::kinds::{Headers, Middleware, MiddlewareSpec, RedirectRegex, RedirectScheme};
 use crate::model::object::Object;
 use crate::model::stack::Stack;
 
@@ -46,7 +48,19 @@ fn middlewares(stack: &Stack) -> Vec<Object> {
         };
         middleware(stack, &stack.names.hsts(), spec)
     });
-    redirect.into_iter().chain(hsts).collect()
+    let sends_on = (!stack.edge.redirect_hosts.is_empty()).then(|| {
+        let redirect_regex = RedirectRegex {
+            regex: "^https?://[^/]+/(.*)".into(),
+            replacement: format!("{}/${{1}}", stack.edge.dashboard_url()),
+            permanent: true,
+        };
+        let spec = MiddlewareSpec {
+            redirect_regex: Some(redirect_regex),
+            ..MiddlewareSpec::default()
+        };
+        middleware(stack, &stack.names.redirect_hosts(), spec)
+    });
+    redirect.into_iter().chain(hsts).chain(sends_on).collect()
 }
 
 /// A middleware of the stack.
@@ -63,30 +77,71 @@ pub(super) fn reference(stack: &Stack, name: &ChildName) -> String {
 
 /// Traefik serves an Ingress with TLS on HTTPS alone, so plain HTTP has an Ingress of its own.
 fn ingresses(stack: &Stack) -> Vec<Object> {
-    let annotations = |entrypoint: &str, middleware: Option<ChildName>| {
-        let mut annotations = BTreeMap::from([(ENTRYPOINTS.to_owned(), entrypoint.to_owned())]);
-        let named = middleware.map(|name| (MIDDLEWARES.to_owned(), reference(stack, &name)));
-        annotations.extend(named);
-        annotations
+    let (names, edge) = (&stack.names, &stack.edge);
+    let redirect = edge.redirect.then(|| names.redirect());
+    let hsts = edge.hsts.then(|| names.hsts());
+    let of_stack = || rules(stack);
+    let mut all = match tls(stack) {
+        None => vec![plain(stack, &names.ingress(), of_stack(), redirect)],
+        Some(tls) => vec![
+            encrypted(stack, &names.ingress(), of_stack(), hsts, tls),
+            plain(stack, &names.http_ingress(), of_stack(), redirect),
+        ],
     };
-    let names = &stack.names;
-    let http = |name: ChildName| {
-        let redirect = stack.edge.redirect.then(|| names.redirect());
-        ingress(stack, &name, None, annotations("web", redirect))
-    };
-    match tls(stack) {
-        None => vec![http(names.ingress())],
-        Some(tls) => {
-            let hsts = stack.edge.hsts.then(|| names.hsts());
-            vec![
-                ingress(
-                    stack,
-                    &names.ingress(),
-                    Some(tls),
-                    annotations("websecure", hsts),
-                ),
-                http(names.http_ingress()),
-            ]
-        }
+    if !edge.redirect_hosts.is_empty() {
+        let others = || redirected(stack);
+        let sends = || Some(names.redirect_hosts());
+        let [http, https] = names.redirect_ingresses();
+        all.extend(tls(stack).map(|tls| encrypted(stack, &https, others(), sends(), tls)));
+        all.push(plain(stack, &http, others(), sends()));
     }
+    all
+}
+
+fn plain(
+    stack: &Stack,
+    name: &ChildName,
+    rules: Vec<IngressRule>,
+    middleware: Option<ChildName>,
+) -> Object {
+    ingress(
+        stack,
+        name,
+        rules,
+        None,
+        annotations(stack, "web", middleware),
+    )
+}
+
+fn encrypted(
+    stack: &Stack,
+    name: &ChildName,
+    rules: Vec<IngressRule>,
+    middleware: Option<ChildName>,
+    tls: IngressTLS,
+) -> Object {
+    let annotations = annotations(stack, "websecure", middleware);
+    ingress(stack, name, rules, Some(tls), annotations)
+}
+
+fn annotations(
+    stack: &Stack,
+    entrypoint: &str,
+    middleware: Option<ChildName>,
+) -> BTreeMap<String, String> {
+    let mut annotations = BTreeMap::from([(ENTRYPOINTS.to_owned(), entrypoint.to_owned())]);
+    let named = middleware.map(|name| (MIDDLEWARES.to_owned(), reference(stack, &name)));
+    annotations.extend(named);
+    annotations
+}
+
+/// The requests of hosts whose visitors are sent on. A rule needs a Service that is there.
+fn redirected(stack: &Stack) -> Vec<IngressRule> {
+    let names = &stack.names;
+    let service = match stack.edge.dashboard_host {
+        Some(_) => names.frontend(),
+        None => names.backend(),
+    };
+    let hosts = stack.edge.redirect_hosts.iter();
+    hosts.map(|host| whole(host, &service)).collect()
 }

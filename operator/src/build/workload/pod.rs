@@ -78,11 +78,7 @@ pub(in crate::build) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec
             inherit(ours, from, component);
         }
     }
-    let tmp = Volume {
-        name: "tmp".into(),
-        empty_dir: Some(EmptyDirVolumeSource::default()),
-        ..Volume::default()
-    };
+    let tmp = empty("tmp");
     let mut spec = PodSpec {
         service_account_name: Some(stack.names.service_account().into()),
         automount_service_account_token: Some(false),
@@ -213,6 +209,15 @@ fn restricted(mut container: Container) -> Container {
         .get_or_insert_default()
         .push(mount("tmp", "/tmp"));
     container
+}
+
+/// A volume that is empty at first and goes with its pod.
+pub(in crate::build) fn empty(name: &str) -> Volume {
+    Volume {
+        name: name.into(),
+        empty_dir: Some(EmptyDirVolumeSource::default()),
+        ..Volume::default()
+    }
 }
 
 /// A volume at a path.

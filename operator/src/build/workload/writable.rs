@@ -3,18 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{EmptyDirVolumeSource, Volume, VolumeMount};
+use k8s_openapi::api::core::v1::{Volume, VolumeMount};
 
 use crate::build::workload::pod;
 use crate::model::hash::short_hash;
 
 /// The volumes of these folders.
 pub(in crate::build) fn volumes(paths: &BTreeSet<String>) -> impl Iterator<Item = Volume> {
-    paths.iter().map(|path| Volume {
-        name: volume(path),
-        empty_dir: Some(EmptyDirVolumeSource::default()),
-        ..Volume::default()
-    })
+    paths.iter().map(|path| pod::empty(&volume(path)))
 }
 
 /// Where a container finds them.

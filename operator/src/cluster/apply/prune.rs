@@ -13,6 +13,7 @@ use crate::cluster::call::send;
 use crate::cluster::ours;
 use crate::error::{Error, Result};
 use crate::model::identity::TemplateHash;
+use crate::model::kinds::Middleware;
 use crate::model::names::Names;
 use crate::model::object::Object;
 use crate::runtime::kind::{Kind, kind};
@@ -92,6 +93,7 @@ impl Writer<'_> {
             what: format!("the list of kind {}", kind.name()),
             source,
         })?;
+        let is_named_by_ingresses = kind.name() == self::kind::<Middleware>();
         let mut others = BTreeSet::new();
         for found in list {
             let name = found.name_any();
@@ -99,6 +101,12 @@ impl Writer<'_> {
                 continue;
             }
             if self.is_ours(&found.metadata) {
+                if is_named_by_ingresses
+                    && self.cache.propagation(|it| it.awaits_ingresses(self.now))
+                {
+                    // With the next look, which comes for it.
+                    return Ok(());
+                }
                 self.delete(kind, &name, found.metadata.uid.clone()).await?;
             }
             others.extend(found.metadata.uid);

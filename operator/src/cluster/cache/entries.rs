@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
 use kube::api::ObjectMeta;
 use sha2::{Digest as _, Sha256};
 
-use crate::cluster::cache::Key;
+use crate::cluster::cache::{Key, Propagation};
 use crate::model::identity::ManifestsHash;
 use crate::model::object::Object;
 use crate::model::secret::SecretData;
@@ -29,6 +29,7 @@ pub(super) struct Entries {
     pub(super) claimed: BTreeMap<Key, String>,
     pub(super) records: Option<(Versions, Vec<KeptRecord>)>,
     pub(super) manifests: BTreeMap<ManifestsHash, Arc<str>>,
+    pub(super) propagation: Propagation,
     applied: BTreeMap<Key, Entry>,
     reads: BTreeMap<Key, Read>,
     pruned: BTreeMap<&'static str, Pruned>,
@@ -103,6 +104,7 @@ impl Entries {
             claimed: BTreeMap::new(),
             records: None,
             manifests: BTreeMap::new(),
+            propagation: Propagation::default(),
             applied: BTreeMap::new(),
             reads: BTreeMap::new(),
             pruned: BTreeMap::new(),

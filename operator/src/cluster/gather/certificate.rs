@@ -42,8 +42,7 @@ pub(super) fn current(
     let specs = [&app.spec].into_iter().chain(kept);
     let mut hosts = Vec::new();
     for spec in specs.filter(|it| is_self_signed(it)) {
-        let (dashboard, api) = check::hosts(spec);
-        hosts.extend(dashboard.into_iter().chain([api]));
+        hosts.extend(check::hosts(spec));
     }
     // The first one names the certificate, so the order stays.
     let mut seen = BTreeSet::new();

@@ -17,6 +17,10 @@ pub struct Edge {
     pub dashboard_host: Option<String>,
     /// The host of the API.
     pub api_host: String,
+    /// The paths that lead to the API, each with all that is below it, where it shares the host of the site.
+    pub api_paths: Option<Vec<String>>,
+    /// The hosts whose visitors are sent to the site, or to the API of a stack without one.
+    pub redirect_hosts: Vec<String>,
     /// The certificate.
     pub tls: Tls,
     /// Whether HTTP is sent to HTTPS.
@@ -96,14 +100,20 @@ impl Edge {
         self.url(self.dashboard_host.as_deref().unwrap_or(&self.api_host))
     }
 
-    /// Every host of the stack.
+    /// Every host of the stack, each once.
     #[must_use]
     pub fn hosts(&self) -> Vec<String> {
-        self.dashboard_host
-            .iter()
-            .chain([&self.api_host])
-            .cloned()
-            .collect()
+        let site = self.dashboard_host.iter();
+        let api = Some(&self.api_host).filter(|_| self.api_paths.is_none());
+        let all = site.chain(api).chain(&self.redirect_hosts);
+        all.cloned().collect()
+    }
+
+    /// Whether a path of the API's host leads to it.
+    #[must_use]
+    pub fn leads_to_api(&self, path: &str) -> bool {
+        let paths = self.api_paths.as_ref();
+        paths.is_none_or(|it| it.iter().any(|it| is_below(path, it)))
     }
 
     /// The PEM of the certificate that is served; `None` for plain HTTP.
@@ -122,6 +132,28 @@ impl Edge {
             (Tls::Off, port, _) => format!("http://{host}:{port}"),
             (_, _, 443) => format!("https://{host}"),
             (_, _, port) => format!("https://{host}:{port}"),
+        }
+    }
+}
+
+/// Whether a path is another one or below it.
+#[must_use]
+pub fn is_below(path: &str, other: &str) -> bool {
+    let rest = path.strip_prefix(other);
+    rest.is_some_and(|it| it.is_empty() || it.starts_with(['/', '?']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_begins_alike_is_not_below() {
+        for path in ["/api", "/api/", "/api/v1", "/api?a=b"] {
+            assert!(is_below(path, "/api"), "{path}");
+        }
+        for path in ["/", "/apis", "/v1/api", "/API"] {
+            assert!(!is_below(path, "/api"), "{path}");
         }
     }
 }

@@ -294,6 +294,10 @@ impl State {
         }
         object["metadata"]["generation"] = json!(generation);
         object["metadata"]["resourceVersion"] = kept("resourceVersion", json!("0"));
+        // What a test says of who wrote it stays.
+        if object["metadata"]["managedFields"].is_null() && metadata["managedFields"].is_array() {
+            object["metadata"]["managedFields"] = metadata["managedFields"].clone();
+        }
         let is_restless = RESTLESS.iter().any(|it| object["kind"] == **it);
         if is_restless {
             object["metadata"]["managedFields"] = metadata["managedFields"].clone();

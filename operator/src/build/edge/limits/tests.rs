@@ -159,6 +159,41 @@ fn a_password_guards_the_site_alone_and_the_api_where_there_is_no_site() {
 }
 
 #[test]
+fn a_password_guards_the_site_alone_where_the_api_shares_its_host() {
+    let edges = "access: {basicAuthSecret: team}, layout: SingleHost, paths: [/graphql]";
+    let stack = stack("staging", edges, BOTH);
+    let both = edge(&stack);
+    let paths = |name: &str| -> Vec<String> {
+        let spec = ingress(&both, name).unwrap().spec.as_ref().unwrap();
+        let rules = spec.rules.iter().flatten();
+        let paths = rules.flat_map(|it| it.http.iter().flat_map(|it| &it.paths));
+        paths
+            .map(|it| it.path.clone().unwrap_or_default())
+            .collect()
+    };
+    assert_eq!(passed(&both, "shop-edge").unwrap(), "ns-shop-password");
+    assert_eq!(paths("shop-edge"), [""]);
+    assert_eq!(passed(&both, "shop-edge-api").unwrap(), "");
+    let api = ["/api", "/api/", "/docs", "/docs/", "/graphql", "/graphql/"];
+    assert_eq!(paths("shop-edge-api"), api);
+    for name in ["shop-edge", "shop-edge-api"] {
+        assert_eq!(hosts(&both, name), ["example.com"]);
+    }
+    let desired = build(&stack, Direction::Forward);
+    let check = desired.stages.into_iter().rev().find_map(|it| it.check);
+    let unauthorized = Answer::Application {
+        status: 401,
+        said: String::new(),
+    };
+    let turned_away = |path: &str| {
+        let url = format!("https://example.com{path}");
+        check.as_ref().unwrap().turns_away(&url, &unauthorized)
+    };
+    assert!(turned_away("/") && turned_away("/apis"));
+    assert!(!turned_away("/api/v1") && !turned_away("/graphql"));
+}
+
+#[test]
 fn a_middleware_comes_before_whatever_names_it_and_a_site_never_takes_its_api_along() {
     let all = "rateLimit: {average: 5}, access: {allow: ['::1'], basicAuthSecret: team}";
     for environment in ["staging", "production"] {

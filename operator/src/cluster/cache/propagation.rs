@@ -1,0 +1,114 @@
+//! Since when an ingress controller knows of the last changes of the edge.
+//!
+//! Traefik reads Ingresses and Middlewares by two watches and takes up the changes of each at most every two seconds (its
+//! `providersThrottleDuration`), without regard to the other. A route that names a middleware which it has not taken up, or which
+//! it has forgotten already, is not served at all. So one of the two changes only when it knows of the other.
+//!
+//! Invariant: pure. What is noted comes from answers of the API server, so that a new process learns the same from its own.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::MANAGER;
+use crate::model::object::Object;
+
+/// How long it takes at most until a change is taken up: the two seconds, and one for the way.
+const DELAY: SignedDuration = SignedDuration::from_secs(3);
+
+/// When the last changes of a stack's edge are taken up.
+#[derive(Debug, Default)]
+pub struct Propagation {
+    middlewares: Option<Timestamp>,
+    ingresses: Option<Timestamp>,
+    postponed: Option<Timestamp>,
+}
+
+impl Propagation {
+    /// Notes what the API server answered to an object.
+    pub fn note(&mut self, answer: &Object) {
+        let metadata = answer.metadata();
+        match answer {
+            Object::Middleware(_) => {
+                let made = metadata.and_then(|it| it.creation_timestamp.as_ref());
+                self.middlewares = self.middlewares.max(made.map(|it| it.0 + DELAY));
+            }
+            Object::Ingress(_) => {
+                let managers = metadata.and_then(|it| it.managed_fields.as_ref());
+                let ours = managers.into_iter().flatten().filter(|it| {
+                    it.manager.as_deref() == Some(MANAGER) && it.subresource.is_none()
+                });
+                let changed = ours.filter_map(|it| it.time.as_ref()).map(|it| it.0).max();
+                self.ingresses = self.ingresses.max(changed.map(|it| it + DELAY));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the ingress controller may not know of every middleware. Then an Ingress is not to be changed; it is
+    /// postponed.
+    pub fn awaits_middlewares(&mut self, now: Timestamp) -> bool {
+        self.postpone(self.middlewares, now)
+    }
+
+    /// Whether the ingress controller may not know of every change of an Ingress. Then a middleware is not to be deleted; it is
+    /// postponed.
+    pub fn awaits_ingresses(&mut self, now: Timestamp) -> bool {
+        self.postpone(self.ingresses, now)
+    }
+
+    /// When that is to be done which was postponed.
+    #[must_use]
+    pub fn postponed(&self, now: Timestamp) -> Option<Timestamp> {
+        self.postponed.filter(|it| *it > now)
+    }
+
+    /// Where the clocks are apart nothing is known of the time, and nothing waits for it.
+    fn postpone(&mut self, until: Option<Timestamp>, now: Timestamp) -> bool {
+        let until = until.filter(|it| *it > now && it.duration_since(now) <= DELAY);
+        self.postponed = self.postponed.max(until);
+        until.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn object(kind: &str, metadata: &Value) -> Object {
+        Object::parse(kind, json!({"metadata": metadata, "spec": {}})).unwrap()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
+    }
+
+    #[test]
+    fn an_ingress_waits_for_the_newest_middleware() {
+        let mut it = Propagation::default();
+        assert!(!it.awaits_middlewares(at(0)));
+        for second in [20, 10] {
+            let made = at(second).to_string();
+            it.note(&object("Middleware", &json!({"creationTimestamp": made})));
+        }
+        assert!(it.awaits_middlewares(at(22)));
+        assert_eq!(it.postponed(at(22)), Some(at(23)));
+        assert!(!it.awaits_middlewares(at(23)));
+        assert_eq!(it.postponed(at(23)), None);
+        assert!(!it.awaits_ingresses(at(22)));
+        assert!(!it.awaits_middlewares(at(19)), "the clocks are apart");
+    }
+
+    #[test]
+    fn a_middleware_waits_for_what_we_changed_of_an_ingress_and_for_nobody_else() {
+        let mut it = Propagation::default();
+        let entry = |manager: &str, second: i64| json!({"manager": manager, "time": at(second).to_string()});
+        let mut status = entry(MANAGER, 40);
+        status["subresource"] = json!("status");
+        let managers = json!([entry(MANAGER, 10), entry("traefik", 30), status]);
+        it.note(&object("Ingress", &json!({"managedFields": managers})));
+        assert!(it.awaits_ingresses(at(12)));
+        assert!(!it.awaits_ingresses(at(13)));
+        assert!(!it.awaits_middlewares(at(12)));
+    }
+}
