@@ -74,14 +74,15 @@ fn a_stack_serves_a_certificate_of_ones_own_or_plain_http() {
         visitor
             .reads(world, &format!("{}{PATH}", visitor.plain_api))
             .await;
-        let left: Vec<String> = world
-            .children("shop")
-            .await
-            .iter()
-            .filter(|it| it.kind == "Middleware" || it.object.name_any().ends_with("-tls"))
-            .map(Child::title)
-            .collect();
-        assert!(left.is_empty(), "left over from HTTPS: {left:?}");
+        // The ingress controller is given the time to learn that no Ingress names them.
+        world
+            .until("nothing is left over from HTTPS", SOON, async || {
+                let children = world.children("shop").await;
+                let is_left =
+                    |it: &Child| it.kind == "Middleware" || it.object.name_any().ends_with("-tls");
+                (!children.iter().any(is_left)).then_some(())
+            })
+            .await;
     });
 }
 

@@ -165,6 +165,35 @@ async fn a_middleware_goes_once_no_ingress_is_known_to_name_it() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_ingress_goes_once_another_one_has_its_hosts() -> Result<()> {
+    let mut world = World::serving().await?;
+    users_secret(&world, "team", json!({"users": USERS}));
+    world.patch(&json!({"spec": {"edge": {"access": {"basicAuthSecret": "team"}}}}))?;
+    world.settle().await?;
+    let made = |world: &World, time: Value| -> Result<()> {
+        let mut password = world.server.get(PASSWORD).context("no password")?;
+        password["metadata"]["creationTimestamp"] = time;
+        world.server.put(PASSWORD, password);
+        Ok(())
+    };
+    made(&world, json!(now()))?;
+    world.restart()?;
+    world.reconcile().await??;
+    world.patch(&json!({"spec": {"edge": null}}))?;
+    let action = world.reconcile().await??;
+    assert_ne!(action, Action::requeue(AT_REST));
+    assert!(world.passed(EDGE).context("no site")?.contains("password"));
+    ensure!(world.server.get(API).is_some(), "nobody has its host");
+
+    made(&world, json!(LONG_AGO))?;
+    world.restart()?;
+    world.reconcile().await??;
+    assert_eq!(world.passed(EDGE).as_deref(), Some(""));
+    ensure!(world.server.get(API).is_none());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_limit_waits_for_no_migration_no_approval_and_no_failed_release() -> Result<()> {
     let world = World::serving().await?;
     world.patch(&json!({"spec": {"version": "v2"}}))?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt as _;
 
 use super::Writer;
@@ -79,6 +80,17 @@ impl Writer<'_> {
         Ok(false)
     }
 
+    /// Whether the ingress controller may still need what is there of a kind: a middleware for an Ingress as it is or was, or an
+    /// Ingress because another one has yet to take its hosts.
+    fn is_too_early_to_delete(&self, of: Kind) -> bool {
+        let is_middleware = of.name() == kind::<Middleware>();
+        let is_of_edge = is_middleware || of.name() == kind::<Ingress>();
+        self.cache.propagation(|it| {
+            (is_of_edge && it.awaits_middlewares(self.now))
+                || (is_middleware && it.awaits_ingresses(self.now))
+        })
+    }
+
     async fn prune_kind(&self, kind: Kind, keep: &Kept) -> Result<()> {
         let keep = keep.get(kind.name()).cloned().unwrap_or_default();
         if self.cache.is_pruned(kind.name(), &keep) {
@@ -93,7 +105,6 @@ impl Writer<'_> {
             what: format!("the list of kind {}", kind.name()),
             source,
         })?;
-        let is_named_by_ingresses = kind.name() == self::kind::<Middleware>();
         let mut others = BTreeSet::new();
         for found in list {
             let name = found.name_any();
@@ -101,9 +112,7 @@ impl Writer<'_> {
                 continue;
             }
             if self.is_ours(&found.metadata) {
-                if is_named_by_ingresses
-                    && self.cache.propagation(|it| it.awaits_ingresses(self.now))
-                {
+                if self.is_too_early_to_delete(kind) {
                     // With the next look, which comes for it.
                     return Ok(());
                 }

@@ -14,6 +14,9 @@ use crate::model::object::Object;
 /// How long it takes at most until a change is taken up: the two seconds, and one for the way.
 const DELAY: SignedDuration = SignedDuration::from_secs(3);
 
+/// More than that ahead is no time that was noted by the same clock, nor what a look took that began before.
+const APART: SignedDuration = SignedDuration::from_secs(30);
+
 /// When the last changes of a stack's edge are taken up.
 #[derive(Debug, Default)]
 pub struct Propagation {
@@ -43,8 +46,8 @@ impl Propagation {
         }
     }
 
-    /// Whether the ingress controller may not know of every middleware. Then an Ingress is not to be changed; it is
-    /// postponed.
+    /// Whether the ingress controller may not know of every middleware. Then no Ingress is to be changed, and
+    /// nothing deleted that one may need; it is postponed.
     pub fn awaits_middlewares(&mut self, now: Timestamp) -> bool {
         self.postpone(self.middlewares, now)
     }
@@ -63,7 +66,7 @@ impl Propagation {
 
     /// Where the clocks are apart nothing is known of the time, and nothing waits for it.
     fn postpone(&mut self, until: Option<Timestamp>, now: Timestamp) -> bool {
-        let until = until.filter(|it| *it > now && it.duration_since(now) <= DELAY);
+        let until = until.filter(|it| *it > now && it.duration_since(now) <= APART);
         self.postponed = self.postponed.max(until);
         until.is_some()
     }
@@ -96,7 +99,8 @@ mod tests {
         assert!(!it.awaits_middlewares(at(23)));
         assert_eq!(it.postponed(at(23)), None);
         assert!(!it.awaits_ingresses(at(22)));
-        assert!(!it.awaits_middlewares(at(19)), "the clocks are apart");
+        assert!(it.awaits_middlewares(at(10)), "the look began before");
+        assert!(!it.awaits_middlewares(at(-10)), "the clocks are apart");
     }
 
     #[test]
