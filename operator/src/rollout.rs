@@ -16,8 +16,6 @@ mod visit;
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
 use crate::api::StageName;
 use crate::build::{Desired, Pull, Stage};
 use crate::cluster::apply::{Applied, Writer};
@@ -71,8 +69,6 @@ pub struct RolloutStatus {
     pub images: Images,
     /// What is to be said of the way in although its gate is open.
     pub caveat: Option<String>,
-    /// When that is to be done for which it is too early.
-    pub postponed: Option<Timestamp>,
     /// How it is with the schedules. They are not asked while a gate is shut.
     pub schedules: Option<Vec<Schedule>>,
 }

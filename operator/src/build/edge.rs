@@ -69,9 +69,10 @@ pub(super) fn stage(stack: &Stack, manifests: &Manifests) -> Stage {
 /// visitors may begin at the root of the API, at which many an API has nothing to say.
 fn route(stack: &Stack, refusals: Vec<Refusal>) -> Check {
     let edge = &stack.edge;
-    let path = Some(stack.backend.public_path()).filter(|it| edge.leads_to_api(it));
-    let first = edge.api_paths.iter().flatten().next();
-    let path = path.or(first.map(String::as_str)).unwrap_or("/");
+    let health = stack.backend.public_path();
+    let mut paths = edge.api_paths.iter().flatten();
+    let other = paths.find(|_| !edge.leads_to_api(health));
+    let path = other.map_or(health, String::as_str);
     let api = format!("{}{path}", edge.api_url());
     let root = format!("{}/", edge.dashboard_url());
     let (site, aside) = match edge.dashboard_host {

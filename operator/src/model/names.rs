@@ -261,10 +261,16 @@ impl Names {
         self.child("redirect-hosts")
     }
 
-    /// The Ingress of the hosts whose visitors are sent to the site; by HTTP and HTTPS.
+    /// The Ingress of the hosts whose visitors are sent to the site.
     #[must_use]
-    pub fn redirect_ingresses(&self) -> [ChildName; 2] {
-        [self.child("edge-hosts-http"), self.child("edge-hosts")]
+    pub fn redirect_ingress(&self) -> ChildName {
+        self.child("edge-hosts")
+    }
+
+    /// The same for plain HTTP, beside one for HTTPS.
+    #[must_use]
+    pub fn http_redirect_ingress(&self) -> ChildName {
+        self.child("edge-hosts-http")
     }
 
     /// The Traefik middleware that asks for a password.

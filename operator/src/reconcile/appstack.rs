@@ -45,7 +45,12 @@ pub async fn reconcile(app: Arc<AppStack>, ctx: Arc<Context>) -> Result<Action> 
     report::changes(&app, &ctx, &status).await;
     let outcome = outcome?;
     ctx.backoff.reset(&report::key(&app));
-    Ok(requeue::after(&outcome, now, (ctx.jitter)()))
+    Ok(requeue::after(
+        &outcome,
+        writer.postponed(),
+        now,
+        (ctx.jitter)(),
+    ))
 }
 
 /// When an AppStack comes again after an error.

@@ -41,7 +41,7 @@ pub(super) async fn step(app: &AppStack, ctx: &Context, now: Timestamp) -> Resul
         }
         Ok(false) => {
             let outcome = Outcome::Deleting(hold::in_use(hold));
-            let action = requeue::after(&outcome, now, 0.0);
+            let action = requeue::after(&outcome, None, now, 0.0);
             writer
                 .status(&status::compute(app, &Ok(outcome), now))
                 .await?;

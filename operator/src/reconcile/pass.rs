@@ -81,7 +81,7 @@ impl Pass<'_> {
             self.writer.record(&record, 1).await?;
         }
         hold::replace_unstarted(self.writer, &observer, current.as_ref(), &target).await?;
-        let mut status = rollout::run(self.writer, &observer, &rollout, &mut current).await?;
+        let status = rollout::run(self.writer, &observer, &rollout, &mut current).await?;
         let failed = self.give_up(&plan, &status).await?;
         let verified = if status.is_shut() {
             None
@@ -94,7 +94,6 @@ impl Pass<'_> {
             verified
         };
         rollout::prune(self.writer, &rollout, &status).await?;
-        status.postponed = self.writer.postponed();
         if !matches!(status.blocking(), Some((_, Gate::Waiting { .. }))) {
             self.ctx.turns.give_back(&key(self.app));
         }

@@ -33,11 +33,12 @@ const CONFLICT: Duration = Duration::from_secs(1);
 /// After an error.
 #[must_use]
 pub(super) fn after_error(app: &AppStack, error: &Error, ctx: &Context, now: Timestamp) -> Action {
-    let cache = ctx.cache.of_stack(&ctx.versions, app);
-    let postponed = cache.propagation(|it| it.postponed(now));
     match error.class() {
-        Class::User if postponed.is_some() => Action::requeue(wait(postponed, now)),
-        Class::User => Action::requeue(INVALID),
+        Class::User => {
+            let cache = ctx.cache.of_stack(&ctx.versions, app);
+            let postponed = cache.propagation(|it| it.postponed(now));
+            Action::requeue(postponed.map_or(INVALID, |it| wait(Some(it), now)))
+        }
         // Nothing tells us when somebody else's object goes.
         Class::Taken => Action::requeue(WAITING),
         Class::Ending => Action::await_change(),
@@ -46,15 +47,18 @@ pub(super) fn after_error(app: &AppStack, error: &Error, ctx: &Context, now: Tim
     }
 }
 
-/// After a reconciliation. `jitter` is a random number from 0 to 1.
-pub(super) fn after(outcome: &Outcome, now: Timestamp, jitter: f64) -> Action {
+/// After a reconciliation, in which something may have been postponed. `jitter` is a random number from 0 to 1.
+pub(super) fn after(
+    outcome: &Outcome,
+    postponed: Option<Timestamp>,
+    now: Timestamp,
+    jitter: f64,
+) -> Action {
     match outcome {
         Outcome::Suspended => Action::await_change(),
         Outcome::Deleting(_) => Action::requeue(WAITING),
         Outcome::RolledOut(progress) if progress.failed => Action::requeue(Duration::ZERO),
-        Outcome::RolledOut(progress) if progress.rollout.postponed.is_some() => {
-            Action::requeue(wait(progress.rollout.postponed, now))
-        }
+        Outcome::RolledOut(_) if postponed.is_some() => Action::requeue(wait(postponed, now)),
         Outcome::RolledOut(progress) => match progress.rollout.blocking() {
             // What Events tell wakes nobody.
             Some((

@@ -99,8 +99,8 @@ pub struct Hosts {
     pub api: Option<String>,
 
     /// More host names that lead to the site, without a frontend to the API: visitors are sent to the same path of its address
-    /// by 301, as from `www.example.com` to `example.com`. The certificate has to be for them too. It needs an IngressClass of Traefik and its
-    /// CustomResourceDefinitions.
+    /// by 301, as from `www.example.com` to `example.com`. The certificate has to be for them too. It needs an IngressClass of
+    /// Traefik and its CustomResourceDefinitions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 20), inner(length(min = 1, max = 253)))]
     #[x_kube(

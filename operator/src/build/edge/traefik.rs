@@ -91,7 +91,7 @@ fn ingresses(stack: &Stack) -> Vec<Object> {
     if !edge.redirect_hosts.is_empty() {
         let others = || redirected(stack);
         let sends = || Some(names.redirect_hosts());
-        let [http, https] = names.redirect_ingresses();
+        let (https, http) = (names.redirect_ingress(), names.http_redirect_ingress());
         all.extend(tls(stack).map(|tls| encrypted(stack, &https, others(), sends(), tls)));
         all.push(plain(stack, &http, others(), sends()));
     }
