@@ -10,6 +10,8 @@ import { settings } from "./e2e/settings";
 const { results } = settings;
 const launch = { executablePath: program(), chromiumSandbox: !isRoot() };
 
+const withoutPictures = { mode: "retain-on-failure", screenshots: false, snapshots: true } as const;
+
 /** Stories of people who know the stack: their browser trusts its certificate. */
 function ours() {
   const use = { baseURL: settings.site, launchOptions: { ...launch, args: flags() } };
@@ -17,7 +19,8 @@ function ours() {
     { name: "stories", testDir: "e2e/stories", use },
     // A release disturbs everybody who is on the site.
     { name: "release", testDir: "e2e/release", dependencies: ["stories"], use },
-    { name: "demo", testDir: "e2e/demo", use },
+    // Who waits for the demo does not wait for pictures of a story that goes well.
+    { name: "demo", testDir: "e2e/demo", use: { ...use, trace: withoutPictures } },
   ];
 }
 

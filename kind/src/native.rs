@@ -14,6 +14,7 @@ mod network;
 mod node;
 mod pki;
 mod storage;
+mod unpacked;
 
 use std::fs::File;
 use std::process::Stdio;
@@ -79,13 +80,13 @@ impl Provider for Native {
                 .archive
                 .as_ref()
                 .context("the image was built by Docker")?;
-            containerd::import(cluster.home(), archive).await
+            containerd::import(&containerd::socket(cluster.home()), archive).await
         }
         .boxed()
     }
 
     fn ctr(&self, cluster: &Cluster) -> Command {
-        containerd::ctr(cluster.home())
+        containerd::ctr(&containerd::socket(cluster.home()))
     }
 }
 
@@ -97,6 +98,7 @@ async fn start(cluster: &Cluster, options: Options, progress: &Progress) -> Resu
     let built = build(progress).await?;
     // What an earlier node of this name left when it was cut off.
     stop(cluster).await?;
+    unpacked::lay(cluster, &built, progress).await?;
     let node = launch(cluster, options).await?;
     let came_up = async {
         // No pod before its images: a kubelet that misses one waits longer and longer before it looks again.
@@ -112,12 +114,12 @@ async fn start(cluster: &Cluster, options: Options, progress: &Progress) -> Resu
     }
 }
 
-/// Builds what a node is made of, and gives the images of the cluster itself.
+/// Builds what a node is made of, and gives the images that each has.
 async fn build(progress: &Progress) -> Result<Vec<Built>> {
     let ((), _, images) = futures::try_join!(
         tools::build_in_turn(&[tools::KUBERNETES, tools::KUBECTL], progress),
         tools::ETCD.build(progress),
-        standin::of_the_node(progress)
+        standin::of_every_node(progress)
     )?;
     Ok(images)
 }
@@ -169,10 +171,10 @@ fn choose_ports(cluster: &Cluster, options: Options) -> Result<Ports> {
     }
 }
 
-/// Loads the images of the cluster itself as soon as containerd answers.
+/// Loads the images that each node has as soon as containerd answers, where they do not lie there yet.
 async fn load(cluster: &Cluster, built: &[Built], progress: &Progress) -> Result<()> {
     let part = progress.part("images");
-    while !containerd::answers(cluster.home()).await {
+    while !containerd::answers(&containerd::socket(cluster.home())).await {
         tokio::time::sleep(LOOK).await;
     }
     let loads = built.iter().map(|image| Native.load_once(cluster, image));

@@ -51,13 +51,21 @@ const MAILPIT: Program = Program {
     tool: tools::MAILPIT,
 };
 
-/// The images that every native node needs, built.
+/// The images that every native node has, built: those of the cluster itself, and those that every local environment runs
+/// or begins with.
 ///
 /// # Errors
 /// When a program or an image cannot be built.
-pub async fn of_the_node(progress: &Progress) -> Result<Vec<Built>> {
-    let programs = OF_THE_NODE.iter().map(|program| program.build(progress));
-    futures::future::try_join_all(programs).await
+pub async fn of_every_node(progress: &Progress) -> Result<Vec<Built>> {
+    let programs = OF_THE_NODE.iter().chain([&MAILPIT]);
+    let programs = programs.map(|program| program.build(progress));
+    let bases = [POSTGRES_TAG, NGINX_TAG].map(|tag| of_name(tag, progress));
+    let (mut built, bases) = futures::try_join!(
+        futures::future::try_join_all(programs),
+        futures::future::try_join_all(bases)
+    )?;
+    built.extend(bases.into_iter().flatten());
+    Ok(built)
 }
 
 /// An image under the name of one that would be pulled, built; nothing when we have none of that name.

@@ -37,6 +37,11 @@ pub(super) fn component(home: &Home) -> Component {
     }
 }
 
+/// Where containerd keeps its images and what runs of them.
+pub(super) fn root(home: &Home) -> std::path::PathBuf {
+    home.path("containerd")
+}
+
 /// The socket that containerd listens on. It lies in the cluster's folder, so that the host reaches it too.
 pub(super) fn socket(home: &Home) -> std::path::PathBuf {
     home.path("containerd.sock")
@@ -46,26 +51,26 @@ pub(super) fn socket(home: &Home) -> std::path::PathBuf {
 ///
 /// # Errors
 /// When containerd does not answer or does not take it.
-pub(super) async fn import(home: &Home, archive: &Path) -> Result<()> {
-    let mut ctr = ctr(home);
+pub(super) async fn import(socket: &Path, archive: &Path) -> Result<()> {
+    let mut ctr = ctr(socket);
     ctr.args(["images", "import"]).arg(archive);
     command::output(&mut ctr).await.map(drop)
 }
 
-/// The client of containerd, for what belongs to Kubernetes.
-pub(super) fn ctr(home: &Home) -> Command {
+/// The client of the containerd that listens there, for what belongs to Kubernetes.
+pub(super) fn ctr(socket: &Path) -> Command {
     let mut ctr = Command::new("ctr");
     ctr.arg("--address")
-        .arg(socket(home))
+        .arg(socket)
         .args(["--namespace", NAMESPACE]);
     ctr
 }
 
-/// Whether containerd answers.
-pub(super) async fn answers(home: &Home) -> bool {
+/// Whether a containerd listens there and answers.
+pub(super) async fn answers(socket: &Path) -> bool {
     let mut ctr = Command::new("ctr");
     ctr.arg("--address")
-        .arg(socket(home))
+        .arg(socket)
         .args(["--timeout", "1s", "namespaces", "list"]);
     command::succeeds(&mut ctr).await
 }
@@ -98,7 +103,7 @@ state = "/run/containerd"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
       SystemdCgroup = false
 "#,
-        root = home.path("containerd").display(),
+        root = root(home).display(),
         socket = socket(home).display(),
         pause = standin::PAUSE_TAG,
         plugins = home.path("cni").display(),

@@ -90,10 +90,11 @@ async fn in_browser(
         &certificate,
         secret(cluster, "shop-edge-tls", "tls.crt").await?,
     )?;
-    let mut playwright = Command::new("npx");
+    let pages = folders::in_repository("app/frontend");
+    let mut playwright = Command::new(pages.join("node_modules/.bin/playwright"));
     playwright
-        .current_dir(folders::in_repository("app/frontend"))
-        .args(["playwright", "test", "--project", "demo"])
+        .current_dir(&pages)
+        .args(["test", "--project", "demo"])
         .env("SITE_URL", &urls.dashboard)
         .env("API_URL", &urls.api)
         .env("CERTIFICATE", &certificate)
@@ -101,7 +102,10 @@ async fn in_browser(
         .env("SUPERUSER_PASSWORD", password)
         .env("CHROMIUM", browser)
         .env("RESULTS", &results);
-    let output = playwright.output().await.context("npx is missing")?;
+    let output = playwright
+        .output()
+        .await
+        .context("playwright cannot be started: install Node.js 20 or later")?;
     // What is typed into a field is part of what a failure says.
     let said = String::from_utf8_lossy(&output.stdout).replace(password, "(password)");
     ensure!(
