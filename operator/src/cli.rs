@@ -1,6 +1,7 @@
-//! The command line: `run`, `crd`, `render`. Nothing else reads flags or the environment.
+//! The command line: `run`, `crd`, `render`, `maintenance`. Nothing else reads flags or the environment.
 
 use std::io::{Read as _, Write as _};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
 use crate::settings::{ClusterSettings, RunSettings};
-use crate::{render, run};
+use crate::{maintenance, render, run};
 
 /// One AppStack is one web application: database, migration, backend, frontend and HTTPS edge.
 #[derive(Debug, Parser)]
@@ -31,6 +32,15 @@ enum Command {
         file: PathBuf,
         #[command(flatten)]
         cluster: ClusterSettings,
+    },
+    /// Answers every visitor of a stack in maintenance with 503 and a page.
+    Maintenance {
+        /// Where it listens.
+        #[arg(long, default_value = "0.0.0.0:8080")]
+        address: SocketAddr,
+        /// A page in place of ours.
+        #[arg(long)]
+        page: Option<PathBuf>,
     },
 }
 
@@ -56,6 +66,7 @@ fn work(command: Command) -> Result<()> {
             let text = read(&file)?;
             print(&render::manifests(&text, &cluster)?)
         }
+        Command::Maintenance { address, page } => maintenance::serve(address, page),
     }
 }
 

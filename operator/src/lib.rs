@@ -26,8 +26,8 @@
 //! The modules are wings, each of which imports only those above it in this list: [`runtime`] (what any operator needs), [`api`],
 //! [`error`], [`settings`], [`model`] (facts and values), [`release`] (what makes one, what is written down of it), [`check`],
 //! [`build`], [`plan`], [`cluster`] (the only one that sends requests, and `cluster::apply` the only module that writes),
-//! [`rollout`] (the loop over the stages, and their gates), [`context`], [`reconcile`], [`controller`], [`render`], [`run`],
-//! [`cli`]. The test `architecture` keeps it so.
+//! [`rollout`] (the loop over the stages, and their gates), [`context`], [`reconcile`], [`controller`], [`render`],
+//! [`maintenance`] (what answers visitors meanwhile), [`run`], [`cli`]. The test `architecture` keeps it so.
 
 pub mod api;
 pub mod build;
@@ -37,6 +37,7 @@ pub mod cluster;
 pub mod context;
 pub mod controller;
 pub mod error;
+pub mod maintenance;
 pub mod model;
 pub mod plan;
 pub mod reconcile;

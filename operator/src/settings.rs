@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::runtime::telemetry::LogFormat;
 
+/// Where the image of this version is published.
+const IMAGE: &str = concat!(
+    "ghcr.io/appstack-dev/appstack-operator:",
+    env!("CARGO_PKG_VERSION")
+);
+
 /// What the operator is told when it starts. Every flag can be an environment variable.
 #[derive(Clone, Debug, Args)]
 pub struct RunSettings {
@@ -65,6 +71,9 @@ pub struct ClusterSettings {
         default_value = "docker.io/library/postgres"
     )]
     pub postgres_image: String,
+    /// The image of the operator itself, which answers visitors of a stack in maintenance.
+    #[arg(long, env = "APPSTACK_IMAGE", default_value = IMAGE)]
+    pub image: String,
 }
 
 /// The ports at which clients reach the ingress controller, as addresses in pods and redirects say them.
@@ -105,6 +114,7 @@ impl Default for ClusterSettings {
             public_http_port: 80,
             edge_host: None,
             postgres_image: "docker.io/library/postgres".into(),
+            image: IMAGE.into(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 /// The wings, from the bottom to the top. A wing imports only those before it.
-const WINGS: [&str; 19] = [
+const WINGS: [&str; 20] = [
     "runtime",
     "api",
     "error",
@@ -23,6 +23,7 @@ const WINGS: [&str; 19] = [
     "reconcile",
     "controller",
     "render",
+    "maintenance",
     "run",
     "cli",
     "main",

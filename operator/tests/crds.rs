@@ -551,7 +551,8 @@ const REFUSED_CHANGES: [(&str, &str, &str); 5] = [
 ];
 
 /// Changes of `spec` that only look odd.
-const ACCEPTED: [&str; 18] = [
+const ACCEPTED: [&str; 19] = [
+    "{edge: {maintenance: true, maintenancePage: closed}}",
     "{}",
     "{superuser: admin}",
     "{backend: {image: 'host:5000/a/b@sha256:0f'}}",

@@ -17,7 +17,7 @@ use appstack_operator::{check, render};
 use serde_json::{Value, json};
 
 /// What is built, and from what. The examples are cases of their own, so that they always work.
-const CASES: [(&str, &str); 14] = [
+const CASES: [(&str, &str); 15] = [
     ("local", "../examples/stack-local.yaml"),
     ("staging", "../examples/stack-staging.yaml"),
     ("production", "../examples/stack-production.yaml"),
@@ -35,6 +35,7 @@ const CASES: [(&str, &str); 14] = [
     ("image-needs", "tests/golden/image-needs/stack.yaml"),
     ("limits", "tests/golden/limits/stack.yaml"),
     ("single-host", "tests/golden/single-host/stack.yaml"),
+    ("maintenance", "tests/golden/maintenance/stack.yaml"),
 ];
 
 /// The length of a DNS label, which names and label values share.
@@ -278,6 +279,10 @@ fn selectors_say_stack_component_and_job_and_for_pods_that_run_on_the_revision()
         match kind(object) {
             // A Service turns to another revision, so that its selector changes with each.
             "Service" => exactly(object, &spec["selector"], &spec["selector"][REVISION]),
+            // What shows the page of maintenance is nobody's release.
+            "Deployment" if text(&object["metadata"]["name"]).ends_with("-maintenance") => {
+                exactly(object, labels, &Value::Null)
+            }
             "Deployment" => {
                 let revision = &labels[REVISION];
                 let name = text(&object["metadata"]["name"]);

@@ -23,6 +23,8 @@ mod jobs;
 mod limits;
 #[path = "mock_api/logs.rs"]
 mod logs;
+#[path = "mock_api/maintenance.rs"]
+mod maintenance;
 #[path = "mock_api/model.rs"]
 mod model;
 #[path = "mock_api/no_release.rs"]

@@ -36,6 +36,7 @@ mod hosts;
 mod jobs;
 mod layout;
 mod limits;
+mod maintenance;
 mod migration;
 mod name_taken;
 mod neighbours;

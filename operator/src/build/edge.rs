@@ -5,6 +5,7 @@
 
 mod certificate;
 mod limits;
+mod maintenance;
 mod traefik;
 
 pub(super) use self::limits::limit;
@@ -58,7 +59,8 @@ pub(super) fn stage(stack: &Stack, manifests: &Manifests) -> Stage {
         Tls::Off | Tls::Secret { .. } => Vec::new(),
     };
     let kept = manifests.edge.iter().cloned();
-    let objects = certificates.into_iter().chain(kept).collect();
+    let page = maintenance::objects(stack).into_iter();
+    let objects = certificates.into_iter().chain(page).chain(kept).collect();
     Stage {
         check,
         ..Stage::new(StageName::Edge, objects)

@@ -27,6 +27,8 @@ pub(super) enum Component {
     Job,
     Frontend,
     Edge,
+    /// Answers visitors in place of the application.
+    Maintenance,
     /// Pulls the images of a release that has not begun.
     Images,
 }
@@ -43,6 +45,7 @@ impl Component {
             Self::Job => "job",
             Self::Frontend => "frontend",
             Self::Edge => "edge",
+            Self::Maintenance => "maintenance",
             Self::Images => "images",
         }
     }

@@ -65,6 +65,16 @@ pub(super) fn policies(stack: &Stack) -> Vec<Object> {
     policies
 }
 
+/// The policy of what answers visitors in place of the application.
+pub(super) fn maintenance(stack: &Stack) -> Object {
+    policy(
+        meta::object(stack, &stack.names.maintenance(), Component::Maintenance),
+        meta::label_selector(stack, Component::Maintenance),
+        vec![from_everywhere()],
+        Egress::None,
+    )
+}
+
 /// Whether pods may call others.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Egress {

@@ -111,7 +111,7 @@ pub(super) fn check(
     let encrypted = !matches!(tls, Tls::Off);
     let middlewares = controller == IngressController::Traefik && inputs.traefik_kinds;
     let can_redirect = middlewares || controller == IngressController::Nginx;
-    let limits = limits::check(spec, inputs, (class.as_str(), controller));
+    let limits = limits::check(spec, inputs, settings, (class.as_str(), controller));
     faults.0.extend(limits.faults.iter().cloned());
     Edge {
         default_rate: limits::default_rate(spec.environment),

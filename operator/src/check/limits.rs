@@ -1,4 +1,4 @@
-//! Who may come in at the edge, and how often: what the spec says of it, and what of that cannot be.
+//! Who may come in at the edge, how often, and whether anybody may just now: what the spec says of it, and what of that cannot be.
 //!
 //! Invariant: pure, and no value of a Secret is in a fault: lines are told by their number.
 
@@ -9,8 +9,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{self, AppStackSpec, Environment};
 use crate::check::Faults;
-use crate::model::inputs::{Inputs, users_secret};
-use crate::model::stack::{IngressController, Limits, Rate, RateLimit};
+use crate::model::inputs::{Inputs, maintenance_page, users_secret};
+use crate::model::stack::{IngressController, Limits, Maintenance, Rate, RateLimit};
+use crate::settings::ClusterSettings;
 
 /// The key that holds names and hashes of passwords.
 const USERS: &str = "users";
@@ -30,6 +31,7 @@ pub(super) fn default_rate(environment: Environment) -> Option<RateLimit> {
 pub(super) fn check(
     spec: &AppStackSpec,
     inputs: &Inputs,
+    settings: &ClusterSettings,
     class: (&str, IngressController),
 ) -> Limits {
     let mut faults = Faults::default();
@@ -46,6 +48,10 @@ pub(super) fn check(
     if let Some(name) = users {
         judge_users(name, inputs, &mut faults);
     }
+    let page = maintenance_page(spec);
+    if let Some(name) = page {
+        judge_page(name, inputs, &mut faults);
+    }
     let asked = [
         matches!(rate, Rate::Most(_)).then_some("edge.rateLimit"),
         edge.access.as_ref().map(|_| "edge.access"),
@@ -60,6 +66,11 @@ pub(super) fn check(
         allow,
         users: users.map(str::to_owned),
         proxies: edge.trusted_proxies.unwrap_or_default(),
+        maintenance: (edge.maintenance == Some(true)).then(|| Maintenance {
+            image: settings.image.clone(),
+            page: page.map(str::to_owned),
+            answers: inputs.page_answers,
+        }),
         faults: faults.0,
     }
 }
@@ -104,6 +115,28 @@ pub(super) fn unable(
     Some(format!(
         "{why}, or leave this out and do it at the load balancer"
     ))
+}
+
+/// What is wrong with the page that is shown while nobody may come in.
+fn judge_page(name: &str, inputs: &Inputs, faults: &mut Faults) {
+    const FIELD: &str = "edge.maintenancePage";
+    // Without a cluster no ConfigMap is looked into.
+    if inputs.now.is_none() {
+        return;
+    }
+    let Some(map) = inputs.config_maps.get(name) else {
+        let problem = format!("there is no ConfigMap {name} in this namespace");
+        faults.add(FIELD, problem);
+        return;
+    };
+    let page = map.get(Maintenance::KEY);
+    if page.is_none_or(|it| it.trim().is_empty()) {
+        let problem = format!(
+            "ConfigMap {name} holds no page under the key {0}; make it by `kubectl create configmap {name} --from-file={0}`",
+            Maintenance::KEY
+        );
+        faults.add(FIELD, problem);
+    }
 }
 
 /// What is wrong with an address or a network.

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service};
 use k8s_openapi::api::networking::v1::IngressClass;
 use kube::api::ListParams;
@@ -77,6 +77,7 @@ pub async fn inputs(
             stored_certificate.as_ref(),
             now,
         )?,
+        page_answers: page_answers(client, &namespace, &names, app).await?,
         volume: volume(client, cache, &namespace, app, &names, &records).await?,
         random: draw(),
         stored_certificate,
@@ -112,7 +113,7 @@ async fn config_maps(
 ) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     let wanted: BTreeSet<String> = referenced_config_maps(&app.spec)
-        .map(|(name, _)| name.to_owned())
+        .map(str::to_owned)
         .collect();
     cache.read_only(kind::<ConfigMap>(), &wanted);
     let values = |map: ConfigMap| {
@@ -192,6 +193,34 @@ fn text_of(secret: Secret) -> (SecretData, BTreeSet<String>) {
         }
     }
     (texts, binary)
+}
+
+/// Whether visitors can be led to the page of maintenance: its pods answer, or its Service is there, which it is only once they
+/// did. While nothing is wanted of it nothing is asked.
+async fn page_answers(
+    client: &Client,
+    namespace: &str,
+    names: &Names,
+    app: &AppStack,
+) -> Result<bool> {
+    let edge = app.spec.edge.as_ref();
+    if edge.and_then(|it| it.maintenance) != Some(true) {
+        return Ok(false);
+    }
+    let name: String = names.maintenance().into();
+    let unread = |source| Error::Read {
+        what: format!("the maintenance page {name}"),
+        source,
+    };
+    let services: Api<Service> = Api::namespaced(client.clone(), namespace);
+    let service = send(services.get_metadata_opt(&name)).await;
+    if service.map_err(unread)?.is_some() {
+        return Ok(true);
+    }
+    let pods: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    let pods = send(pods.get_opt(&name)).await.map_err(unread)?;
+    let available = pods.and_then(|it| it.status?.available_replicas);
+    Ok(available.is_some_and(|it| it > 0))
 }
 
 /// The UID of the embedded database's volume claim, if there is one and the spec or the release that serves has such a database.

@@ -88,9 +88,8 @@ fn watch_references(
             woken_by(&by_secret, &secret, refers)
         })
         .watches_stream(scope.all::<ConfigMap>(), move |map| {
-            let refers = |spec: &AppStackSpec, name: &str| {
-                referenced_config_maps(spec).any(|(it, _)| it == name)
-            };
+            let refers =
+                |spec: &AppStackSpec, name: &str| referenced_config_maps(spec).any(|it| it == name);
             woken_by(&by_config_map, &map, refers)
         })
         .watches_stream(scope.ingress_classes(), move |_| {

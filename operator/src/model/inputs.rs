@@ -35,7 +35,7 @@ pub struct Inputs {
     /// Every Secret that the spec or the serving release refers to and those that we generate, by name; absent ones are
     /// left out.
     pub secrets: BTreeMap<String, SecretData>,
-    /// Every ConfigMap that a variable of the spec refers to, by name; absent ones are left out.
+    /// Every ConfigMap that the spec refers to, by name; absent ones are left out.
     pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
     /// What a kept release read; these values take the place of all others. `None` for a release of now, or if they are
     /// lost.
@@ -55,6 +55,8 @@ pub struct Inputs {
     pub volume: Option<VolumeUid>,
     /// Whether Traefik's own kinds are served here, so that a redirect can be made.
     pub traefik_kinds: bool,
+    /// Whether what shows the page of maintenance answers, or visitors are led to it already.
+    pub page_answers: bool,
     /// What is recorded of the past.
     pub records: Records,
     /// Fresh random values; used only where a value is not there yet.
@@ -183,7 +185,7 @@ impl Inputs {
             secrets: referenced_secrets(app.spec())
                 .map(|name| (name.to_owned(), offline_secret(app.spec())))
                 .collect(),
-            config_maps: referenced_config_maps(app.spec())
+            config_maps: config_map_values(app.spec())
                 .map(|(name, key)| {
                     let value = format!("({key})");
                     (name.to_owned(), BTreeMap::from([(key.to_owned(), value)]))
@@ -195,6 +197,7 @@ impl Inputs {
             turned: BTreeMap::new(),
             ingress_classes: vec![offline_class(class)],
             traefik_kinds: true,
+            page_answers: true,
             volume: None,
             records: Records::default(),
             random: RandomValues {
@@ -235,8 +238,19 @@ pub fn users_secret(spec: &AppStackSpec) -> Option<&str> {
     access.basic_auth_secret.as_deref()
 }
 
+/// The ConfigMap with the page of maintenance, if a spec names one.
+pub fn maintenance_page(spec: &AppStackSpec) -> Option<&str> {
+    spec.edge.as_ref()?.maintenance_page.as_deref()
+}
+
+/// The ConfigMaps that a spec refers to.
+pub fn referenced_config_maps(spec: &AppStackSpec) -> impl Iterator<Item = &str> {
+    let values = config_map_values(spec).map(|(name, _)| name);
+    values.chain(maintenance_page(spec))
+}
+
 /// The ConfigMaps that variables of a spec refer to, each with its key.
-pub fn referenced_config_maps(spec: &AppStackSpec) -> impl Iterator<Item = (&str, &str)> {
+pub fn config_map_values(spec: &AppStackSpec) -> impl Iterator<Item = (&str, &str)> {
     sources(spec)
         .filter_map(|it| it.config_map_key_ref.as_ref())
         .map(|it| (it.name.as_str(), it.key.as_str()))

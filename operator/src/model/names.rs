@@ -273,6 +273,12 @@ impl Names {
         self.child("edge-hosts-http")
     }
 
+    /// What answers visitors in place of the application: a Deployment, its Service and its policy.
+    #[must_use]
+    pub fn maintenance(&self) -> ChildName {
+        self.child("maintenance")
+    }
+
     /// The Traefik middleware that asks for a password.
     #[must_use]
     pub fn password(&self) -> ChildName {

@@ -25,7 +25,7 @@ use crate::model::secret::SecretData;
 
 pub use self::database::{Connection, Database, Embedded, External, Migration, Role, Seed};
 pub use self::edge::{Edge, IngressController, Tls, is_below};
-pub use self::limits::{Limits, Rate, RateLimit};
+pub use self::limits::{Limits, Maintenance, Rate, RateLimit};
 pub use self::workload::{
     Assets, Autoscaling, Backend, Command, Frontend, Job, Replicas, Rhythm, Times,
 };

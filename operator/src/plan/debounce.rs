@@ -15,7 +15,7 @@ use secrecy::ExposeSecret as _;
 use crate::api::AppStackSpec;
 use crate::model::hash::{canonical, short_hash};
 use crate::model::identity::ReleaseHash;
-use crate::model::inputs::{Inputs, referenced_config_maps, referenced_secrets};
+use crate::model::inputs::{Inputs, config_map_values, referenced_secrets};
 
 /// What every stack was asked for when it was last looked at.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ pub fn values(spec: &AppStackSpec, inputs: &Inputs) -> String {
         let pairs = values.iter();
         parts.extend(pairs.flat_map(|(key, value)| [key.as_str(), value.expose_secret()]));
     }
-    for (name, key) in referenced_config_maps(spec) {
+    for (name, key) in config_map_values(spec) {
         let value = inputs.config_maps.get(name).and_then(|it| it.get(key));
         parts.extend([name, key]);
         parts.extend(value.map(String::as_str));

@@ -75,6 +75,8 @@ pub struct Progress {
     pub current: Option<bool>,
     /// Whether requests are not limited, because the ingress controller cannot do it.
     pub unlimited: bool,
+    /// Whether all visitors are answered that they may not come in just now.
+    pub maintenance: bool,
     /// Where the stack is reached.
     pub urls: Urls,
     /// The hosts whose requests come to it.
@@ -259,6 +261,7 @@ mod tests {
             failed: false,
             revocation: None,
             unlimited: false,
+            maintenance: false,
             urls: Urls::default(),
             hosts: BTreeSet::new(),
         }

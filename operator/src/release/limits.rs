@@ -1,4 +1,4 @@
-//! Who may come in, and how often: what the spec says of it holds at once, and is no part of a release. It reaches no pod, and
+//! Who may come in, how often, and whether anybody may just now: what the spec says of it holds at once, and is no part of a release. It reaches no pod, and
 //! whoever shuts somebody out means now.
 //!
 //! Invariant: pure.
@@ -24,6 +24,8 @@ fn say(spec: &mut AppStackSpec, limits: &Edge) {
         rate_limit: limits.rate_limit.clone(),
         access: limits.access.clone(),
         trusted_proxies: limits.trusted_proxies,
+        maintenance: limits.maintenance,
+        maintenance_page: limits.maintenance_page.clone(),
         ..spec.edge.take().unwrap_or_default()
     };
     spec.edge = Some(edge).filter(|it| *it != Edge::default());
@@ -34,7 +36,7 @@ mod tests {
     use super::*;
     use crate::fixtures::spec;
 
-    const ALL: &str = "rateLimit: {average: 5}, access: {allow: ['10.0.0.0/8']}, trustedProxies: 1";
+    const ALL: &str = "rateLimit: {average: 5}, access: {allow: ['10.0.0.0/8']}, trustedProxies: 1, maintenance: true, maintenancePage: closed";
 
     #[test]
     fn a_spec_without_limits_is_the_same_whatever_they_are() {

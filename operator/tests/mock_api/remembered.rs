@@ -253,6 +253,8 @@ fn of_the_rest() -> Vec<(&'static str, Value)> {
         ("edge.rateLimit", json!({"average": 5})),
         ("edge.access", json!({"allow": ["10.0.0.0/8"]})),
         ("edge.trustedProxies", json!(1)),
+        ("edge.maintenance", json!(true)),
+        ("edge.maintenancePage", json!("nowhere")),
         ("imagePullSecrets", json!([{"name": "registry"}])),
         ("secrets.from", json!([{"name": "nowhere"}])),
         ("email", json!({"host": "mail", "from": "me@example.com"})),

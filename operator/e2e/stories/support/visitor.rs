@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use appstack_operator::api::Layout;
 use appstack_operator::check::hosts;
+use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE};
 use reqwest::{Certificate, Response, StatusCode, redirect};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -85,6 +86,12 @@ impl Visitor {
     /// One answer, whatever it is.
     pub(crate) async fn ask(&self, url: &str) -> reqwest::Result<Response> {
         self.client.get(url).send().await
+    }
+
+    /// The same for a browser whose user reads this language.
+    pub(crate) async fn browses(&self, url: &str, language: &str) -> reqwest::Result<Response> {
+        let asked = self.client.get(url).header(ACCEPT, "text/html,*/*;q=0.8");
+        asked.header(ACCEPT_LANGUAGE, language).send().await
     }
 
     /// The same for somebody who says a name and a password.

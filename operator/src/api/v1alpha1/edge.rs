@@ -64,6 +64,18 @@ pub struct Edge {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10))]
     pub trusted_proxies: Option<i32>,
+
+    /// Answers every visitor of every host with 503 and a page that says so, in their language (English, French or German), with
+    /// `Retry-After`; programs get JSON. The application goes on behind it, and so do releases and their gates; who asks a pod
+    /// itself is answered. A change is no release and holds at once. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<bool>,
+
+    /// A ConfigMap of this namespace with the key `index.html`: the page that `maintenance` shows in place of the one that comes
+    /// with the operator. One page with all that it needs in it: every address answers with it. Default: the operator's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub maintenance_page: Option<String>,
 }
 
 /// Whether site and API have a host name each or share one. Default: `Subdomains`.

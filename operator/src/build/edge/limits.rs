@@ -1,4 +1,4 @@
-//! Who may come in, and how often: what the spec of now says, in the objects of whichever release serves.
+//! Who may come in, how often, and whether anybody may just now: what the spec of now says, in the objects of whichever release serves.
 //!
 //! They are said when objects are applied and not kept with a release, so that a change holds at once and an operator that knows
 //! of none of it takes them away as a whole. A middleware that does not exist takes its route away, so each comes before the
@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress};
 
+use super::maintenance;
 use super::traefik::{MIDDLEWARES, middleware, reference};
 use crate::build::Refusal;
 use crate::model::child_name::ChildName;
@@ -38,7 +39,10 @@ pub(in crate::build) fn limit(manifests: &mut Manifests, stack: &Stack) {
             Object::Ingress(it) => {
                 let password = password.as_ref().map(|(name, _)| name);
                 let ways = guarded(stack, *it, &names, password).into_iter();
-                limited.extend(ways.map(|it| Object::Ingress(Box::new(it))));
+                limited.extend(ways.map(|mut it| {
+                    maintenance::lead(stack, &mut it);
+                    Object::Ingress(Box::new(it))
+                }));
             }
             other => limited.push(other),
         }
@@ -54,6 +58,7 @@ pub(super) fn refusals(stack: &Stack, default: Option<RateLimit>) -> Vec<Refusal
     let limits = [
         (403, !edge.limits.allow.is_empty()),
         (429, rate(stack, default).is_some()),
+        (503, edge.limits.maintenance.is_some()),
     ];
     let limits = limits.into_iter().filter(|(_, is_set)| *is_set);
     let everywhere = limits.flat_map(|(status, _)| {

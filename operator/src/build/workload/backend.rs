@@ -99,29 +99,36 @@ impl Part {
         };
         let built = workload.build(stack);
         objects.push(built.deployment);
-        let service = Object::Service(Box::new(self.service(stack, built.selector)));
+        let service = service(stack, &self.name, self.component, built.selector);
+        let service = Object::Service(Box::new(service));
         manifests::Part {
             objects,
             opens: vec![service],
         }
     }
+}
 
-    fn service(&self, stack: &Stack, selector: BTreeMap<String, String>) -> Service {
-        Service {
-            metadata: meta::object(stack, &self.name, self.component),
-            spec: Some(ServiceSpec {
-                selector: Some(selector),
-                ports: Some(vec![ServicePort {
-                    name: Some(pod::PORT.into()),
-                    port: SERVICE_PORT,
-                    protocol: Some("TCP".into()),
-                    target_port: Some(IntOrString::String(pod::PORT.into())),
-                    ..ServicePort::default()
-                }]),
-                ..ServiceSpec::default()
-            }),
-            ..Service::default()
-        }
+/// What turns requests to pods that serve HTTP.
+pub(in crate::build) fn service(
+    stack: &Stack,
+    name: &ChildName,
+    component: Component,
+    selector: BTreeMap<String, String>,
+) -> Service {
+    Service {
+        metadata: meta::object(stack, name, component),
+        spec: Some(ServiceSpec {
+            selector: Some(selector),
+            ports: Some(vec![ServicePort {
+                name: Some(pod::PORT.into()),
+                port: SERVICE_PORT,
+                protocol: Some("TCP".into()),
+                target_port: Some(IntOrString::String(pod::PORT.into())),
+                ..ServicePort::default()
+            }]),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
     }
 }
 

@@ -88,17 +88,22 @@ impl Workload<'_> {
                     i32::try_from(stack.rollout.progress_deadline.as_secs()).unwrap_or(i32::MAX),
                 ),
                 revision_history_limit: Some(2),
-                strategy: Some(DeploymentStrategy {
-                    type_: Some("RollingUpdate".into()),
-                    rolling_update: Some(RollingUpdateDeployment {
-                        max_surge: Some(IntOrString::String("25%".into())),
-                        max_unavailable: Some(IntOrString::Int(0)),
-                    }),
-                }),
+                strategy: Some(strategy()),
                 ..DeploymentSpec::default()
             }),
             status: None,
         }
+    }
+}
+
+/// New pods are there before old ones go.
+pub(in crate::build) fn strategy() -> DeploymentStrategy {
+    DeploymentStrategy {
+        type_: Some("RollingUpdate".into()),
+        rolling_update: Some(RollingUpdateDeployment {
+            max_surge: Some(IntOrString::String("25%".into())),
+            max_unavailable: Some(IntOrString::Int(0)),
+        }),
     }
 }
 

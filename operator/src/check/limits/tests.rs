@@ -24,10 +24,14 @@ fn inputs() -> Inputs {
     }
 }
 
+fn settings() -> ClusterSettings {
+    ClusterSettings::default()
+}
+
 const TRAEFIK: (&str, IngressController) = ("traefik", IngressController::Traefik);
 
 fn limits(edge: &str) -> Limits {
-    check(&spec(edge), &inputs(), TRAEFIK)
+    check(&spec(edge), &inputs(), &settings(), TRAEFIK)
 }
 
 /// What is wrong with a Secret of these users.
@@ -35,7 +39,13 @@ fn faults_of_users(users: &str) -> Vec<String> {
     let mut inputs = inputs();
     let data = [("users".to_owned(), SecretString::from(users))];
     inputs.secrets.insert("team".into(), data.into());
-    check(&spec("access: {basicAuthSecret: team}"), &inputs, TRAEFIK).faults
+    check(
+        &spec("access: {basicAuthSecret: team}"),
+        &inputs,
+        &settings(),
+        TRAEFIK,
+    )
+    .faults
 }
 
 #[test]
@@ -164,7 +174,7 @@ fn a_line_that_cannot_be_is_told_by_its_number_and_never_shown() {
 fn a_secret_that_the_edge_could_not_use_is_told() {
     let spec = spec("access: {basicAuthSecret: team}");
     let mut inputs = inputs();
-    let faults = |inputs: &Inputs| check(&spec, inputs, TRAEFIK).faults;
+    let faults = |inputs: &Inputs| check(&spec, inputs, &settings(), TRAEFIK).faults;
     let field = "spec.edge.access.basicAuthSecret";
     let missing = format!("{field}: there is no Secret team in this namespace");
     assert_eq!(faults(&inputs), [missing]);
@@ -200,7 +210,7 @@ fn what_the_users_are_is_hidden_line_by_line() {
 fn what_an_ingress_controller_cannot_do_is_refused_where_it_is_asked_for() {
     let edge = "rateLimit: {average: 5}, access: {allow: ['10.0.0.0/8']}, trustedProxies: 1";
     let nginx = ("nginx", IngressController::Nginx);
-    let faults = check(&spec(edge), &inputs(), nginx).faults;
+    let faults = check(&spec(edge), &inputs(), &settings(), nginx).faults;
     let why = "IngressClass nginx is not Traefik's, and the operator can tell no other ingress controller; set edge.className to one of Traefik, or leave this out and do it at the load balancer";
     assert_eq!(
         faults,
@@ -209,17 +219,58 @@ fn what_an_ingress_controller_cannot_do_is_refused_where_it_is_asked_for() {
             format!("spec.edge.access: {why}")
         ]
     );
-    let off = check(&spec("rateLimit: {disabled: {}}"), &inputs(), nginx);
+    let off = check(
+        &spec("rateLimit: {disabled: {}}"),
+        &inputs(),
+        &settings(),
+        nginx,
+    );
     assert_eq!(off.faults, [""; 0]);
     let without = Inputs {
         traefik_kinds: false,
         ..inputs()
     };
-    let faults = check(&spec("rateLimit: {average: 5}"), &without, TRAEFIK).faults;
+    let faults = check(
+        &spec("rateLimit: {average: 5}"),
+        &without,
+        &settings(),
+        TRAEFIK,
+    )
+    .faults;
     assert_eq!(
         faults,
         [
             "spec.edge.rateLimit: Traefik's CustomResourceDefinitions are not installed; install them, or leave this out and do it at the load balancer"
         ]
     );
+}
+
+#[test]
+fn a_page_is_looked_at_before_anybody_needs_it() {
+    let judged = |pages: &[(&str, &str)]| {
+        let mut inputs = inputs();
+        let data = pages.iter();
+        let data = data.map(|(key, text)| ((*key).to_owned(), (*text).to_owned()));
+        if !pages.is_empty() {
+            inputs.config_maps.insert("closed".into(), data.collect());
+        }
+        let spec = spec("maintenancePage: closed");
+        check(&spec, &inputs, &settings(), TRAEFIK).faults
+    };
+    assert_eq!(
+        judged(&[]),
+        ["spec.edge.maintenancePage: there is no ConfigMap closed in this namespace"]
+    );
+    let no_page = "spec.edge.maintenancePage: ConfigMap closed holds no page under the key index.html; make it by `kubectl create configmap closed --from-file=index.html`";
+    assert_eq!(judged(&[("page.html", "closed")]), [no_page]);
+    assert_eq!(judged(&[("index.html", " \n")]), [no_page]);
+    assert_eq!(judged(&[("index.html", "closed")]), [""; 0]);
+}
+
+#[test]
+fn maintenance_is_answered_by_the_operators_own_image() {
+    let of = |edge: &str| limits(edge).maintenance;
+    assert_eq!(of("maintenance: false"), None);
+    let found = of("maintenance: true").unwrap();
+    assert_eq!((found.image, found.page), (settings().image, None));
 }

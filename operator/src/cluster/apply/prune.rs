@@ -80,14 +80,15 @@ impl Writer<'_> {
         Ok(false)
     }
 
-    /// Whether the ingress controller may still need what is there of a kind: a middleware for an Ingress as it is or was, or an
-    /// Ingress because another one has yet to take its hosts.
+    /// Whether the ingress controller may still need what is there of a kind: a middleware for an Ingress as it is or was, an
+    /// Ingress because another one has yet to take its hosts, or pods and their Service because an Ingress led to them.
     fn is_too_early_to_delete(&self, of: Kind) -> bool {
-        let is_middleware = of.name() == kind::<Middleware>();
-        let is_of_edge = is_middleware || of.name() == kind::<Ingress>();
+        let is = |kinds: &[&str]| kinds.contains(&of.name());
+        let (middleware, ingress) = (kind::<Middleware>(), kind::<Ingress>());
+        let is_led_to = is(&[middleware, kind::<Service>(), kind::<Deployment>()]);
         self.cache.propagation(|it| {
-            (is_of_edge && it.awaits_middlewares(self.now))
-                || (is_middleware && it.awaits_ingresses(self.now))
+            (is(&[middleware, ingress]) && it.awaits_middlewares(self.now))
+                || (is_led_to && it.awaits_ingresses(self.now))
         })
     }
 

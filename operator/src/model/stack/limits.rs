@@ -15,9 +15,27 @@ pub struct Limits {
     pub users: Option<String>,
     /// How many proxies stand before the ingress controller.
     pub proxies: i32,
+    /// What answers visitors in place of the application, while it does.
+    pub maintenance: Option<Maintenance>,
     /// What is wrong with them. Then those that are in force stay, whatever they are: nobody is let in, or shut out, by a
     /// mistake.
     pub faults: Vec<String>,
+}
+
+/// What answers visitors in place of the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Maintenance {
+    /// The image that answers: the operator's own.
+    pub image: String,
+    /// The ConfigMap with the user's page.
+    pub page: Option<String>,
+    /// Whether it answers, so that visitors may be led to it. Once they are, it is left at that.
+    pub answers: bool,
+}
+
+impl Maintenance {
+    /// The key of the user's page in its `ConfigMap`.
+    pub const KEY: &'static str = "index.html";
 }
 
 /// What a spec says of how many requests a client may send.

@@ -90,6 +90,7 @@ impl Pass<'_> {
             unknown,
             requested: history::summary(&plan.requested, verified.or(asked_before)),
             unlimited: plan.target.edge.is_unlimited(),
+            maintenance: plan.target.edge.limits.maintenance.is_some(),
             urls: urls(&plan.target),
             hosts: self.hosts(&plan.target, &status),
             failure: plan.failure,

@@ -16,6 +16,9 @@ use crate::rollout::schedules;
 /// What is said where the default limit of production is not in force.
 const UNLIMITED: &str = "the number of requests is not limited: the operator can tell Traefik alone, with its CustomResourceDefinitions; limit it at the load balancer and say so by edge.rateLimit.disabled, or set edge.className";
 
+/// What is said while nobody may come in.
+pub(super) const MAINTENANCE: &str = "visitors get the maintenance page, by edge.maintenance";
+
 /// Sets them all.
 pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
     for stage in StageName::ALL {
@@ -26,7 +29,8 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
     if progress.rollout.gate(StageName::Edge) == Some(&Gate::Open) {
         let unlimited = progress.unlimited.then_some(UNLIMITED);
         let caveat = progress.rollout.caveat.as_deref();
-        for said in unlimited.into_iter().chain(caveat) {
+        let closed = progress.maintenance.then_some(MAINTENANCE);
+        for said in closed.into_iter().chain(unlimited).chain(caveat) {
             conditions.add(ConditionType::EdgeReady, said);
         }
     }

@@ -10,7 +10,7 @@ use crate::model::observed::Images;
 use crate::reconcile::status::Progress;
 use crate::reconcile::status::commands::{NOW, annotate};
 use crate::reconcile::status::conditions::Conditions;
-use crate::reconcile::status::stages::explain;
+use crate::reconcile::status::stages::{MAINTENANCE, explain};
 use crate::rollout::gates::Gate;
 
 /// Sets the conditions of the whole.
@@ -19,6 +19,14 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
     approval(conditions, progress);
     known(conditions, progress);
     templates(conditions, progress);
+    whole(conditions, progress);
+    if progress.maintenance {
+        conditions.add(ConditionType::Ready, MAINTENANCE);
+    }
+}
+
+/// Whether it is done, goes on, or waits.
+fn whole(conditions: &mut Conditions, progress: &Progress) {
     if let Some(why) = &progress.waits {
         return data_in_use(conditions, "hibernate", why);
     }
