@@ -16,6 +16,7 @@ mod limits;
 mod place;
 mod pod_template;
 mod replicas;
+mod resources;
 mod schedule;
 mod secrets;
 mod superuser;
@@ -65,7 +66,8 @@ pub fn stack(
     inputs: &Inputs,
     settings: &ClusterSettings,
 ) -> Result<Stack, Invalid> {
-    let (stack, faults) = assemble(app, inputs, settings);
+    let (stack, mut faults) = assemble(app, inputs, settings);
+    resources::refuse(&app.spec, &mut faults);
     faults.into_result()?;
     Ok(stack)
 }

@@ -258,6 +258,17 @@ impl CallError {
         matches!(self, Self::Kube(error) if matches!(error.as_ref(), kube::Error::Api(status) if status.is_not_found()))
     }
 
+    /// The same, with what the API server says told otherwise.
+    #[must_use]
+    pub fn in_words(mut self, tell: impl FnOnce(&str) -> String) -> Self {
+        if let Self::Kube(error) = &mut self
+            && let kube::Error::Api(status) = error.as_mut()
+        {
+            status.message = tell(&status.message);
+        }
+        self
+    }
+
     /// The class where an object was sent. What the API server, a quota or a policy refuses to take stays refused until
     /// somebody changes the one or the other: trying sooner only makes noise.
     fn class_of_apply(&self) -> Class {

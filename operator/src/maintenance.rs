@@ -97,13 +97,11 @@ async fn answer(State(page): State<Arc<Option<PathBuf>>>, headers: HeaderMap) ->
         return (status, common, kind, body).into_response();
     }
     let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
-    match own(page.as_deref()).await {
-        Some(page) => (status, common, kind, page).into_response(),
-        None => {
-            let language = [(header::CONTENT_LANGUAGE, words.lang)];
-            (status, common, kind, language, written(words)).into_response()
-        }
+    if let Some(page) = own(page.as_deref()).await {
+        return (status, common, kind, page).into_response();
     }
+    let language = [(header::CONTENT_LANGUAGE, words.lang)];
+    (status, common, kind, language, written(words)).into_response()
 }
 
 /// The user's page, read each time: it may be changed while it is shown.

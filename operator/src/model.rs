@@ -15,6 +15,7 @@ pub mod message;
 pub mod names;
 pub mod object;
 pub mod observed;
+pub mod place;
 pub mod redaction;
 pub mod scaling;
 pub mod secret;

@@ -10,6 +10,8 @@ use tokio::time::sleep;
 use crate::support::{ROLL_OUT, SHOP, SOON, Visitor, World, release, story};
 
 const ON: &str = "spec: {edge: {maintenance: true}}";
+/// With a page of one's own.
+const OWN: &str = "spec: {edge: {maintenance: true, maintenancePage: closed}}";
 const VERSION: &str = "/api/v1/version";
 
 #[test]
@@ -25,18 +27,8 @@ fn visitors_get_a_page_in_their_language_while_releases_go_on_behind_it() {
 
         let told = async {
             world.apply(&stack.with(ON)).await;
-            shows(world, &visitor, &site, "de", "Wir sind gleich wieder da").await;
-            let page = visitor.browses(&site, "fr-CA").await.unwrap();
-            assert_eq!(page.headers()[CONTENT_LANGUAGE], "fr");
-            let api = format!("{}{VERSION}", visitor.api);
-            let program = visitor.ask(&api).await.unwrap();
-            assert_eq!(program.status(), StatusCode::SERVICE_UNAVAILABLE);
-            let said = program.text().await.unwrap();
-            assert!(said.contains("\"detail\""), "{said}");
-            let words = ["visitors get the maintenance page"];
-            world
-                .says("shop", "Ready", "RolledOut", &words, SOON)
-                .await;
+            shows(world, &visitor, &site, "Wir sind gleich wieder da").await;
+            everybody_is_told(world, &visitor).await;
             assert_eq!(release(&world.stack("shop").await), first);
             assert_eq!(parts(world).await, before);
 
@@ -44,23 +36,13 @@ fn visitors_get_a_page_in_their_language_while_releases_go_on_behind_it() {
             world
                 .kubectl(&["create", "configmap", "closed", file])
                 .await;
-            let own = "spec: {edge: {maintenance: true, maintenancePage: closed}}";
-            world.apply(&stack.with(own)).await;
-            shows(world, &visitor, &site, "de", "<h1>Closed today</h1>").await;
+            world.apply(&stack.with(OWN)).await;
+            shows(world, &visitor, &site, "<h1>Closed today</h1>").await;
 
             let next = stack.with("spec: {projectName: Next}");
-            world.apply(&next.with(own)).await;
-            world
-                .until("the next release serves", ROLL_OUT, async || {
-                    let stack = world.stack("shop").await;
-                    let status = stack.status.as_ref()?;
-                    let serving = status.release.as_ref()?;
-                    (serving.name != first).then_some(())
-                })
-                .await;
-            world.ready("shop").await;
-            let page = visitor.browses(&site, "en").await.unwrap();
-            assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
+            world.apply(&next.with(OWN)).await;
+            serves_another(world, &first).await;
+            assert_eq!(answer(&visitor, &site).await, "a page");
 
             world.apply(&next).await;
             visitor.reads(world, &site).await;
@@ -88,6 +70,31 @@ fn visitors_get_a_page_in_their_language_while_releases_go_on_behind_it() {
     });
 }
 
+/// Readers of another language, programs, and whoever asks for the stack.
+async fn everybody_is_told(world: &World, visitor: &Visitor) {
+    let page = visitor.browses(&visitor.site, "fr-CA").await.unwrap();
+    assert_eq!(page.headers()[CONTENT_LANGUAGE], "fr");
+    let api = format!("{}{VERSION}", visitor.api);
+    let program = visitor.ask(&api).await.unwrap();
+    assert_eq!(program.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let said = program.text().await.unwrap();
+    assert!(said.contains("\"detail\""), "{said}");
+    let words = ["visitors get the maintenance page"];
+    world.says("shop", "Ready", "RolledOut", &words, SOON).await;
+}
+
+/// Waits for a release that is not the first, and for its end.
+async fn serves_another(world: &World, first: &str) {
+    world
+        .until("the next release serves", ROLL_OUT, async || {
+            let stack = world.stack("shop").await;
+            let serving = stack.status.as_ref()?.release.as_ref()?;
+            (serving.name != first).then_some(())
+        })
+        .await;
+    world.ready("shop").await;
+}
+
 /// What there is of a page in the namespace.
 const LEFT: [&str; 5] = [
     "get",
@@ -97,11 +104,11 @@ const LEFT: [&str; 5] = [
     "--ignore-not-found",
 ];
 
-/// Waits until a browser shows a text in place of the application.
-async fn shows(world: &World, visitor: &Visitor, url: &str, language: &str, text: &str) {
+/// Waits until somebody who reads German is shown a text in place of the application.
+async fn shows(world: &World, visitor: &Visitor, url: &str, text: &str) {
     world
         .until(&format!("visitors read {text}"), ROLL_OUT, async || {
-            let page = visitor.browses(url, language).await.ok()?;
+            let page = visitor.browses(url, "de").await.ok()?;
             let is_shut = page.status() == StatusCode::SERVICE_UNAVAILABLE;
             (is_shut && page.text().await.ok()?.contains(text)).then_some(())
         })

@@ -116,7 +116,7 @@ reasons! {
         "pods of the old template are being replaced"
         => "wait";
     ReplicasPending:
-        "pods are not ready yet, and do not say why"
+        "pods are not ready yet: they start, or wait for what the message names, such as a container that is to end before the others start"
         => "wait; within seconds the cause takes its place, where there is one";
     ImagePullFailed:
         "the image cannot be pulled, by a pod or for a release that is approved and has not begun"

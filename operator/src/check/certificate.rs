@@ -8,6 +8,12 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret as _, SecretString};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+use x509_parser::public_key::PublicKey;
+
+/// The fewest bits of an RSA key that browsers take (CA/Browser Forum, Baseline Requirements 6.1.5).
+const LEAST_RSA_BITS: usize = 2048;
+/// P-256, P-384 and P-521 (RFC 5480 2.1.1.1).
+const CURVES: [&str; 3] = ["1.2.840.10045.3.1.7", "1.3.132.0.34", "1.3.132.0.35"];
 
 /// Everything that keeps a certificate from serving `hosts` at `now`. `key` is the private key, where there is one.
 pub(super) fn problems(
@@ -29,7 +35,9 @@ pub(super) fn problems(
     let key = key.and_then(|it| fault_of_key(it, parsed.public_key().raw));
     let time = fault_of_time(&parsed, now);
     let names = fault_of_names(&names(&parsed), hosts);
-    time.into_iter().chain(names).chain(key).collect()
+    let kind = fault_of_kind(&parsed);
+    let all = time.into_iter().chain(names).chain(kind).chain(key);
+    all.collect()
 }
 
 fn fault_of_time(certificate: &X509Certificate<'_>, now: Timestamp) -> Option<String> {
@@ -41,6 +49,28 @@ fn fault_of_time(certificate: &X509Certificate<'_>, now: Timestamp) -> Option<St
         return Some(format!("its certificate expired at {until}; renew it"));
     }
     (now < from).then(|| format!("its certificate is not valid before {from}"))
+}
+
+/// What browsers would refuse of the key, or the ingress controller before them.
+fn fault_of_kind(certificate: &X509Certificate<'_>) -> Option<String> {
+    let key = certificate.public_key();
+    match key.parsed().ok()? {
+        PublicKey::RSA(rsa) => {
+            let bits = rsa.key_size();
+            (bits < LEAST_RSA_BITS).then(|| {
+                format!("its key has {bits} bits of RSA, which nobody trusts any more; take {LEAST_RSA_BITS} or more, or P-256")
+            })
+        }
+        PublicKey::EC(_) => {
+            let curve = key.algorithm.parameters.as_ref()?.as_oid().ok()?;
+            let is_known = CURVES.contains(&curve.to_id_string().as_str());
+            (!is_known).then(|| {
+                "its key is of an elliptic curve that browsers do not know; take P-256 or P-384"
+                    .to_owned()
+            })
+        }
+        _ => None,
+    }
 }
 
 fn fault_of_names(names: &[String], hosts: &[&str]) -> Option<String> {
@@ -246,5 +276,20 @@ mod tests {
         let judged = |chain: &str| problems(chain, Some(&key), &HOSTS, summer());
         assert_eq!(judged(&format!("{certificate}{authority}")), [""; 0]);
         assert_eq!(judged(&format!("{authority}{certificate}")).len(), 2);
+    }
+
+    #[test]
+    fn a_key_that_browsers_refuse_is_named() {
+        let judged = |certificate| problems(certificate, None, &HOSTS, at("2027-01-01T00:00:00Z"));
+        assert_eq!(
+            judged(include_str!("certificate/rsa-1024.pem")),
+            [
+                "its key has 1024 bits of RSA, which nobody trusts any more; take 2048 or more, or P-256"
+            ]
+        );
+        assert_eq!(
+            judged(include_str!("certificate/secp256k1.pem")),
+            ["its key is of an elliptic curve that browsers do not know; take P-256 or P-384"]
+        );
     }
 }

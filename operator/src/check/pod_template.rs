@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Value, json};
 
 use crate::api::label;
-use crate::check::{Faults, containers};
+use crate::check::{Faults, containers, resources};
 
 /// The pod template that `value` says, or every fault in it.
 pub(super) fn check(
@@ -30,6 +30,7 @@ pub(super) fn check(
         Ok(template) => {
             refuse_selector_labels(field, &template, faults);
             containers::refuse_twice(field, &template, faults);
+            resources::refuse_in(field, &template, faults);
             Some(template)
         }
         Err(error) => {

@@ -7,7 +7,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::api::{AppStack, AppStackSpec, Environment};
 use crate::check::given;
 use crate::check::{Faults, database, env, generated, limits, text};
-use crate::model::inputs::{Inputs, external_database, secret_references, values_hash};
+use crate::model::inputs::{
+    Inputs, external_database, secret_references, template_secrets, values_hash,
+};
 use crate::model::names::Names;
 use crate::model::secret::SecretData;
 use crate::model::stack::{Database, Secrets, value};
@@ -61,6 +63,7 @@ pub(super) fn check(
         hidden: hidden(&values, &generated, inputs, database)
             .into_iter()
             .chain(limits::hidden(spec, inputs))
+            .chain(of_templates(spec, inputs))
             .collect(),
         public_sentry_dsn,
         generated,
@@ -168,6 +171,13 @@ fn hidden(
         .chain(keys)
         .cloned()
         .collect()
+}
+
+/// What pods read by the templates of the user's alone.
+fn of_templates(spec: &AppStackSpec, inputs: &Inputs) -> Vec<SecretString> {
+    let secrets = template_secrets(spec);
+    let found = secrets.iter().filter_map(|it| inputs.secrets.get(it));
+    found.flat_map(BTreeMap::values).cloned().collect()
 }
 
 fn refuse_well_known(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) {

@@ -27,9 +27,9 @@ use crate::api::{AppStack, AppStackStatus, MANAGER, STATUS_MANAGER, annotation, 
 use crate::cluster::cache::StackCache;
 use crate::cluster::call::send;
 use crate::error::{CallError, Class, Error, Result};
-use crate::model::job;
 use crate::model::object::{Object, OwnedKind};
 use crate::model::observed::{JobRun, OldPod, PodVersion};
+use crate::model::{job, place};
 use crate::runtime::kind::Kind;
 use crate::runtime::optional_apis::OptionalApis;
 
@@ -223,7 +223,10 @@ impl<'a> Writer<'a> {
         self.cache.invalidate(kind.name(), name);
         let api = self.objects(kind);
         let answer = send(api.patch(name, &params, &Patch::Apply(&object))).await;
-        let answer = answer.map_err(|source| refused(kind, name, source))?;
+        let answer = answer.map_err(|source| {
+            let source = source.in_words(|text| place::named(text, &object));
+            refused(kind, name, source)
+        })?;
         if let Some(uid) = &answer.metadata.uid {
             self.cache.claim(kind.name(), name, uid);
         }

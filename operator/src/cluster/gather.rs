@@ -29,7 +29,8 @@ use crate::model::child_name::ChildName;
 use crate::model::fact::Record;
 use crate::model::identity::{ManifestsHash, ReleaseHash, TemplateHash, VolumeUid};
 use crate::model::inputs::{
-    Inputs, RandomValues, Records, external_database, referenced_config_maps, referenced_secrets,
+    Inputs, RandomValues, Records, ReleaseRecord, external_database, referenced_config_maps,
+    referenced_secrets, template_secrets,
 };
 use crate::model::kinds::Middleware;
 use crate::model::manifests::Manifests;
@@ -96,11 +97,14 @@ fn wanted_secrets(app: &AppStack, names: &Names, records: &Records) -> BTreeSet<
         names.authority(),
         names.certificate(),
     ];
-    let kept = history::restorable(&app.spec, names, records);
-    let values = kept.map(|it| names.values(&it.values));
+    let kept: Vec<&ReleaseRecord> = history::restorable(&app.spec, names, records).collect();
+    let values = kept.iter().map(|it| names.values(&it.values));
+    let of_templates = kept.iter().flat_map(|it| template_secrets(&it.spec));
     referenced_secrets(&app.spec)
         .map(str::to_owned)
         .chain(own.into_iter().chain(values).map(String::from))
+        .chain(template_secrets(&app.spec))
+        .chain(of_templates)
         .collect()
 }
 

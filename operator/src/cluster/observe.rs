@@ -300,8 +300,12 @@ impl Observer<'_> {
             return Ok(pods);
         }
         workload.trouble = self.trouble(&pods).await;
+        if workload.trouble.is_none() && workload.ends > 0 {
+            workload.ended = self.last_end(&pods).await;
+        }
         if let Some(trouble) = &mut workload.trouble
-            && trouble.cause == Cause::Crashing
+            && matches!(trouble.cause, Cause::Crashing | Cause::Starting)
+            && !trouble.container.is_empty()
         {
             let (pod, container) = (&trouble.pod, &trouble.container);
             let again = trouble::runs(&pods, pod, container);
@@ -315,12 +319,13 @@ impl Observer<'_> {
     /// ended.
     async fn trouble(&self, pods: &[Pod]) -> Option<Trouble> {
         let mut found = match trouble::trouble(pods, self.now) {
-            Some(found) => Some(found),
+            Some(found) => Some(self.with_what_ended(found, pods).await),
             None => self
                 .warned(pods)
                 .await
                 .or_else(|| trouble::lost(pods, self.now))
-                .or_else(|| trouble::ended(pods)),
+                .or_else(|| trouble::ended(pods))
+                .or_else(|| trouble::waits(pods::newest_unready(pods)?, self.now)),
         }?;
         if found.cause == Cause::Unschedulable
             && let Some(claim) = self.pending_claim(pods, &found.pod).await
@@ -329,6 +334,31 @@ impl Observer<'_> {
         }
         found.message = self.redactor.redact(&found.message);
         Some(found)
+    }
+
+    /// How the container that ended most did so last.
+    async fn last_end(&self, pods: &[Pod]) -> Option<Trouble> {
+        let mut found = self.with_what_ended(trouble::last_end(pods)?, pods).await;
+        found.message = self.redactor.redact(&found.message);
+        Some(found)
+    }
+
+    /// The end of a container with what told it to end, where that is known: the container itself says only that it was told.
+    async fn with_what_ended(&self, found: Trouble, pods: &[Pod]) -> Trouble {
+        let mut pods = pods.iter().filter(|it| it.name_any() == found.pod);
+        let pod = pods.next().filter(|_| trouble::may_be_told_to_end(&found));
+        let Some((pod, uid)) = pod.and_then(|it| Some((it, it.metadata.uid.as_deref()?))) else {
+            return found;
+        };
+        let events = self.events(&warnings::of_all_types(uid)).await;
+        match warnings::of_end(pod, &found.container, events) {
+            Some((cause, why)) => Trouble {
+                cause,
+                message: format!("{why}; so {}", found.message),
+                ..found
+            },
+            None => found,
+        }
     }
 
     /// What Warning Events say of the newest pod that is not ready.
@@ -366,8 +396,12 @@ impl Observer<'_> {
 
     /// The Warning Events of an object. That they cannot be read is no reason to stop: they are only there to help.
     async fn warnings(&self, uid: &str) -> Vec<Event> {
+        self.events(&warnings::params(uid)).await
+    }
+
+    async fn events(&self, params: &ListParams) -> Vec<Event> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), self.namespace);
-        let list = send(api.list(&warnings::params(uid))).await;
+        let list = send(api.list(params)).await;
         list.map(|it| it.items).unwrap_or_default()
     }
 

@@ -12,6 +12,7 @@ use k8s_openapi::api::networking::v1::IngressClass;
 use kube::api::ObjectMeta;
 use kube::core::object::HasSpec as _;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
 
 use crate::api::{AppStack, AppStackSpec, ExternalDatabase};
 use crate::model::fact::{Failure, Hold, Keeper, Login};
@@ -231,6 +232,39 @@ pub fn referenced_secrets(spec: &AppStackSpec) -> impl Iterator<Item = &str> {
         .chain(users_secret(spec))
 }
 
+/// The Secrets that pods read by the templates of a spec alone. Nothing is asked of them, and no release is made of what they
+/// hold; but what they hold must not be seen.
+#[must_use]
+pub fn template_secrets(spec: &AppStackSpec) -> BTreeSet<String> {
+    let jobs = spec.jobs.iter().map(|it| it.pod_template.as_ref());
+    let frontend = spec.frontend.as_ref().map(|it| it.pod_template.as_ref());
+    let all = [spec.backend.pod_template.as_ref()].into_iter();
+    let mut found = BTreeSet::new();
+    for template in all.chain(frontend).chain(jobs).flatten() {
+        secrets_of(template, &mut found);
+    }
+    found
+}
+
+/// Every Secret that is named below a value, as environment and volumes name it.
+fn secrets_of(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let named = match name.as_str() {
+                    "secretRef" | "secretKeyRef" => value.get("name"),
+                    "secret" => value.get("secretName").or_else(|| value.get("name")),
+                    _ => None,
+                };
+                found.extend(named.and_then(Value::as_str).map(str::to_owned));
+                secrets_of(value, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|it| secrets_of(it, found)),
+        _ => {}
+    }
+}
+
 /// The Secret with the names and passwords that the edge asks for. The ingress controller reads it; we judge it.
 #[must_use]
 pub fn users_secret(spec: &AppStackSpec) -> Option<&str> {
@@ -239,6 +273,7 @@ pub fn users_secret(spec: &AppStackSpec) -> Option<&str> {
 }
 
 /// The ConfigMap with the page of maintenance, if a spec names one.
+#[must_use]
 pub fn maintenance_page(spec: &AppStackSpec) -> Option<&str> {
     spec.edge.as_ref()?.maintenance_page.as_deref()
 }
@@ -323,5 +358,25 @@ fn offline_class(name: &str) -> IngressClass {
             controller: Some(controller.into()),
             parameters: None,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+
+    #[test]
+    fn the_secrets_of_templates_are_found_wherever_pods_read_them() {
+        let spec = fixtures::spec(
+            "backend: {image: 'a/b:1', podTemplate: {spec: {
+                containers: [{name: backend, envFrom: [{secretRef: {name: a}}],
+                    env: [{name: E, valueFrom: {secretKeyRef: {name: b, key: k}}}]}],
+                volumes: [{name: v, secret: {secretName: c}}, {name: w, projected: {sources: [{secret: {name: d}}]}}]}}},
+             frontend: {image: 'a/c:1', podTemplate: {spec: {initContainers: [{name: i, envFrom: [{secretRef: {name: e}}]}]}}},
+             jobs: [{name: j, args: [a], podTemplate: {spec: {volumes: [{name: v, secret: {secretName: f}}]}}}]",
+        );
+        let wanted = ["a", "b", "c", "d", "e", "f"].map(str::to_owned);
+        assert_eq!(template_secrets(&spec), wanted.into());
     }
 }

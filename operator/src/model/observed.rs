@@ -69,6 +69,8 @@ pub struct Workload {
     pub ready_since: Option<Timestamp>,
     /// How often the container that ended most did so. Not looked at of what is known.
     pub ends: i32,
+    /// How that container ended last. Looked at only where all pods are there again.
+    pub ended: Option<Trouble>,
     /// Pods of an older template, of a StatefulSet that is not complete: those of a Deployment are replaced whatever
     /// state they are in.
     pub old: Vec<OldPod>,
@@ -234,6 +236,8 @@ pub enum Cause {
     Config,
     /// The container ends again and again.
     Crashing,
+    /// The pod is not in trouble that anybody tells of: it waits for something, such as a container that is to end first.
+    Starting,
     /// The container was killed because it used more memory than it may.
     OutOfMemory,
     /// The container runs, and does not answer its probe well.

@@ -11,7 +11,7 @@ use crate::api::{AppStackStatus, ConditionType, Reason, StageName};
 use crate::model::stack::value;
 
 /// Reasons for which a condition is False while all goes well.
-const PROGRESS: [Reason; 11] = [
+const PROGRESS: [Reason; 12] = [
     Reason::Hibernated,
     Reason::Soaking,
     Reason::WaitingForEarlierStage,
@@ -22,6 +22,7 @@ const PROGRESS: [Reason; 11] = [
     Reason::JobRunning,
     Reason::RollingOut,
     Reason::ImagesPending,
+    Reason::PublicCheckPending,
     Reason::ValuesChanging,
 ];
 /// Those of them that are told.

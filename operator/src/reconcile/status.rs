@@ -73,14 +73,21 @@ pub struct Progress {
     pub unknown: Option<String>,
     /// Whether the release that serves is as the templates of now would make it; `None` where nothing serves.
     pub current: Option<bool>,
-    /// Whether requests are not limited, because the ingress controller cannot do it.
-    pub unlimited: bool,
-    /// Whether all visitors are answered that they may not come in just now.
-    pub maintenance: bool,
+    /// Who comes in.
+    pub way_in: WayIn,
     /// Where the stack is reached.
     pub urls: Urls,
     /// The hosts whose requests come to it.
     pub hosts: BTreeSet<String>,
+}
+
+/// What is to be said of who comes in, beside whether the edge works.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WayIn {
+    /// Requests are not limited, because the ingress controller cannot do it.
+    pub unlimited: bool,
+    /// All visitors are answered that they may not come in just now.
+    pub maintenance: bool,
 }
 
 /// The status after an outcome.
@@ -260,8 +267,7 @@ mod tests {
             rollback_blocked: None,
             failed: false,
             revocation: None,
-            unlimited: false,
-            maintenance: false,
+            way_in: WayIn::default(),
             urls: Urls::default(),
             hosts: BTreeSet::new(),
         }

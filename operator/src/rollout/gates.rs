@@ -152,14 +152,17 @@ fn spec_not_seen_yet(workload: &Workload) -> Option<Gate> {
 }
 
 fn deadline_exceeded(workload: &Workload) -> Option<Gate> {
-    let why = workload
-        .trouble
-        .as_ref()
-        .map_or_else(String::new, |it| format!("; {}", describe(it)));
+    let why = workload.trouble.as_ref().map(describe);
+    let why = why.or_else(|| workload.refused.as_deref().map(refused));
+    let why = why.map_or_else(String::new, |it| format!("; {it}"));
     workload.late.then(|| Gate::Failed {
         reason: Reason::ProgressDeadlineExceeded,
         message: format!("the new pods did not become ready within rollout.progressDeadline{why}"),
     })
+}
+
+fn refused(why: &str) -> String {
+    format!("pods cannot be made: {why}")
 }
 
 fn pod_in_trouble(workload: &Workload) -> Option<Gate> {
@@ -169,10 +172,7 @@ fn pod_in_trouble(workload: &Workload) -> Option<Gate> {
 
 fn pods_refused(workload: &Workload) -> Option<Gate> {
     let why = workload.refused.as_ref()?;
-    Some(waiting(
-        Reason::PodsRefused,
-        format!("pods cannot be made: {why}"),
-    ))
+    Some(waiting(Reason::PodsRefused, refused(why)))
 }
 
 fn pods_ending(workload: &Workload) -> Option<Gate> {
@@ -220,7 +220,8 @@ fn ends_too_often(workload: &Workload) -> Option<Gate> {
     if !is_judged || workload.ends <= ENDS {
         return None;
     }
-    let (reason, message) = match &workload.trouble {
+    let trouble = workload.trouble.as_ref().or(workload.ended.as_ref());
+    let (reason, message) = match trouble {
         Some(trouble) => (reason(trouble.cause), describe(trouble)),
         None => (
             Reason::ContainerCrashing,
@@ -325,6 +326,7 @@ pub(super) const fn reason(cause: Cause) -> Reason {
         Cause::Root => Reason::ImageRunsAsRoot,
         Cause::Config => Reason::ContainerConfigInvalid,
         Cause::Crashing => Reason::ContainerCrashing,
+        Cause::Starting => Reason::ReplicasPending,
         Cause::OutOfMemory => Reason::OutOfMemory,
         Cause::Probe => Reason::ProbeFailing,
         Cause::Volume => Reason::VolumeNotMounted,
@@ -355,7 +357,7 @@ pub(super) fn describe(trouble: &Trouble) -> String {
         _ => "".into(),
     };
     if *cause == Cause::Refused {
-        return format!("pods cannot be made: {message}");
+        return refused(message);
     }
     let said = message::with(&format!("pod {pod}: {message}"), printed.as_ref());
     message::and(&said, &fix)

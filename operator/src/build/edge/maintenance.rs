@@ -73,7 +73,7 @@ fn template(stack: &Stack, maintenance: &Maintenance) -> PodTemplateSpec {
     let file = page.map(|_| format!("--page={FOLDER}/{}", Maintenance::KEY));
     let words = [
         "maintenance".to_owned(),
-        format!("--address=0.0.0.0:{}", PORT),
+        format!("--address=0.0.0.0:{PORT}"),
     ];
     let check = pod::tcp();
     let container = Container {

@@ -17,6 +17,8 @@ use crate::model::observed::{Cause, Trouble};
 const LONG_RUN: SignedDuration = SignedDuration::from_mins(1);
 /// How much longer than the run before a container must run until that one's end is not told any more.
 const MARGIN: SignedDuration = SignedDuration::from_secs(10);
+/// How long a pod may take to start before it is said what it waits for.
+const STARTS: SignedDuration = SignedDuration::from_secs(10);
 /// No probe ends a container that has not run for as long.
 const PROBES_END: SignedDuration = SignedDuration::from_secs(10);
 
@@ -97,6 +99,96 @@ pub(super) fn lost(pods: &[Pod], now: Timestamp) -> Option<Trouble> {
         String::new(),
         Cause::NodeLost,
         message,
+    ))
+}
+
+/// How the container that ended most did so last, with the pod that it is of.
+pub(super) fn last_end(pods: &[Pod]) -> Option<Trouble> {
+    let all = lifecycle::active(pods).flat_map(|pod| {
+        let status = pod.status.as_ref().into_iter();
+        status.flat_map(containers).map(move |it| (pod, it))
+    });
+    let (pod, container) = all.max_by_key(|(_, it)| it.restart_count)?;
+    let ended = terminated(container.state.as_ref());
+    let ended = ended.or_else(|| terminated(container.last_state.as_ref()));
+    let (cause, message) = crashing(pod, container, Some(ended?));
+    let name = container.name.clone();
+    Some(Trouble::new(pod.name_any(), name, cause, message))
+}
+
+/// Whether a container may have been told to end: nothing of its own says why then. `told` is what is said of its end.
+pub(super) fn may_be_told_to_end(told: &Trouble) -> bool {
+    let codes = [0, 137, 143].map(|it| format!(" ended with exit code {it}"));
+    told.cause == Cause::Crashing && codes.iter().any(|it| told.message.contains(it.as_str()))
+}
+
+/// What the newest pod that is not ready waits for, where it is in no trouble: a container that is to end before the others start, a
+/// scheduler, or a gate.
+pub(super) fn waits(pod: &Pod, now: Timestamp) -> Option<Trouble> {
+    let made = pod.metadata.creation_timestamp.as_ref()?.0;
+    if now.duration_since(made) < STARTS {
+        return None;
+    }
+    let (container, message) = waits_for_container(pod)
+        .or_else(|| waits_for_scheduler(pod).map(|it| (String::new(), it)))
+        .or_else(|| waits_for_gate(pod).map(|it| (String::new(), it)))?;
+    let name = pod.name_any();
+    Some(Trouble::new(name, container, Cause::Starting, message))
+}
+
+fn waits_for_container(pod: &Pod) -> Option<(String, String)> {
+    let first = pod
+        .status
+        .as_ref()?
+        .init_container_statuses
+        .iter()
+        .flatten();
+    // One that is restarted for ever goes on beside the others.
+    let running = first
+        .clone()
+        .find(|it| is_running(it) && it.started != Some(true))?;
+    let name = running.name.clone();
+    let message = format!("container {name} runs, and the others start once it has ended");
+    Some((name, message))
+}
+
+fn waits_for_scheduler(pod: &Pod) -> Option<String> {
+    let spec = pod.spec.as_ref()?;
+    if spec.node_name.is_some() {
+        return None;
+    }
+    let conditions = pod
+        .status
+        .iter()
+        .flat_map(|it| it.conditions.iter().flatten());
+    let mut scheduled = conditions.filter(|it| it.type_ == "PodScheduled");
+    match scheduled.next() {
+        Some(it) if it.reason.as_deref() == Some("SchedulingGated") => {
+            let gates = spec.scheduling_gates.iter().flatten();
+            let gates: Vec<&str> = gates.map(|it| it.name.as_str()).collect();
+            let gates = gates.join(", ");
+            Some(format!(
+                "it is scheduled once somebody removes its schedulingGates: {gates}"
+            ))
+        }
+        Some(_) => None,
+        None => {
+            let name = spec.scheduler_name.as_deref().unwrap_or_default();
+            Some(format!(
+                "scheduler {name} has not looked at it; does it run?"
+            ))
+        }
+    }
+}
+
+fn waits_for_gate(pod: &Pod) -> Option<String> {
+    lifecycle::condition(pod, "ContainersReady", "True")?;
+    let gates = pod.spec.as_ref()?.readiness_gates.iter().flatten();
+    let mut shut =
+        gates.filter(|it| lifecycle::condition(pod, &it.condition_type, "True").is_none());
+    let gate = &shut.next()?.condition_type;
+    Some(format!(
+        "its containers are ready, and nobody has set the condition {gate} of its readinessGates to True"
     ))
 }
 

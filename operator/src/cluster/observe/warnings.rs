@@ -15,6 +15,11 @@ pub(super) fn params(uid: &str) -> ListParams {
     ListParams::default().fields(&format!("type=Warning,involvedObject.uid={uid}"))
 }
 
+/// All Events of the object with this UID.
+pub(super) fn of_all_types(uid: &str) -> ListParams {
+    ListParams::default().fields(&format!("involvedObject.uid={uid}"))
+}
+
 /// For how long a probe that failed is told without its time. Probes fail every few seconds, but the kubelet tells of 25 alone, and
 /// of one every five minutes from then on.
 const FRESH: SignedDuration = SignedDuration::from_secs(15);
@@ -49,6 +54,33 @@ pub(super) fn of_pod(pod: &Pod, events: Vec<Event>, now: Timestamp) -> Option<Tr
             _ => return None,
         };
         Some(Trouble::new(pod.name_any(), container, cause, message))
+    })
+}
+
+/// Why the kubelet told a container to end, where it did so: for a probe, or for a hook that failed.
+pub(super) fn of_end(pod: &Pod, container: &str, events: Vec<Event>) -> Option<(Cause, String)> {
+    let is_its = |it: &Event| container_of(it).as_deref() == Some(container);
+    let its: Vec<Event> = newest_first(events).filter(is_its).collect();
+    let said = |it: &Event| it.message.clone().unwrap_or_default().trim().to_owned();
+    let newest = |reason: &str, start: &str| {
+        let mut those = its.iter().filter(|it| it.reason.as_deref() == Some(reason));
+        those.find_map(|it| Some(said(it)).filter(|it| it.contains(start)))
+    };
+    let killed = newest("Killing", "")?;
+    let probes = [
+        ("failed liveness probe", "Liveness probe failed"),
+        ("failed startup probe", "Startup probe failed"),
+    ];
+    if let Some((_, start)) = probes.iter().find(|(it, _)| killed.contains(it)) {
+        let why = newest("Unhealthy", start).unwrap_or_else(|| (*start).to_owned());
+        return Some((Cause::Probe, unhealthy(pod, container, &why)));
+    }
+    let hook = killed
+        .contains("PostStartHook")
+        .then(|| newest("FailedPostStartHook", ""));
+    hook.map(|it| {
+        let why = it.map_or_else(String::new, |it| format!(": {it}"));
+        (Cause::Config, format!("its postStart hook failed{why}"))
     })
 }
 
@@ -360,5 +392,43 @@ mod tests {
             refused(vec![event("BackoffLimitExceeded", "m", 1)], None),
             None
         );
+    }
+
+    #[test]
+    fn what_told_a_container_to_end_is_what_the_kubelet_says() {
+        let told = |events: &[(&str, &str)]| {
+            let events = events.iter().zip(1..);
+            let events = events.map(|((reason, said), second)| event(reason, said, second));
+            of_end(&pod(), "backend", events.collect())
+        };
+        let killed = (
+            "Killing",
+            "Container backend failed liveness probe, will be restarted",
+        );
+        let refused = (
+            "Unhealthy",
+            "Liveness probe failed: dial tcp 10.1.2.3:8000: connect: connection refused",
+        );
+        let (cause, said) = told(&[refused, killed]).unwrap();
+        assert_eq!(cause, Cause::Probe);
+        assert!(
+            said.starts_with(
+                "the liveness probe failed: a connection at port 8000: connection refused"
+            ),
+            "{said}"
+        );
+        let unready = ("Unhealthy", "Readiness probe failed: no");
+        assert_eq!(told(&[refused, unready]), None, "nobody told it to end");
+        assert_eq!(
+            told(&[refused, ("Killing", "Stopping container backend")]),
+            None
+        );
+        let hook = (
+            "FailedPostStartHook",
+            "PostStartHook failed: command 'exit 4' exited with 4",
+        );
+        let (cause, said) = told(&[hook, ("Killing", "FailedPostStartHook")]).unwrap();
+        assert_eq!(cause, Cause::Config);
+        assert!(said.contains("exited with 4"), "{said}");
     }
 }

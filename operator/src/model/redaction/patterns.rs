@@ -7,6 +7,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use base64::Engine as _;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::view::{Squeeze, View};
@@ -47,9 +48,12 @@ impl Patterns {
             }
             let parts = value.split(['\n', '\r']).map(str::trim);
             let parts = parts.filter(|it| it.len() >= SHORTEST_PIECE);
+            let password = password(value);
+            let parts = parts.chain(password.iter().map(String::as_str));
             for text in parts.chain([value, trimmed]) {
                 if text.trim().len() >= SHORTEST_VALUE {
                     forms.extend(squeezed(text).into_iter().chain(in_base64(text)));
+                    forms.extend(in_hexadecimal(text));
                 }
             }
         }
@@ -160,6 +164,25 @@ fn pieces(all: &[Pattern]) -> Vec<([u8; SHORTEST_PIECE], usize, usize)> {
 fn squeezed(text: &str) -> [Vec<u8>; 2] {
     let view = View::raw(text);
     [Squeeze::KeepSpaces, Squeeze::DropSpaces].map(|it| view.squeezed(it).bytes)
+}
+
+/// The password of an address that holds one, as it is meant: programs print it alone.
+fn password(address: &str) -> Option<String> {
+    let (_, rest) = address.split_once("://")?;
+    let (credentials, _) = rest.split(['/', '?', '#']).next()?.rsplit_once('@')?;
+    let (_, password) = credentials.split_once(':')?;
+    let decoded = percent_decode_str(password).decode_utf8().ok()?;
+    Some(decoded.trim().to_owned()).filter(|it| it.len() >= SHORTEST_PIECE)
+}
+
+/// A text as the digits of its bytes.
+fn in_hexadecimal(text: &str) -> [Vec<u8>; 2] {
+    let digits = |digit: fn(u8) -> String| text.bytes().map(digit).collect::<String>();
+    let (lower, upper) = (
+        digits(|it| format!("{it:02x}")),
+        digits(|it| format!("{it:02X}")),
+    );
+    [lower, upper].map(String::into_bytes)
 }
 
 /// A text in both alphabets of base64: from the start, with and without padding, and behind one and two other bytes. What shares a

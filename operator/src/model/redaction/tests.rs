@@ -108,3 +108,30 @@ fn values_that_share_a_place_are_hidden_together() {
 
 #[path = "random_tests.rs"]
 mod random;
+
+#[test]
+fn a_value_is_hidden_in_digits_and_in_pages() {
+    let texts = [
+        ("is 703c2677267264 bad", "is @ bad"),
+        ("is 703C2677267264 bad", "is @ bad"),
+        (r"bytea \x703c2677267264", r"bytea \x@"),
+        ("is p&lt;&amp;w&amp;rd bad", "is @ bad"),
+        ("is p&#60;&#x26;w&#x26;rd bad", "is @ bad"),
+        ("a &amp; b &nope; &#x; &# c", "a &amp; b &nope; &#x; &# c"),
+    ];
+    check("p<&w&rd", &texts);
+}
+
+#[test]
+fn the_password_of_an_address_is_hidden_alone() {
+    let texts = [
+        ("login with Rq4tZ%Ywp2K failed", "login with @ failed"),
+        (
+            "redis at redis:6379/0 is away",
+            "redis at redis:6379/0 is away",
+        ),
+    ];
+    check("redis://:Rq4tZ%25Ywp2K@redis:6379/0", &texts);
+    let place = [("no route to db.example.com", "no route to db.example.com")];
+    check("postgresql://app:secret-word@db.example.com/shop", &place);
+}

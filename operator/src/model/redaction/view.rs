@@ -69,12 +69,16 @@ pub(super) fn of(text: &str) -> Vec<View> {
 fn decodings(text: &str) -> Vec<fn(&View) -> View> {
     let (percent, plus) = (text.contains('%'), text.contains('+'));
     let backslash = text.contains('\\');
+    let entity = text.contains('&');
     let mut ways: Vec<fn(&View) -> View> = Vec::new();
     if percent {
         ways.push(|it| it.decoded(percent_escape));
     }
     if plus {
         ways.push(|it| it.decoded(form_escape));
+    }
+    if entity {
+        ways.push(|it| it.decoded(entity_escape));
     }
     if backslash {
         ways.push(|it| it.decoded(literal_escape));
@@ -175,6 +179,37 @@ fn form_escape(text: &[u8]) -> Found {
         [b'+', ..] => Found::Escape(1, vec![b' ']),
         _ => percent_escape(text),
     }
+}
+
+/// `&lt;`, `&#60;` and `&#x3c;`, as pages write what would be a tag.
+fn entity_escape(text: &[u8]) -> Found {
+    let [b'&', rest @ ..] = text else {
+        return Found::Itself;
+    };
+    let Some(end) = rest.iter().take(8).position(|it| *it == b';') else {
+        return Found::Itself;
+    };
+    let name = &rest[..end];
+    let bytes = match name {
+        b"amp" => vec![b'&'],
+        b"lt" => vec![b'<'],
+        b"gt" => vec![b'>'],
+        b"quot" => vec![b'"'],
+        b"apos" => vec![b'\''],
+        [b'#', b'x' | b'X', digits @ ..] => match hexadecimal(digits, digits.len()) {
+            Some(code) => utf8(code),
+            None => return Found::Itself,
+        },
+        [b'#', digits @ ..] => {
+            let digits = std::str::from_utf8(digits).ok();
+            match digits.and_then(|it| it.parse().ok()) {
+                Some(code) => utf8(code),
+                None => return Found::Itself,
+            }
+        }
+        _ => return Found::Itself,
+    };
+    Found::Escape(end + 2, bytes)
 }
 
 /// What JSON and the string literals of most languages have: `\n`, `\"`, `\x2b`, `\u00e9`, `\ud83d\ude00` and `\u{e9}`.

@@ -11,7 +11,7 @@ use crate::api::{SchemaRollback, StageName, Urls};
 use crate::build;
 use crate::model::stack::Stack;
 use crate::plan::{self, Plan, Serving};
-use crate::reconcile::status::Progress;
+use crate::reconcile::status::{Progress, WayIn};
 use crate::release::database_roles::Revocation;
 use crate::release::{approval, history};
 use crate::rollout::RolloutStatus;
@@ -89,8 +89,10 @@ impl Pass<'_> {
             current: self.is_current(&plan, verified.is_some()),
             unknown,
             requested: history::summary(&plan.requested, verified.or(asked_before)),
-            unlimited: plan.target.edge.is_unlimited(),
-            maintenance: plan.target.edge.limits.maintenance.is_some(),
+            way_in: WayIn {
+                unlimited: plan.target.edge.is_unlimited(),
+                maintenance: plan.target.edge.limits.maintenance.is_some(),
+            },
             urls: urls(&plan.target),
             hosts: self.hosts(&plan.target, &status),
             failure: plan.failure,

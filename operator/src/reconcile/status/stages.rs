@@ -27,9 +27,9 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
     }
     schedules_condition(conditions, progress);
     if progress.rollout.gate(StageName::Edge) == Some(&Gate::Open) {
-        let unlimited = progress.unlimited.then_some(UNLIMITED);
+        let unlimited = progress.way_in.unlimited.then_some(UNLIMITED);
         let caveat = progress.rollout.caveat.as_deref();
-        let closed = progress.maintenance.then_some(MAINTENANCE);
+        let closed = progress.way_in.maintenance.then_some(MAINTENANCE);
         for said in closed.into_iter().chain(unlimited).chain(caveat) {
             conditions.add(ConditionType::EdgeReady, said);
         }

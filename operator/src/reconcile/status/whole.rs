@@ -20,7 +20,7 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
     known(conditions, progress);
     templates(conditions, progress);
     whole(conditions, progress);
-    if progress.maintenance {
+    if progress.way_in.maintenance {
         conditions.add(ConditionType::Ready, MAINTENANCE);
     }
 }

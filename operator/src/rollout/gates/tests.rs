@@ -411,3 +411,43 @@ fn trouble_with_assets_says_how_to_do_without_or_what_the_path_must_be() {
     assert_eq!(says("assets", Cause::Image), "pod p: it cannot");
     assert_eq!(says("frontend", Cause::Crashing), "pod p: it cannot");
 }
+
+#[test]
+fn what_was_known_is_told_when_the_deadline_has_passed() {
+    let late = |refused: Option<&str>| {
+        let workload = Workload {
+            available: 0,
+            late: true,
+            refused: refused.map(str::to_owned),
+            ..complete()
+        };
+        let Gate::Failed { message, .. } = judge(&[Observed::Workload(workload)], None) else {
+            panic!("it has not failed");
+        };
+        message
+    };
+    let bare = "the new pods did not become ready within rollout.progressDeadline";
+    assert_eq!(late(None), bare);
+    assert_eq!(
+        late(Some("exceeded quota: pods=1")),
+        format!("{bare}; pods cannot be made: exceeded quota: pods=1")
+    );
+}
+
+#[test]
+fn how_a_container_ended_is_told_also_when_it_runs_again() {
+    let ended = Trouble::new("p".into(), "c".into(), Cause::Probe, "it was killed".into());
+    let workload = Workload {
+        ends: 3,
+        ended: Some(ended),
+        ..complete()
+    };
+    let trial = Trial {
+        soak: Duration::ZERO,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    let gate = judge(&[Observed::Workload(workload)], Some(&trial));
+    let message = "pod p: it was killed".to_owned();
+    let reason = Reason::ProbeFailing;
+    assert_eq!(gate, Gate::Failed { reason, message });
+}
