@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_LANGUAGE, RETRY_AFTER};
 use tokio::time::sleep;
 
-use crate::support::{ROLL_OUT, SHOP, SOON, Visitor, World, release, story};
+use crate::support::{ROLL_OUT, SHOP, SOON, Visitor, World, condition, release, story};
 
 const ON: &str = "spec: {edge: {maintenance: true}}";
 /// With a page of one's own.
@@ -79,8 +79,9 @@ async fn everybody_is_told(world: &World, visitor: &Visitor) {
     assert_eq!(program.status(), StatusCode::SERVICE_UNAVAILABLE);
     let said = program.text().await.unwrap();
     assert!(said.contains("\"detail\""), "{said}");
-    let words = ["visitors get the maintenance page"];
-    world.says("shop", "Ready", "RolledOut", &words, SOON).await;
+    let ready = world.ready("shop").await;
+    let said = &condition(&ready, "Ready").unwrap().message;
+    assert!(said.contains("visitors get the maintenance page"), "{said}");
 }
 
 /// Waits for a release that is not the first, and for its end.
