@@ -49,7 +49,12 @@ fn what_a_stack_no_longer_has_is_removed() {
 
         world.apply(&stack.with("spec: {frontend: null}")).await;
         world.ready("shop").await;
-        assert_eq!(of_frontend(world).await, Vec::<String>::new());
+        // What the way in led to goes once the ingress controller knows that it leads elsewhere.
+        world
+            .until("nothing of the site is left", SOON * 2, async || {
+                of_frontend(world).await.is_empty().then_some(())
+            })
+            .await;
         let visitor = world.visitor("shop").await;
         visitor.items(world).await;
     });
