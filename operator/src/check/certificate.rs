@@ -7,7 +7,7 @@ use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret as _, SecretString};
-use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer as _, GeneralName, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
 /// The fewest bits of an RSA key that browsers take (CA/Browser Forum, Baseline Requirements 6.1.5).
@@ -40,11 +40,21 @@ pub(super) fn problems(
     all.collect()
 }
 
+/// When a certificate expires; `None` of what is none.
+pub(super) fn expires(certificate: &str) -> Option<Timestamp> {
+    let first = CertificateDer::pem_slice_iter(certificate.as_bytes()).next();
+    let der = first?.ok()?;
+    let (_, parsed) = X509Certificate::from_der(&der).ok()?;
+    Some(date(&parsed.validity().not_after))
+}
+
+fn date(time: &ASN1Time) -> Timestamp {
+    Timestamp::from_second(time.timestamp()).unwrap_or(Timestamp::MAX)
+}
+
 fn fault_of_time(certificate: &X509Certificate<'_>, now: Timestamp) -> Option<String> {
-    let date = |seconds| Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
     let validity = certificate.validity();
-    let from = date(validity.not_before.timestamp());
-    let until = date(validity.not_after.timestamp());
+    let (from, until) = (date(&validity.not_before), date(&validity.not_after));
     if now > until {
         return Some(format!("its certificate expired at {until}; renew it"));
     }
@@ -276,6 +286,13 @@ mod tests {
         let judged = |chain: &str| problems(chain, Some(&key), &HOSTS, summer());
         assert_eq!(judged(&format!("{certificate}{authority}")), [""; 0]);
         assert_eq!(judged(&format!("{authority}{certificate}")).len(), 2);
+    }
+
+    #[test]
+    fn it_is_known_when_a_certificate_expires() {
+        let (certificate, _) = issued(&HOSTS);
+        assert_eq!(expires(&certificate), Some(at("2027-01-01T00:00:00Z")));
+        assert_eq!(expires("no certificate"), None);
     }
 
     #[test]

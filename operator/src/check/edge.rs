@@ -197,10 +197,14 @@ fn tls(spec: &AppStackSpec, inputs: &Inputs, hosts: &[&str], faults: &mut Faults
         return Tls::Off;
     }
     match requested.and_then(|it| it.secret_name.as_ref()) {
-        Some(name) => Tls::Secret {
-            name: name.clone(),
-            certificate: certificate(name, inputs, hosts, faults),
-        },
+        Some(name) => {
+            let certificate = certificate(name, inputs, hosts, faults);
+            Tls::Secret {
+                name: name.clone(),
+                expires: certificate::expires(&certificate),
+                certificate,
+            }
+        }
         None => inputs.certificate.as_ref().map_or_else(
             || {
                 faults.add("edge.tls.selfSigned", "the certificate is not there yet");

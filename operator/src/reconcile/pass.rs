@@ -52,6 +52,8 @@ impl Pass<'_> {
     pub(super) async fn run(&self, plan: Plan) -> Result<Outcome> {
         let plan = self.in_turn(self.rested(plan));
         self.forget_failures(&plan.requested).await?;
+        let expires = plan.target.edge.expires().map(|(_, at)| at.as_second());
+        self.ctx.metrics.certificate_expires(key(self.app), expires);
         let redactor = redactor(&[&plan.target, &plan.requested], self.serving);
         let outcome = Box::pin(self.follow(plan, &redactor)).await;
         outcome.map_err(|it| it.retold(|text| redactor.redact(text)))

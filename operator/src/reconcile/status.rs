@@ -82,12 +82,14 @@ pub struct Progress {
 }
 
 /// What is to be said of who comes in, beside whether the edge works.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WayIn {
     /// Requests are not limited, because the ingress controller cannot do it.
     pub unlimited: bool,
     /// All visitors are answered that they may not come in just now.
     pub maintenance: bool,
+    /// The Secret of a certificate that expires soon, and when it does.
+    pub expires: Option<(String, Timestamp)>,
 }
 
 /// The status after an outcome.

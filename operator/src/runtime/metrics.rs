@@ -44,6 +44,7 @@ pub struct Metrics {
     unreadable: Gauge,
     stages: Stages,
     stacks: Arc<Stacks>,
+    certificates: Arc<Certificates>,
 }
 
 impl Metrics {
@@ -60,6 +61,7 @@ impl Metrics {
             unreadable: Gauge::default(),
             stages: Family::new_with_constructor(slow),
             stacks: Arc::default(),
+            certificates: Arc::default(),
         };
         metrics.register(controller);
         metrics
@@ -111,6 +113,8 @@ impl Metrics {
         );
         self.registry
             .register_collector(Box::new(Arc::clone(&self.stacks)));
+        self.registry
+            .register_collector(Box::new(Arc::clone(&self.certificates)));
     }
 
     /// Begins to time a reconciliation.
@@ -141,9 +145,19 @@ impl Metrics {
         self.stacks.lock().insert(key, state);
     }
 
+    /// Notes when the certificate of one stack expires, in seconds of Unix time, where somebody else is to renew it.
+    pub fn certificate_expires(&self, key: String, at: Option<i64>) {
+        let mut all = self.certificates.lock();
+        match at {
+            Some(at) => all.insert(key, at),
+            None => all.remove(&key),
+        };
+    }
+
     /// Forgets a stack that is gone.
     pub fn stack_gone(&self, key: &str) {
         self.stacks.lock().remove(key);
+        self.certificates.lock().remove(key);
     }
 
     /// Notes that of the stacks that cannot be read, `now` are left of `before`, or added to them. Several watches share it.
@@ -246,6 +260,32 @@ impl fmt::Debug for Stacks {
     }
 }
 
+/// When the certificate of each stack expires, as far as the operator does not renew it.
+#[derive(Debug, Default)]
+struct Certificates(Mutex<HashMap<String, i64>>);
+
+impl Certificates {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Collector for Certificates {
+    /// The first of them: an alert needs no more, and the condition of the stack says which.
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let Some(first) = self.lock().values().min().copied() else {
+            return Ok(());
+        };
+        let metric = encoder.encode_descriptor(
+            "appstack_certificate_expiry_timestamp",
+            "When the first certificate of a Secret that an AppStack names expires.",
+            Some(&Unit::Seconds),
+            MetricType::Gauge,
+        )?;
+        ConstGauge::new(first).encode(metric)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,6 +352,24 @@ mod tests {
             &metrics,
             r#"appstack_stage_duration_seconds_bucket{le="4.0",stage="migration"} 1"#,
         );
+    }
+
+    #[test]
+    fn the_certificate_that_expires_first_is_told() {
+        let metrics = metrics();
+        let name = "appstack_certificate_expiry_timestamp_seconds";
+        assert!(!metrics.encode().contains(name));
+        for (key, at) in [
+            ("a", Some(30)),
+            ("b", Some(20)),
+            ("c", Some(10)),
+            ("c", None),
+        ] {
+            metrics.certificate_expires(key.to_owned(), at);
+        }
+        assert_line(&metrics, &format!("{name} 20"));
+        metrics.stack_gone("b");
+        assert_line(&metrics, &format!("{name} 30"));
     }
 
     #[test]

@@ -3,9 +3,13 @@
 
 use anyhow::{Context as _, Result};
 use appstack_operator::error::Error;
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
+use super::starts::now;
 use super::{BACKEND_SERVICE, EDGE, NAMESPACE, STACK, STATUS, World, certificate, users_secret};
 
 impl World {
@@ -84,10 +88,19 @@ async fn what_a_variable_refers_to_is_text_or_told() -> Result<()> {
 
 /// A certificate for the hosts of the stack that was valid for a day in 2001.
 fn expired() -> Result<Value> {
+    valid(Date::constant(2001, 2, 3), Date::constant(2001, 2, 4))
+}
+
+/// A certificate for the hosts of the stack that is valid from the beginning of one day to that of another.
+fn valid(from: Date, until: Date) -> Result<Value> {
+    let time = |day: Date| -> Result<_> {
+        let (month, day_of_month) = (day.month().try_into()?, day.day().try_into()?);
+        Ok(rcgen::date_time_ymd(day.year().into(), month, day_of_month))
+    };
     let hosts = ["dashboard.localhost", "api.localhost"].map(String::from);
     let mut params = rcgen::CertificateParams::new(hosts)?;
-    params.not_before = rcgen::date_time_ymd(2001, 2, 3);
-    params.not_after = rcgen::date_time_ymd(2001, 2, 4);
+    params.not_before = time(from)?;
+    params.not_after = time(until)?;
     let key = rcgen::KeyPair::generate()?;
     let certificate = params.self_signed(&key)?.pem();
     let bytes = |text: String| ByteString(text.into_bytes());
@@ -110,6 +123,39 @@ async fn a_certificate_that_expires_takes_nothing_from_what_serves() -> Result<(
     users_secret(&world, "own", certificate("renewed"));
     world.reconcile().await??;
     assert_eq!(world.condition("Ready"), "True RolledOut");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_certificate_that_expires_soon_is_told() -> Result<()> {
+    let world = World::new();
+    let today = now().to_zoned(TimeZone::UTC).date();
+    let later = |days: i64| -> Result<_> { Ok(today.checked_add(days.days())?) };
+    users_secret(&world, "own", valid(today, later(16)?)?);
+    world
+        .server
+        .set(STACK, "edge", json!({"tls": {"secretName": "own"}}))?;
+    world.settle().await?;
+    let metric = "appstack_certificate_expiry_timestamp_seconds";
+    let until = |world: &World| -> Result<i64> {
+        let text = world.context.metrics.encode();
+        let mut lines = text.lines().filter(|it| it.starts_with(metric));
+        let line = lines.next().context("no metric")?;
+        Ok(line.rsplit(' ').next().unwrap_or_default().parse()?)
+    };
+    let start =
+        |day: Date| -> Result<_> { Ok(day.to_zoned(TimeZone::UTC)?.timestamp().as_second()) };
+    assert_eq!(until(&world)?, start(later(16)?)?);
+    assert!(!world.message("EdgeReady").contains("certificate"));
+    users_secret(&world, "own", valid(today, later(14)?)?);
+    world.settle().await?;
+    let said = world.message("EdgeReady");
+    assert!(
+        said.contains("the certificate of Secret own expires at 20"),
+        "{said}"
+    );
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    assert_eq!(until(&world)?, start(later(14)?)?);
     Ok(())
 }
 

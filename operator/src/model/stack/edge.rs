@@ -2,9 +2,14 @@
 //!
 //! Invariant: data, and addresses that are made of it. It looks nothing up and judges no certificate: both were done before.
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::model::self_signed::Certificate;
 use crate::model::stack::limits::{Limits, Rate, RateLimit};
 use crate::settings::Ports;
+
+/// How long before its end a certificate is told of: public authorities send their reminders about then.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The way in.
 #[derive(Clone, Debug)]
@@ -61,6 +66,8 @@ pub enum Tls {
         name: String,
         /// The certificate in it, as PEM.
         certificate: String,
+        /// When that expires.
+        expires: Option<Timestamp>,
     },
     /// Ours.
     SelfSigned(Box<Certificate>),
@@ -124,6 +131,22 @@ impl Edge {
             Tls::Secret { certificate, .. } => Some(certificate),
             Tls::SelfSigned(certificate) => Some(&certificate.certificate),
         }
+    }
+
+    /// The Secret of the user's certificate, and when that expires. Ours is renewed long before.
+    #[must_use]
+    pub fn expires(&self) -> Option<(&str, Timestamp)> {
+        match &self.tls {
+            Tls::Secret { name, expires, .. } => Some((name, (*expires)?)),
+            Tls::Off | Tls::SelfSigned(_) => None,
+        }
+    }
+
+    /// The same where it is time that somebody renews it.
+    #[must_use]
+    pub fn expires_soon(&self, now: Timestamp) -> Option<(&str, Timestamp)> {
+        self.expires()
+            .filter(|(_, at)| at.duration_since(now) <= SOON)
     }
 
     fn url(&self, host: &str) -> String {

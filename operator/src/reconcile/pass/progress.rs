@@ -92,6 +92,10 @@ impl Pass<'_> {
             way_in: WayIn {
                 unlimited: plan.target.edge.is_unlimited(),
                 maintenance: plan.target.edge.limits.maintenance.is_some(),
+                expires: {
+                    let soon = plan.target.edge.expires_soon(self.now);
+                    soon.map(|(secret, at)| (secret.to_owned(), at))
+                },
             },
             urls: urls(&plan.target),
             hosts: self.hosts(&plan.target, &status),

@@ -30,7 +30,12 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
         let unlimited = progress.way_in.unlimited.then_some(UNLIMITED);
         let caveat = progress.rollout.caveat.as_deref();
         let closed = progress.way_in.maintenance.then_some(MAINTENANCE);
-        for said in closed.into_iter().chain(unlimited).chain(caveat) {
+        let expires = progress.way_in.expires.as_ref();
+        let expires = expires.map(|(secret, at)| {
+            format!("the certificate of Secret {secret} expires at {at}; renew it")
+        });
+        let said = closed.into_iter().chain(unlimited).chain(caveat);
+        for said in expires.as_deref().into_iter().chain(said) {
             conditions.add(ConditionType::EdgeReady, said);
         }
     }
