@@ -22,8 +22,7 @@ pub(super) fn problems(
     hosts: &[&str],
     now: Timestamp,
 ) -> Vec<String> {
-    let first = CertificateDer::pem_slice_iter(certificate.as_bytes()).next();
-    let der = first.and_then(Result::ok);
+    let der = first(certificate);
     let parsed = der
         .as_ref()
         .and_then(|it| X509Certificate::from_der(it).ok());
@@ -42,10 +41,16 @@ pub(super) fn problems(
 
 /// When a certificate expires; `None` of what is none.
 pub(super) fn expires(certificate: &str) -> Option<Timestamp> {
-    let first = CertificateDer::pem_slice_iter(certificate.as_bytes()).next();
-    let der = first?.ok()?;
+    let der = first(certificate)?;
     let (_, parsed) = X509Certificate::from_der(&der).ok()?;
     Some(date(&parsed.validity().not_after))
+}
+
+/// The certificate that is served first of a chain, which is the stack's own.
+fn first(chain: &str) -> Option<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(chain.as_bytes())
+        .next()?
+        .ok()
 }
 
 fn date(time: &ASN1Time) -> Timestamp {

@@ -41,18 +41,18 @@ pub(super) fn refuse(spec: &AppStackSpec, faults: &mut Faults) {
     let database = spec.database.as_ref();
     let embedded = database.and_then(|it| it.embedded.as_ref());
     for (field, resources) in [
-        ("backend", &backend.resources),
+        ("backend", backend.resources.as_ref()),
         (
             "backend.migrate",
-            &migrate.and_then(|it| it.resources.clone()),
+            migrate.and_then(|it| it.resources.as_ref()),
         ),
-        ("frontend", &frontend.and_then(|it| it.resources.clone())),
+        ("frontend", frontend.and_then(|it| it.resources.as_ref())),
         (
             "database.embedded",
-            &embedded.and_then(|it| it.resources.clone()),
+            embedded.and_then(|it| it.resources.as_ref()),
         ),
     ] {
-        judge(field, resources.as_ref(), faults);
+        judge(field, resources, faults);
     }
     for (index, job) in spec.jobs.iter().enumerate() {
         judge(&format!("jobs[{index}]"), job.resources.as_ref(), faults);

@@ -345,8 +345,9 @@ impl Observer<'_> {
 
     /// The end of a container with what told it to end, where that is known: the container itself says only that it was told.
     async fn with_what_ended(&self, found: Trouble, pods: &[Pod]) -> Trouble {
-        let mut pods = pods.iter().filter(|it| it.name_any() == found.pod);
-        let pod = pods.next().filter(|_| trouble::may_be_told_to_end(&found));
+        let is_its = |it: &&Pod| found.cause == Cause::Crashing && it.name_any() == found.pod;
+        let pod = pods.iter().find(is_its);
+        let pod = pod.filter(|it| trouble::may_be_told_to_end(it, &found.container));
         let Some((pod, uid)) = pod.and_then(|it| Some((it, it.metadata.uid.as_deref()?))) else {
             return found;
         };

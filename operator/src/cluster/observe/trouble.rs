@@ -109,17 +109,26 @@ pub(super) fn last_end(pods: &[Pod]) -> Option<Trouble> {
         status.flat_map(containers).map(move |it| (pod, it))
     });
     let (pod, container) = all.max_by_key(|(_, it)| it.restart_count)?;
-    let ended = terminated(container.state.as_ref());
-    let ended = ended.or_else(|| terminated(container.last_state.as_ref()));
-    let (cause, message) = crashing(pod, container, Some(ended?));
+    let (cause, message) = crashing(pod, container, Some(last_termination(container)?));
     let name = container.name.clone();
     Some(Trouble::new(pod.name_any(), name, cause, message))
 }
 
-/// Whether a container may have been told to end: nothing of its own says why then. `told` is what is said of its end.
-pub(super) fn may_be_told_to_end(told: &Trouble) -> bool {
-    let codes = [0, 137, 143].map(|it| format!(" ended with exit code {it}"));
-    told.cause == Cause::Crashing && codes.iter().any(|it| told.message.contains(it.as_str()))
+/// Whether a container of a pod may have been told to end when it did so last: nothing of its own says why then.
+pub(super) fn may_be_told_to_end(pod: &Pod, container: &str) -> bool {
+    let mut all = pod.status.iter().flat_map(containers);
+    let found = all.find(|it| it.name == container);
+    found.and_then(last_termination).is_some_and(as_told)
+}
+
+/// How a container ended last.
+fn last_termination(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
+    terminated(container.state.as_ref()).or_else(|| terminated(container.last_state.as_ref()))
+}
+
+/// Whether an end is like that of a container that was told to.
+fn as_told(ended: &ContainerStateTerminated) -> bool {
+    ended.reason.as_deref() != Some("OOMKilled") && matches!(ended.exit_code, 0 | 137 | 143)
 }
 
 /// What the newest pod that is not ready waits for, where it is in no trouble: a container that is to end before the others start, a
@@ -262,9 +271,7 @@ fn ended_before(pod: &Pod, container: &ContainerStatus, now: Timestamp) -> Optio
     let lasted = lasted.unwrap_or_default().min(LONG_RUN);
     let runs_for = now.duration_since(running.started_at.as_ref()?.0);
     // What a probe may have ended is told by the probe.
-    let by_a_probe = lasted >= PROBES_END
-        && ended.reason.as_deref() != Some("OOMKilled")
-        && matches!(ended.exit_code, 0 | 137 | 143);
+    let by_a_probe = lasted >= PROBES_END && as_told(ended);
     (!by_a_probe && runs_for <= lasted + MARGIN).then(|| crashing(pod, container, Some(ended)))
 }
 
