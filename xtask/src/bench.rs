@@ -211,16 +211,16 @@ async fn follow(
     Ok(took.values().sum())
 }
 
+/// Whether a pod has done what is waited for. One of a Job is Ready too while it works.
 fn is_done(pod: &Pod) -> bool {
     let Some(status) = &pod.status else {
         return false;
     };
-    let is_ready = status
-        .conditions
-        .iter()
-        .flatten()
-        .any(|it| it.type_ == "Ready" && it.status == "True");
-    is_ready || status.phase.as_deref() == Some("Succeeded")
+    if pod.owner_references().iter().any(|it| it.kind == "Job") {
+        return status.phase.as_deref() == Some("Succeeded");
+    }
+    let mut conditions = status.conditions.iter().flatten();
+    conditions.any(|it| it.type_ == "Ready" && it.status == "True")
 }
 
 /// The operator's memory in bytes, as the kubelet counts it.
