@@ -1,11 +1,11 @@
 //! The escape hatch `podTemplate`: a pod template of the user's, to be merged over ours.
 
+mod labels;
 mod schema;
 
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Value, json};
 
-use crate::api::label;
 use crate::check::{Faults, containers, resources};
 
 /// The pod template that `value` says, or every fault in it.
@@ -28,8 +28,9 @@ pub(super) fn check(
     }
     match serde_json::from_value::<PodTemplateSpec>(value) {
         Ok(template) => {
-            refuse_selector_labels(field, &template, faults);
+            labels::refuse(field, &template, faults);
             containers::refuse_twice(field, &template, faults);
+            containers::refuse_lost_mounts(field, &template, faults);
             resources::refuse_in(field, &template, faults);
             Some(template)
         }
@@ -37,22 +38,6 @@ pub(super) fn check(
             faults.add(field, format!("not a pod template: {error}"));
             None
         }
-    }
-}
-
-/// Pods are found by these labels; with other values they would be lost.
-fn refuse_selector_labels(field: &str, template: &PodTemplateSpec, faults: &mut Faults) {
-    let labels = template
-        .metadata
-        .iter()
-        .flat_map(|it| it.labels.iter().flatten());
-    for (key, _) in labels
-        .filter(|(key, _)| [label::STACK, label::COMPONENT, label::JOB].contains(&key.as_str()))
-    {
-        faults.add(
-            &format!("{field}.metadata.labels"),
-            format!("{key} is the operator's own; use another key"),
-        );
     }
 }
 
@@ -82,16 +67,6 @@ mod tests {
         let faults = check_one(&json!({"spec": {"hostNetwork": "yes"}})).unwrap_err();
         assert!(
             faults[0].starts_with("spec.backend.podTemplate.spec.hostNetwork: "),
-            "{faults:?}"
-        );
-    }
-
-    #[test]
-    fn a_label_that_selects_pods_cannot_be_changed() {
-        let labels = json!({"metadata": {"labels": {"app.kubernetes.io/component": "api"}}});
-        let faults = check_one(&labels).unwrap_err();
-        assert!(
-            faults[0].contains("app.kubernetes.io/component"),
             "{faults:?}"
         );
     }

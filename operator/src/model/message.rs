@@ -4,12 +4,19 @@
 //! Invariant: pure. Whoever shows less of a message than there is, such as a column of a table or the note of an Event, shows its
 //! start; so what tells is there, and what can be done is said before what was printed.
 
+use std::borrow::Cow;
+
 use crate::model::observed::Printed;
 
 /// How many bytes a message with printed lines has at most: the note of an Event holds 1024.
 const LONGEST: usize = 1000;
-/// How many bytes of the telling line are shown at most.
-const LONGEST_LINE: usize = 300;
+/// How many bytes of the telling line are shown at most: of one that is longer its start and its end, since loggers put what happened
+/// first, and those that write JSON last.
+const LONGEST_LINE: usize = START + END;
+/// How many bytes of its start.
+const START: usize = 180;
+/// How many bytes of its end.
+const END: usize = 120;
 /// How many characters a message without printed lines has at most. A condition holds 32,768; people read the first lines.
 const MOST_CHARACTERS: usize = 4000;
 /// What stands before the lines that a container printed last.
@@ -21,13 +28,20 @@ pub fn with(said: &str, printed: Option<&Printed>) -> String {
     let Some(Printed { telling, others }) = printed else {
         return said.to_owned();
     };
-    let cut = telling.floor_char_boundary(LONGEST_LINE);
-    let dots = if cut < telling.len() { "…" } else { "" };
     let lines = match others.as_str() {
         "" => String::new(),
         others => format!("{LAST_LINES}{others}"),
     };
-    format!("{said}; it said: {}{dots}{lines}", &telling[..cut])
+    format!("{said}; it said: {}{lines}", both_ends(telling))
+}
+
+fn both_ends(line: &str) -> Cow<'_, str> {
+    if line.len() <= LONGEST_LINE {
+        return line.into();
+    }
+    let start = line.floor_char_boundary(START);
+    let end = line.ceil_char_boundary(line.len() - END);
+    format!("{}…{}", &line[..start], &line[end..]).into()
 }
 
 /// The message with more said, before what was printed.
@@ -35,6 +49,12 @@ pub fn with(said: &str, printed: Option<&Printed>) -> String {
 pub fn and(message: &str, more: &str) -> String {
     let said = message.split(LAST_LINES).next().unwrap_or_default();
     format!("{said}{more}{}", &message[said.len()..])
+}
+
+/// A message beside others: what happened and the line that tells, of both together no more than of a long line.
+#[must_use]
+pub fn brief(message: &str) -> Cow<'_, str> {
+    both_ends(message.split(LAST_LINES).next().unwrap_or_default())
 }
 
 /// As much of a message as is shown.
@@ -91,6 +111,7 @@ mod tests {
             "it ended; it said: KeyError: 'x'; try again; its last lines: Traceback:\n  main.py"
         );
         assert_eq!(and("it ended", "; try again"), "it ended; try again");
+        assert_eq!(brief(&whole), "it ended; it said: KeyError: 'x'");
     }
 
     #[test]
@@ -109,9 +130,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_keeps_its_start() {
-        let message = with("it ended", Some(&printed(&"ä".repeat(500), "")));
-        assert_eq!(message, format!("it ended; it said: {}…", "ä".repeat(150)));
+    fn a_line_that_is_too_long_keeps_its_start_and_its_end() {
+        let line = format!("{}{}", "ä".repeat(500), "ö".repeat(500));
+        let message = with("it ended", Some(&printed(&line, "")));
+        let (start, end) = ("ä".repeat(90), "ö".repeat(60));
+        assert_eq!(message, format!("it ended; it said: {start}…{end}"));
+        let whole = "x".repeat(LONGEST_LINE);
+        let message = with("it ended", Some(&printed(&whole, "")));
+        assert_eq!(message, format!("it ended; it said: {whole}"));
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //! Invariant: pure, and whoever is in doubt hides. A text is redacted as it was read, before any of it is cut off: half a value is
 //! found at the edges of a text alone.
 //!
-//! A value is looked for as it is, without the white space around it and line by line, and the password of an address alone; each of
-//! them as it is, percent-encoded, in a form, as pages, JSON and other string literals write it, in hexadecimal digits and in base64. What encodes leaves much to whoever does it: which characters,
-//! upper or lower case. So it is the text that is decoded, and not the value that is encoded. Of base64 that is not possible, since
-//! nothing tells where it begins: there the value is encoded, as it looks after any number of other bytes.
+//! A value is looked for as it is, without the white space around it and line by line, and so is what in it is secret by itself, such
+//! as the password of an address; each of them as it is, percent-encoded, in a form, as pages, JSON and other string literals write
+//! it, in hexadecimal digits and in base64. What encodes leaves much to whoever does it: which characters, upper or lower case. So
+//! it is the text that is decoded, and not the value that is encoded. Of base64 that is not possible, since nothing tells where it
+//! begins: there the value is encoded, as it looks after any number of other bytes.
 
+mod inside;
 mod patterns;
 mod view;
 

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use k8s_controller::events::Event;
+use k8s_controller::events::{Event, PublishError};
 use kube::ResourceExt as _;
 
 use crate::api::{AppStack, AppStackStatus};
 use crate::check;
 use crate::context::Context;
+use crate::error::CallError;
 use crate::model::inputs::Inputs;
 use crate::model::stack::Stack;
 use crate::reconcile::{events, status};
@@ -37,6 +38,9 @@ pub(super) async fn changes(app: &AppStack, ctx: &Context, status: &AppStackStat
     for (stage, seconds) in events::opened(before, status) {
         ctx.metrics.stage_took(stage, Duration::from_secs(seconds));
     }
+    let (issued, failed) = events::orders(before, status);
+    ctx.metrics.certificates_ordered("issued", issued);
+    ctx.metrics.certificates_ordered("failed", failed);
     for event in events::of_change(before, status) {
         tracing::info!(
             reason = event.reason,
@@ -50,6 +54,10 @@ pub(super) async fn changes(app: &AppStack, ctx: &Context, status: &AppStackStat
 /// An Event that cannot be told is no reason to stop.
 pub(super) async fn publish(app: &AppStack, ctx: &Context, event: &Event) {
     if let Err(error) = ctx.recorder.publish(app, event).await {
-        tracing::warn!(%error, reason = event.reason, "cannot publish an Event");
+        let error = match error {
+            PublishError::Kube(error) => CallError::Kube(Box::new(error)).to_string(),
+            other => other.to_string(),
+        };
+        tracing::warn!(error, reason = event.reason, "cannot publish an Event");
     }
 }

@@ -7,9 +7,9 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use base64::Engine as _;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::inside;
 use super::view::{Squeeze, View};
 
 /// A value shorter than this is not cut out: it is guessed in no time, and would cut words apart.
@@ -46,16 +46,10 @@ impl Patterns {
             if (SHORTEST_VALUE..SHORTEST_PIECE).contains(&trimmed.len()) {
                 short.insert(trimmed.to_owned());
             }
-            let parts = value.split(['\n', '\r']).map(str::trim);
-            let parts = parts.filter(|it| it.len() >= SHORTEST_PIECE);
-            let password = password(value);
-            let parts = parts.chain(password.iter().map(String::as_str));
-            for text in parts.chain([value, trimmed]) {
-                if text.trim().len() >= SHORTEST_VALUE {
-                    forms.extend(squeezed(text).into_iter().chain(in_base64(text)));
-                    forms.extend(in_hexadecimal(text));
-                }
-            }
+            forms.extend(forms_of(value));
+            let inside = inside::secrets(value).into_iter();
+            let inside = inside.filter(|it| it.trim().len() >= SHORTEST_PIECE);
+            forms.extend(inside.flat_map(|it| forms_of(&it)));
         }
         forms.retain(|it| it.len() >= SHORTEST_PIECE);
         let all: Vec<Pattern> = forms.into_iter().map(Pattern::of).collect();
@@ -160,19 +154,25 @@ fn pieces(all: &[Pattern]) -> Vec<([u8; SHORTEST_PIECE], usize, usize)> {
     pieces
 }
 
+/// A value as it is, without the white space around it, and line by line, each in all its forms.
+fn forms_of(value: &str) -> BTreeSet<Vec<u8>> {
+    let lines = value.split(['\n', '\r']).map(str::trim);
+    let lines = lines.filter(|it| it.len() >= SHORTEST_PIECE);
+    let texts = lines.chain([value, value.trim()]);
+    let texts: BTreeSet<&str> = texts
+        .filter(|it| it.trim().len() >= SHORTEST_VALUE)
+        .collect();
+    let forms = texts.into_iter().flat_map(|text| {
+        let plain = squeezed(text).into_iter().chain(in_base64(text));
+        plain.chain(in_hexadecimal(text))
+    });
+    forms.collect()
+}
+
 /// A text as it looks in views.
 fn squeezed(text: &str) -> [Vec<u8>; 2] {
     let view = View::raw(text);
     [Squeeze::KeepSpaces, Squeeze::DropSpaces].map(|it| view.squeezed(it).bytes)
-}
-
-/// The password of an address that holds one, as it is meant: programs print it alone.
-fn password(address: &str) -> Option<String> {
-    let (_, rest) = address.split_once("://")?;
-    let (credentials, _) = rest.split(['/', '?', '#']).next()?.rsplit_once('@')?;
-    let (_, password) = credentials.split_once(':')?;
-    let decoded = percent_decode_str(password).decode_utf8().ok()?;
-    Some(decoded.trim().to_owned()).filter(|it| it.len() >= SHORTEST_PIECE)
 }
 
 /// A text as the digits of its bytes.
