@@ -20,6 +20,7 @@
 //! look at when something fails.
 
 pub mod api;
+pub mod authority;
 pub mod browser;
 pub mod cluster;
 mod command;

@@ -98,6 +98,24 @@ pub const MAILPIT: Tool = Tool {
     changed: Some(("github.com/axllent/mailpit", Change::Pages)),
     minutes: 2,
 };
+/// Asks authorities for certificates. Its four parts are one program.
+pub const CERT_MANAGER: Tool = Tool {
+    name: "certmanager",
+    folder: "certmanager",
+    packages: &["github.com/cert-manager/cert-manager/certmanager"],
+    variables: &[(
+        "github.com/cert-manager/cert-manager/pkg/util.AppVersion",
+        "v1.21.2",
+    )],
+    changed: None,
+    minutes: 4,
+};
+/// A certificate authority for tests.
+pub const PEBBLE: Tool = plain(
+    "pebble",
+    &["github.com/letsencrypt/pebble/v2/cmd/pebble"],
+    1,
+);
 /// Installs charts.
 pub const HELM: Tool = plain("helm", &["helm.sh/helm/v3/cmd/helm"], 2);
 /// Clusters in Docker.
@@ -264,7 +282,17 @@ mod tests {
     #[test]
     fn each_tool_has_its_own_key() {
         let tools = [
-            KUBERNETES, KUBECTL, ETCD, COREDNS, TRAEFIK, HELM, KIND, PAUSE, MAILPIT,
+            KUBERNETES,
+            KUBECTL,
+            ETCD,
+            COREDNS,
+            TRAEFIK,
+            HELM,
+            KIND,
+            PAUSE,
+            MAILPIT,
+            CERT_MANAGER,
+            PEBBLE,
         ];
         let mut keys: Vec<String> = tools.iter().map(|tool| tool.key().unwrap()).collect();
         keys.sort();

@@ -7,7 +7,9 @@ pub mod status;
 pub mod v1alpha1;
 
 pub use reason::Reason;
-pub use status::{AppStackStatus, ConditionType, ReleaseStatus, StageName, Urls};
+pub use status::{
+    AppStackStatus, CertificateStatus, ConditionType, ReleaseStatus, StageName, Urls,
+};
 pub use v1alpha1::*;
 
 /// The API group of every kind of ours.

@@ -49,6 +49,8 @@ pub struct Stage {
     pub objects: Vec<Object>,
     /// How a release that is not known to be good is asked as visitors ask it, once all else is well.
     pub check: Option<Check>,
+    /// What else is to be there before the gate opens, and is not yet.
+    pub awaits: Option<String>,
     /// What is applied once the gate is open: it turns requests to the new pods.
     pub opens: Vec<Object>,
     /// What is written down when the gate opens.
@@ -138,6 +140,7 @@ impl Stage {
             name,
             objects,
             check: None,
+            awaits: None,
             opens: Vec::new(),
             record: None,
         }
@@ -241,8 +244,14 @@ impl Desired {
     /// Whether an object of this kind and name is in it.
     #[must_use]
     pub fn has(&self, object: &Object) -> bool {
-        self.objects()
-            .any(|it| it.kind() == object.kind() && it.name() == object.name())
+        self.objects().any(|it| it.is_same(object))
+    }
+
+    /// Whether it is in it and applied before the gate of its stage opens.
+    #[must_use]
+    pub fn has_before_gates(&self, object: &Object) -> bool {
+        let mut objects = self.stages.iter().flat_map(|it| &it.objects);
+        objects.any(|it| it.is_same(object))
     }
 }
 

@@ -43,7 +43,7 @@ use crate::model::stack::{
 use crate::release::data::{self, is_about};
 use crate::release::{assets, history};
 
-pub use edge::hosts;
+pub use edge::{hosts, issued};
 pub use generated::unanswerable;
 
 /// How often a failed attempt of a migration is repeated: enough for a database that is just coming up, too few to hide
@@ -96,7 +96,7 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
         &mut faults,
     );
     let database = database::of_release(database, spec, &secrets, inputs, settings);
-    let edge = edge::check(spec, inputs, settings, &mut faults);
+    let edge = edge::check(spec, &names, inputs, settings, &mut faults);
     let backend = backend(spec, &mut faults);
     let jobs = jobs::check(spec, &backend, &mut faults);
     let renewal = identity::renewal(app, &inputs.records);

@@ -23,7 +23,7 @@ use crate::cluster::observe::Observer;
 use crate::error::Result;
 use crate::model::fact::{Hold, Login, Record};
 use crate::model::object::Object;
-use crate::model::observed::{Images, Observed, Schedule, Standing};
+use crate::model::observed::{Images, Issuance, Observed, Schedule, Standing};
 use crate::rollout::deadline::JobLimits;
 use crate::rollout::gates::{Gate, Trial, judge, stuck};
 pub use crate::rollout::visit::Visits;
@@ -69,6 +69,8 @@ pub struct RolloutStatus {
     pub images: Images,
     /// What is to be said of the way in although its gate is open.
     pub caveat: Option<String>,
+    /// How far the certificate is that cert-manager looks after, where there is one.
+    pub certificate: Option<Issuance>,
     /// How it is with the schedules. They are not asked while a gate is shut.
     pub schedules: Option<Vec<Schedule>>,
 }
@@ -101,8 +103,13 @@ pub async fn run(
             continue;
         }
         match step(writer, observer, rollout, stage, current).await {
-            Ok((gate, opens)) => {
+            Ok(Step {
+                gate,
+                certificate,
+                opened: opens,
+            }) => {
                 status.record(stage.name, gate);
+                status.certificate = status.certificate.or(certificate);
                 opened.extend(opens);
             }
             // What serves is kept before the error is told.
@@ -161,20 +168,32 @@ pub async fn heal(writer: &Writer<'_>, serving: &Desired) -> Result<()> {
     Ok(())
 }
 
+/// What came of a stage.
+struct Step {
+    gate: Gate,
+    certificate: Option<Issuance>,
+    /// What was applied behind the gate.
+    opened: Vec<Applied>,
+}
+
 /// Applies a stage and judges its gate. When it opens, requests turn to the new pods, and what was achieved is written
-/// down before the next stage begins. Gives the gate, and what was applied behind it.
+/// down before the next stage begins.
 async fn step(
     writer: &Writer<'_>,
     observer: &Observer<'_>,
     rollout: &Rollout<'_>,
     stage: &Stage,
     current: &mut Option<Hold>,
-) -> Result<(Gate, Vec<Applied>)> {
+) -> Result<Step> {
     let hold = hold::of_stage(stage, &rollout.target.release, rollout.visits.now);
     if let Some(hold) = &hold
         && let Some(gate) = hold::take(writer, current, hold.clone()).await?
     {
-        return Ok((gate, Vec::new()));
+        return Ok(Step {
+            gate,
+            certificate: None,
+            opened: Vec::new(),
+        });
     }
     replicas::detach_autoscaler(writer, stage).await?;
     let applied = writer.apply(&stage.objects).await?;
@@ -184,6 +203,9 @@ async fn step(
     deadline::enforce(writer, &mut seen, rollout.job_limits).await?;
     writer.replace_pods(stuck(&seen)).await?;
     let mut gate = judge(&seen, trial);
+    if let (Gate::Open, Some(what)) = (&gate, &stage.awaits) {
+        gate = gates::awaits(what);
+    }
     if let (Gate::Open, Some(check)) = (&gate, rollout.check(stage, observer)) {
         gate = visit(observer, rollout, check, stage.name).await?;
     }
@@ -197,7 +219,12 @@ async fn step(
             hold::release(writer, current, hold).await?;
         }
     }
-    Ok((gate, opened))
+    let certificate = seen.iter().find_map(Observed::certificate).cloned();
+    Ok(Step {
+        gate,
+        certificate,
+        opened,
+    })
 }
 
 /// A record with what was seen only when it was achieved.
@@ -229,7 +256,8 @@ async fn keep(
     for stage in &serving.stages {
         let gate = status.gate(stage.name);
         replicas::detach_autoscaler(writer, stage).await?;
-        let is_missed = |it: &&Object| !is_job(it) && (gate.is_none() || !target.has(it));
+        let is_missed =
+            |it: &&Object| !is_job(it) && (gate.is_none() || !target.has_before_gates(it));
         writer.apply(stage.objects.iter().filter(is_missed)).await?;
         if gate != Some(&Gate::Open) {
             let is_kept = |it: &&Object| gate.is_none() || !replicas::is_detached(it, target);

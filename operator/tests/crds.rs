@@ -225,7 +225,7 @@ fn paths(value: &Value) -> BTreeSet<String> {
 }
 
 /// Changes of `spec` that the rules refuse, and what the messages say. At least one for each rule.
-const REFUSED: [(&str, &str); 78] = [
+const REFUSED: [(&str, &str); 80] = [
     ("{backend: {image: a/b}}", "version: needed"),
     ("{backend: {image: 'host:5000/a/b'}}", "version: needed"),
     ("{frontend: {image: a/c}}", "version: needed"),
@@ -383,6 +383,14 @@ const REFUSED: [(&str, &str); 78] = [
         "hosts.api: a DNS name such as api.example.com, no address",
     ),
     ("{edge: {tls: {}}}", "tls: exactly one of"),
+    (
+        "{edge: {tls: {issuer: {name: a}, secretName: b}}}",
+        "tls: exactly one of",
+    ),
+    (
+        "{edge: {tls: {issuer: {name: Lets_Encrypt}}}}",
+        "tls.issuer.name: the name of an object",
+    ),
     (
         "{edge: {tls: {disabled: {}, selfSigned: {}}}}",
         "tls: exactly one of",
@@ -551,7 +559,8 @@ const REFUSED_CHANGES: [(&str, &str, &str); 5] = [
 ];
 
 /// Changes of `spec` that only look odd.
-const ACCEPTED: [&str; 19] = [
+const ACCEPTED: [&str; 20] = [
+    "{edge: {tls: {issuer: {name: lets-encrypt.prod, kind: ClusterIssuer}}}}",
     "{edge: {maintenance: true, maintenancePage: closed}}",
     "{}",
     "{superuser: admin}",

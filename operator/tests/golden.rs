@@ -17,7 +17,7 @@ use appstack_operator::{check, render};
 use serde_json::{Value, json};
 
 /// What is built, and from what. The examples are cases of their own, so that they always work.
-const CASES: [(&str, &str); 15] = [
+const CASES: [(&str, &str); 16] = [
     ("local", "../examples/stack-local.yaml"),
     ("staging", "../examples/stack-staging.yaml"),
     ("production", "../examples/stack-production.yaml"),
@@ -28,6 +28,7 @@ const CASES: [(&str, &str); 15] = [
     ),
     ("pod-template", "tests/golden/pod-template/stack.yaml"),
     ("own-certificate", "tests/golden/own-certificate/stack.yaml"),
+    ("issuer", "tests/golden/issuer/stack.yaml"),
     ("no-tls", "tests/golden/no-tls/stack.yaml"),
     ("nginx", "tests/golden/nginx/stack.yaml"),
     ("long-name", "tests/golden/long-name/stack.yaml"),

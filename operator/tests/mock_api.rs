@@ -17,6 +17,8 @@ mod defaults;
 mod given;
 #[path = "mock_api/hosts.rs"]
 mod hosts;
+#[path = "mock_api/issued.rs"]
+mod issued;
 #[path = "mock_api/jobs.rs"]
 mod jobs;
 #[path = "mock_api/limits.rs"]
@@ -64,7 +66,7 @@ use appstack_operator::cluster::kinds;
 use appstack_operator::cluster::stacks::Stacks;
 use appstack_operator::context::Context;
 use appstack_operator::error::Error;
-use appstack_operator::model::kinds::Middleware;
+use appstack_operator::model::kinds::{Certificate, Middleware};
 use appstack_operator::plan::debounce::Debounce;
 use appstack_operator::plan::turns::Turns;
 use appstack_operator::reconcile::appstack::{after_error, reconcile};
@@ -110,7 +112,9 @@ fn operator(server: &Server, debounce: Debounce) -> Context {
         instance: None,
     };
     let optional = kinds::optional();
-    optional.note(&Definition::of(Kind::of::<Middleware>()), true);
+    for kind in [Kind::of::<Certificate>(), Kind::of::<Middleware>()] {
+        optional.note(&Definition::of(kind), true);
+    }
     Context {
         recorder: EventRecorder::new(client.clone(), reporter),
         client,

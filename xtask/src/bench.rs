@@ -66,7 +66,7 @@ impl Bench {
         images::load(&cluster, &made.others, &progress).await?;
         install::operator(&cluster, &made.operator.key, &progress).await?;
         if self.releases {
-            return releases::measure(&cluster, &progress).await;
+            return Box::pin(releases::measure(&cluster, &progress)).await;
         }
         let mut rounds = Vec::new();
         for round in 1..=self.rounds {

@@ -1,5 +1,6 @@
 //! The commands of this repository: one module per command, and one line here for each.
 
+mod authority;
 mod bench;
 mod cargo;
 mod demo;
@@ -41,6 +42,8 @@ enum Command {
     Env(env::Env),
     /// Load image archives into a local cluster
     Load(load::Load),
+    /// Install cert-manager and a certificate authority in a local cluster
+    Authority(authority::Authority),
     /// Show one AppStack become a running application on a local cluster
     Demo(demo::Demo),
     /// Run the tests: all of them, or one group
@@ -118,10 +121,11 @@ async fn work(command: Command) -> Result<()> {
         Command::Up(up) => up.run().await,
         Command::Down(down) => down.run().await,
         Command::Env(env) => env.run().await,
+        Command::Authority(authority) => authority.run().await,
         Command::Load(load) => load.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::Test(test) => test.run().await,
-        Command::Bench(bench) => bench.run().await,
+        Command::Bench(bench) => Box::pin(bench.run()).await,
         Command::Failures(failures) => failures.run().await,
         Command::Generate(generate) => generate.run().await,
         Command::Images(images) => images.run().await,

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
-use local_cluster::{Cluster, Progress, folders, machine};
+use local_cluster::{Cluster, Progress, authority, folders, machine};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
@@ -17,6 +17,9 @@ pub(crate) const CLUSTER: &str = "appstack-test";
 pub(crate) const STORIES: &str = "appstack-e2e";
 /// What needs a cluster: the stories, and the tests of the cluster itself.
 const ON_A_CLUSTER: [&str; 5] = ["test", "--package", STORIES, "--package", "local-cluster"];
+
+/// The stories that take long, by what their names begin with.
+const LONG_STORIES: [&str; 2] = ["acme", "upgrade"];
 
 /// Run the tests
 #[derive(Args, Debug)]
@@ -106,13 +109,17 @@ impl Test {
         let progress = Progress::new();
         let cluster = Cluster::open(CLUSTER)?;
         start::cluster_with_operator(&cluster, &progress).await?;
+        authority::install(&cluster, &progress).await?;
         let mut stories = long_test("stories");
         for it in operators::make(&cluster, &progress).await? {
             let variable = format!("APPSTACK_OPERATOR_{}", it.name.to_uppercase());
             stories.env(variable, format!("{} {}", it.name, it.chart.display()));
         }
-        stories.arg(self.story.as_deref().unwrap_or("upgrade"));
         stories.args(["--", "--test-threads", "1"]);
+        match &self.story {
+            Some(story) => stories.arg(story),
+            None => stories.args(LONG_STORIES),
+        };
         let result = self.told(&cluster, stories, &mut count).await;
         tell(&format!(
             "\nlong tests: {} passed, {} failed",

@@ -53,6 +53,19 @@ cluster, and in its own namespace. Plain YAML without templating, so that a test
 - apiGroups: [traefik.io]
   resources: [middlewares]
   verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [cert-manager.io]
+  resources: [certificates]
+  verbs: [get, list, watch, create, patch, delete]
+# What keeps a certificate from being issued is told by these alone.
+- apiGroups: [cert-manager.io]
+  resources: [issuers]
+  verbs: [get]
+- apiGroups: [cert-manager.io]
+  resources: [certificaterequests]
+  verbs: [list]
+- apiGroups: [acme.cert-manager.io]
+  resources: [challenges, orders]
+  verbs: [list]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
@@ -62,11 +75,15 @@ cluster, and in its own namespace. Plain YAML without templating, so that a test
 - apiGroups: [networking.k8s.io]
   resources: [ingressclasses]
   verbs: [get, list, watch]
+# Why an issuer of the whole cluster is not ready.
+- apiGroups: [cert-manager.io]
+  resources: [clusterissuers]
+  verbs: [get]
 # Whether a kind of another project is served. No other definition is read, and none is written. Without this right discovery
 # is asked instead.
 - apiGroups: [apiextensions.k8s.io]
   resources: [customresourcedefinitions]
-  resourceNames: [middlewares.traefik.io]
+  resourceNames: [certificates.cert-manager.io, middlewares.traefik.io]
   verbs: [get, list, watch]
 {{- end }}
 

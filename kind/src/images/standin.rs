@@ -51,6 +51,45 @@ const MAILPIT: Program = Program {
     tool: tools::MAILPIT,
 };
 
+/// The images of cert-manager and of the certificate authority, as `authority` runs them.
+const OF_THE_AUTHORITY: [Program; 5] = [
+    cert_manager(
+        "quay.io/jetstack/cert-manager-controller:v1.21.2",
+        "cert-manager-controller",
+    ),
+    cert_manager(
+        "quay.io/jetstack/cert-manager-webhook:v1.21.2",
+        "cert-manager-webhook",
+    ),
+    cert_manager(
+        "quay.io/jetstack/cert-manager-cainjector:v1.21.2",
+        "cert-manager-cainjector",
+    ),
+    cert_manager(
+        "quay.io/jetstack/cert-manager-acmesolver:v1.21.2",
+        "cert-manager-acmesolver",
+    ),
+    Program {
+        tag: "ghcr.io/letsencrypt/pebble:2.10.3",
+        folder: "pebble",
+        tool: tools::PEBBLE,
+    },
+];
+
+/// One of its parts, all of which are one program.
+const fn cert_manager(tag: &'static str, folder: &'static str) -> Program {
+    Program {
+        tag,
+        folder,
+        tool: tools::CERT_MANAGER,
+    }
+}
+
+/// The tags of the images of cert-manager and of the certificate authority.
+pub fn of_the_authority() -> impl Iterator<Item = &'static str> {
+    OF_THE_AUTHORITY.iter().map(|it| it.tag)
+}
+
 /// The images that every native node has, built: those of the cluster itself, and those that every local environment runs
 /// or begins with.
 ///
@@ -73,8 +112,9 @@ pub async fn of_every_node(progress: &Progress) -> Result<Vec<Built>> {
 /// # Errors
 /// When it cannot be built.
 pub async fn of_name(tag: &str, progress: &Progress) -> Result<Option<Built>> {
-    if tag == MAILPIT.tag {
-        return MAILPIT.build(progress).await.map(Some);
+    let mut programs = OF_THE_AUTHORITY.iter().chain([&MAILPIT]);
+    if let Some(program) = programs.find(|it| it.tag == tag) {
+        return program.build(progress).await.map(Some);
     }
     let Some(base) = bases::base(tag) else {
         return Ok(None);

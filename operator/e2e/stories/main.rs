@@ -15,6 +15,8 @@
     reason = "a story that cannot go on fails, and says on standard error what was there"
 )]
 
+#[cfg(feature = "long")]
+mod acme;
 mod addresses;
 mod approval;
 mod assets;

@@ -178,6 +178,12 @@ reasons! {
     JobDeadlineExceeded:
         "the container of the role's, the migration's or the seed's Job did not start within `rollout.progressDeadline`, or ran longer than its `timeout`, and the old release serves; or a run of a schedule took longer than its `timeout`"
         => "the message says which, and the cause: correct it, give it more time, or repeat it as `JobFailed` says";
+    CertificatePending:
+        "cert-manager was asked for a certificate (`edge.tls.issuer`), and nothing is known to be in the way. Visitors are led to the hosts of the new spec once it is there; those of before keep theirs"
+        => "wait; it takes seconds to a minute";
+    CertificateNotIssued:
+        "the certificate of `edge.tls.issuer` does not come: the issuer is missing or not ready, a host cannot be proven, or the authority refuses. Visitors keep the hosts and the certificate of before"
+        => "the message has what cert-manager or the authority says, and what to do: mostly a DNS record, or the issuer's own settings; `kubectl describe certificate,order,challenge` shows all of it";
     PublicCheckPending:
         "the release is asked through its public address and has not answered well yet, or not for 5 seconds"
         => "wait; the message says what came back last";

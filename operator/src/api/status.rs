@@ -44,6 +44,36 @@ pub struct AppStackStatus {
     /// The hosts whose requests come to this stack. While they do, no other AppStack gets them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
+
+    /// The certificate that cert-manager looks after, where `edge.tls.issuer` says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateStatus>,
+}
+
+/// How it is with a certificate that cert-manager looks after.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateStatus {
+    /// The Certificate, and the Secret that it is kept in.
+    pub name: String,
+    /// When the one that is there expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+    /// When it will be renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renews_at: Option<Time>,
+    /// What was wrong when it was last asked for, where it did not come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// When it will be asked for again after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_try_at: Option<Time>,
+    /// How many were issued so far.
+    #[serde(default)]
+    pub issued: i64,
+    /// How many tries have failed since then.
+    #[serde(default)]
+    pub failed: i64,
 }
 
 /// One release: what runs together.

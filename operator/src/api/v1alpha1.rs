@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use assets::Assets;
 pub use autoscaling::Autoscaling;
 pub use backend::{Backend, Command, Migrate};
-pub use edge::{Access, Edge, Empty, Hosts, Layout, RateLimit, Tls};
+pub use edge::{Access, Edge, Empty, Hosts, Issuer, IssuerKind, Layout, RateLimit, Tls};
 pub use frontend::Frontend;
 pub use jobs::Job;
 pub use rollout::{Approval, OnFailure, PublicCheck, Rollout, SchemaRollback};

@@ -4,6 +4,7 @@
 //! controller that implements its class, each of which has a file.
 
 mod certificate;
+mod issued;
 mod limits;
 mod maintenance;
 mod traefik;
@@ -56,13 +57,24 @@ pub(super) fn stage(stack: &Stack, manifests: &Manifests) -> Stage {
     };
     let certificates = match &stack.edge.tls {
         Tls::SelfSigned(it) => certificate::self_signed(stack, it).into(),
-        Tls::Off | Tls::Secret { .. } => Vec::new(),
+        Tls::Off | Tls::Secret { .. } | Tls::Issued(_) => Vec::new(),
     };
-    let kept = manifests.edge.iter().cloned();
+    let awaits = match &stack.edge.tls {
+        Tls::Issued(it) => it.pending.clone(),
+        Tls::Off | Tls::Secret { .. } | Tls::SelfSigned(_) => None,
+    };
+    let is_ready = |it: &Object| awaits.is_none() || matches!(it, Object::Certificate(_));
+    let (kept, opens) = manifests.edge.iter().cloned().partition(is_ready);
     let page = maintenance::objects(stack).into_iter();
-    let objects = certificates.into_iter().chain(page).chain(kept).collect();
+    let objects = certificates
+        .into_iter()
+        .chain(page)
+        .chain::<Vec<_>>(kept)
+        .collect();
     Stage {
         check,
+        awaits,
+        opens,
         ..Stage::new(StageName::Edge, objects)
     }
 }
@@ -81,8 +93,9 @@ fn route(stack: &Stack, refusals: Vec<Refusal>) -> Check {
         Some(_) => (Some(root), None),
         None => (None, Some(root)),
     };
+    let redirects = edge.redirect_urls().map(|it| format!("{it}/"));
     Check {
-        urls: [api].into_iter().chain(site).collect(),
+        urls: [api].into_iter().chain(site).chain(redirects).collect(),
         aside,
         target: CheckTarget::Edge {
             certificate: edge.certificate().map(str::to_owned),
@@ -98,11 +111,16 @@ fn route(stack: &Stack, refusals: Vec<Refusal>) -> Check {
 
 /// The way in, by the templates of now.
 pub(super) fn objects(stack: &Stack) -> Vec<Object> {
-    if stack.edge.controller == IngressController::Traefik {
+    let issued = match &stack.edge.tls {
+        Tls::Issued(it) => Some(issued::certificate(stack, it)),
+        Tls::Off | Tls::Secret { .. } | Tls::SelfSigned(_) => None,
+    };
+    let ways = if stack.edge.controller == IngressController::Traefik {
         traefik::objects(stack)
     } else {
         vec![plain_ingress(stack)]
-    }
+    };
+    issued.into_iter().chain(ways).collect()
 }
 
 fn plain_ingress(stack: &Stack) -> Object {
@@ -122,6 +140,7 @@ fn tls(stack: &Stack) -> Option<IngressTLS> {
         Tls::Off => return None,
         Tls::Secret { name, .. } => name.clone(),
         Tls::SelfSigned(_) => stack.names.certificate().into(),
+        Tls::Issued(it) => (&it.name).into(),
     };
     Some(IngressTLS {
         hosts: Some(stack.edge.hosts()),

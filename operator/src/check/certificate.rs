@@ -10,6 +10,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use x509_parser::prelude::{ASN1Time, FromDer as _, GeneralName, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
+use crate::model::stack::Validity;
+
 /// The fewest bits of an RSA key that browsers take (CA/Browser Forum, Baseline Requirements 6.1.5).
 const LEAST_RSA_BITS: usize = 2048;
 /// P-256, P-384 and P-521 (RFC 5480 2.1.1.1).
@@ -39,11 +41,15 @@ pub(super) fn problems(
     all.collect()
 }
 
-/// When a certificate expires; `None` of what is none.
-pub(super) fn expires(certificate: &str) -> Option<Timestamp> {
+/// When a certificate is good; `None` of what is none.
+pub(super) fn validity(certificate: &str) -> Option<Validity> {
     let der = first(certificate)?;
     let (_, parsed) = X509Certificate::from_der(&der).ok()?;
-    Some(date(&parsed.validity().not_after))
+    let validity = parsed.validity();
+    Some(Validity {
+        from: date(&validity.not_before),
+        until: date(&validity.not_after),
+    })
 }
 
 /// The certificate that is served first of a chain, which is the stack's own.
@@ -296,8 +302,10 @@ mod tests {
     #[test]
     fn it_is_known_when_a_certificate_expires() {
         let (certificate, _) = issued(&HOSTS);
-        assert_eq!(expires(&certificate), Some(at("2027-01-01T00:00:00Z")));
-        assert_eq!(expires("no certificate"), None);
+        let found = validity(&certificate).unwrap();
+        assert_eq!(found.until, at("2027-01-01T00:00:00Z"));
+        assert!(found.from < found.until);
+        assert_eq!(validity("no certificate"), None);
     }
 
     #[test]

@@ -4,10 +4,12 @@ use k8s_openapi::api::networking::v1::IngressClass;
 use kube::ResourceExt;
 use secrecy::ExposeSecret as _;
 
-use crate::api::{AppStackSpec, Environment, Layout};
+use crate::api::{self, AppStackSpec, Environment, Layout};
 use crate::check::{Faults, certificate, limits};
+use crate::model::child_name::ChildName;
 use crate::model::inputs::{Inputs, class_name};
-use crate::model::stack::{Edge, IngressController, Tls};
+use crate::model::names::Names;
+use crate::model::stack::{Edge, IngressController, Issued, Tls};
 use crate::settings::ClusterSettings;
 
 /// Marks the class that Ingresses get which name none.
@@ -77,9 +79,17 @@ fn api_paths(spec: &AppStackSpec, faults: &mut Faults) -> Option<Vec<String>> {
     )
 }
 
+/// The name of the Certificate that cert-manager looks after for a spec, and of its Secret; `None` if the spec has another one.
+#[must_use]
+pub fn issued(names: &Names, spec: &AppStackSpec) -> Option<ChildName> {
+    spec.edge.as_ref()?.tls.as_ref()?.issuer.as_ref()?;
+    Some(names.issued(&hosts(spec).into_iter().collect()))
+}
+
 /// The edge of a spec.
 pub(super) fn check(
     spec: &AppStackSpec,
+    names: &Names,
     inputs: &Inputs,
     settings: &ClusterSettings,
     faults: &mut Faults,
@@ -107,7 +117,7 @@ pub(super) fn check(
     }
     let hosts = hosts(spec);
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
-    let tls = tls(spec, inputs, &hosts, faults);
+    let tls = tls(spec, names, inputs, &hosts, faults);
     let encrypted = !matches!(tls, Tls::Off);
     let middlewares = controller == IngressController::Traefik && inputs.traefik_kinds;
     let can_redirect = middlewares || controller == IngressController::Nginx;
@@ -181,13 +191,19 @@ fn implementation(controller: &str) -> IngressController {
     }
 }
 
-fn tls(spec: &AppStackSpec, inputs: &Inputs, hosts: &[&str], faults: &mut Faults) -> Tls {
+fn tls(
+    spec: &AppStackSpec,
+    names: &Names,
+    inputs: &Inputs,
+    hosts: &[&str],
+    faults: &mut Faults,
+) -> Tls {
     let requested = spec.edge.as_ref().and_then(|it| it.tls.as_ref());
     if requested.is_none() && spec.environment != Environment::Local {
         faults.add(
             "edge.tls",
             format!(
-                "{} needs one: secretName, selfSigned: {{}} or disabled: {{}}",
+                "{} needs one: issuer, secretName, selfSigned: {{}} or disabled: {{}}",
                 spec.environment.as_str()
             ),
         );
@@ -196,12 +212,15 @@ fn tls(spec: &AppStackSpec, inputs: &Inputs, hosts: &[&str], faults: &mut Faults
     if requested.is_some_and(|it| it.disabled.is_some()) {
         return Tls::Off;
     }
+    if let Some(issuer) = requested.and_then(|it| it.issuer.as_ref()) {
+        return Tls::Issued(of_issuer(names, issuer, inputs, hosts, faults));
+    }
     match requested.and_then(|it| it.secret_name.as_ref()) {
         Some(name) => {
             let certificate = certificate(name, inputs, hosts, faults);
             Tls::Secret {
                 name: name.clone(),
-                expires: certificate::expires(&certificate),
+                expires: certificate::validity(&certificate).map(|it| it.until),
                 certificate,
             }
         }
@@ -212,6 +231,39 @@ fn tls(spec: &AppStackSpec, inputs: &Inputs, hosts: &[&str], faults: &mut Faults
             },
             |it| Tls::SelfSigned(Box::new(it.clone())),
         ),
+    }
+}
+
+/// The certificate that cert-manager looks after. Without a cluster it stands for one that is there.
+fn of_issuer(
+    names: &Names,
+    issuer: &api::Issuer,
+    inputs: &Inputs,
+    hosts: &[&str],
+    faults: &mut Faults,
+) -> Issued {
+    if !inputs.certificates {
+        let problem = "cert-manager is not installed here (there is no CustomResourceDefinition certificates.cert-manager.io); install it, or choose secretName or selfSigned: {}";
+        faults.add("edge.tls.issuer", problem);
+    }
+    let all = hosts.iter().map(|&it| it.to_owned()).collect();
+    let name = names.issued(&all);
+    let secret = inputs.secrets.get(name.as_str());
+    let stored = secret.and_then(|it| Some(it.get("tls.crt")?.expose_secret().to_owned()));
+    let pending = inputs.now.and_then(|now| {
+        let Some(stored) = &stored else {
+            return Some(format!("Secret {name} holds no certificate yet"));
+        };
+        let key = secret.and_then(|it| it.get("tls.key"));
+        let problems = certificate::problems(stored, key, hosts, now);
+        (!problems.is_empty()).then(|| format!("Secret {name}: {}", problems.join("; ")))
+    });
+    Issued {
+        name,
+        issuer: issuer.clone(),
+        validity: stored.as_deref().and_then(certificate::validity),
+        certificate: stored.filter(|_| pending.is_none()),
+        pending,
     }
 }
 

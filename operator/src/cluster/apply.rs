@@ -4,6 +4,7 @@
 //! apply that changes nothing leaves the object as it is. What is known to be as it was applied is not applied again.
 //! What is deleted is deleted by UID.
 
+mod certificate;
 mod confirm;
 mod prune;
 mod records;
@@ -112,9 +113,12 @@ impl<'a> Writer<'a> {
         Ok(answer)
     }
 
-    /// Whether an object is an Ingress that is there as it was before, and names what its controller may not know of. A new one
-    /// has no visitors to lose.
+    /// Whether an object is a certificate that is asked for while another one of the stack is, or an Ingress that is there as it
+    /// was before, and names what its controller may not know of. A new one has no visitors to lose.
     async fn is_too_early_for(&self, object: &Object) -> Result<bool> {
+        if let Object::Certificate(it) = object {
+            return self.has_another_order(it).await;
+        }
         let is_ingress = matches!(object, Object::Ingress(_));
         if !is_ingress || !self.cache.propagation(|it| it.awaits_middlewares(self.now)) {
             return Ok(false);

@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 
 use self::records::{kept, parsed};
 use crate::api::AppStack;
+use crate::check;
 use crate::cluster::cache::{Content, KeptRecord, StackCache};
 use crate::cluster::call::send;
 use crate::error::{Error, Result};
@@ -32,7 +33,7 @@ use crate::model::inputs::{
     Inputs, RandomValues, Records, ReleaseRecord, external_database, referenced_config_maps,
     referenced_secrets, template_secrets,
 };
-use crate::model::kinds::Middleware;
+use crate::model::kinds::{Certificate, Middleware};
 use crate::model::manifests::Manifests;
 use crate::model::names::Names;
 use crate::model::secret::{NoText, SecretData};
@@ -83,6 +84,7 @@ pub async fn inputs(
         random: draw(),
         stored_certificate,
         traefik_kinds: optional.serves(Kind::of::<Middleware>()),
+        certificates: optional.serves(Kind::of::<Certificate>()),
         records,
         secrets,
     })
@@ -100,9 +102,16 @@ fn wanted_secrets(app: &AppStack, names: &Names, records: &Records) -> BTreeSet<
     let kept: Vec<&ReleaseRecord> = history::restorable(&app.spec, names, records).collect();
     let values = kept.iter().map(|it| names.values(&it.values));
     let of_templates = kept.iter().flat_map(|it| template_secrets(&it.spec));
+    let specs = kept.iter().map(|it| &it.spec).chain([&app.spec]);
+    let issued = specs.filter_map(|it| check::issued(names, it));
     referenced_secrets(&app.spec)
         .map(str::to_owned)
-        .chain(own.into_iter().chain(values).map(String::from))
+        .chain(
+            own.into_iter()
+                .chain(values)
+                .chain(issued)
+                .map(String::from),
+        )
         .chain(template_secrets(&app.spec))
         .chain(of_templates)
         .collect()

@@ -3,12 +3,14 @@
 //! Invariant: reads, and judges nothing. Pods and logs are read only of what is not available yet, and secret values
 //! are cut out of whatever others say before anybody sees it, and before any of it is cut off.
 
+mod certificate;
 mod images;
 mod job;
 mod lifecycle;
 mod log;
 mod pods;
 pub mod public;
+mod routes;
 mod schedule;
 mod telling;
 mod trouble;
@@ -80,6 +82,7 @@ impl Observer<'_> {
                 Object::PersistentVolumeClaim(it) if it.metadata.deletion_timestamp.is_some() => {
                     Observed::EndingClaim(it.name_any())
                 }
+                Object::Certificate(it) => Observed::Certificate(self.issuance(it).await),
                 Object::Finished(_) => Observed::Job(JobRun::done(None)),
                 _ => Observed::Nothing,
             });

@@ -56,6 +56,8 @@ pub struct Inputs {
     pub volume: Option<VolumeUid>,
     /// Whether Traefik's own kinds are served here, so that a redirect can be made.
     pub traefik_kinds: bool,
+    /// Whether cert-manager's certificates are.
+    pub certificates: bool,
     /// Whether what shows the page of maintenance answers, or visitors are led to it already.
     pub page_answers: bool,
     /// What is recorded of the past.
@@ -198,6 +200,7 @@ impl Inputs {
             turned: BTreeMap::new(),
             ingress_classes: vec![offline_class(class)],
             traefik_kinds: true,
+            certificates: true,
             page_answers: true,
             volume: None,
             records: Records::default(),

@@ -2,6 +2,12 @@
 //!
 //! Invariant: data only. Whether the API server has them is seen by `cluster`.
 
+mod certificate;
+
+pub use self::certificate::{
+    Certificate, CertificateSpec, CertificateStatus, IssuerRef, PrivateKey, Said,
+};
+
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 

@@ -2,6 +2,8 @@
 //!
 //! Invariant: pure. Every name is a DNS label of at most 63 characters, whatever the stack is called.
 
+use std::collections::BTreeSet;
+
 use crate::model::child_name::ChildName;
 use crate::model::fact::{Attempt, Login};
 use crate::model::hash::short_hash;
@@ -229,6 +231,14 @@ impl Names {
     #[must_use]
     pub fn certificate(&self) -> ChildName {
         self.child("edge-tls")
+    }
+
+    /// The Certificate that cert-manager looks after for these hosts, and its Secret: another stack of this name that has the same
+    /// hosts finds it again.
+    #[must_use]
+    pub fn issued(&self, hosts: &BTreeSet<String>) -> ChildName {
+        let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        self.child(&format!("edge-tls-{}", short_hash(&hosts)))
     }
 
     /// The Traefik middleware that sends HTTP to HTTPS.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::model::child_name::ChildName;
-use crate::model::kinds::Middleware;
+use crate::model::kinds::{Certificate, Middleware};
 use crate::runtime::kind::Kind;
 
 /// What is true of a kind that we own.
@@ -141,6 +141,8 @@ kinds! {
     Deployment: kept pruned;
     /// How many pods an eviction must leave.
     PodDisruptionBudget: kept pruned;
+    /// What cert-manager is to issue. Its Secret is none of ours, and stays.
+    Certificate: kept pruned optional;
     /// A way in.
     Ingress: kept pruned;
     /// What Traefik does with a request on its way.
@@ -192,6 +194,12 @@ impl Object {
                 name.unwrap_or_default()
             }
         }
+    }
+
+    /// Whether two are of one kind and name.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.kind() == other.kind() && self.name() == other.name()
     }
 
     /// Whether its content can never be changed.

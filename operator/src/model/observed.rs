@@ -13,6 +13,8 @@ pub enum Observed {
     Workload(Workload),
     /// A Job.
     Job(JobRun),
+    /// A certificate that cert-manager looks after.
+    Certificate(Issuance),
     /// The volume claim of this name was deleted, and goes once no pod uses it.
     EndingClaim(String),
     /// Nothing to wait for.
@@ -20,14 +22,48 @@ pub enum Observed {
 }
 
 impl Observed {
+    /// How far a certificate is, where it is one.
+    #[must_use]
+    pub const fn certificate(&self) -> Option<&Issuance> {
+        match self {
+            Self::Certificate(it) => Some(it),
+            Self::Workload(_) | Self::Job(_) | Self::EndingClaim(_) | Self::Nothing => None,
+        }
+    }
+
     /// The run of a Job, where it is one.
     #[must_use]
     pub const fn job(&self) -> Option<&JobRun> {
         match self {
             Self::Job(run) => Some(run),
-            Self::Workload(_) | Self::EndingClaim(_) | Self::Nothing => None,
+            Self::Workload(_) | Self::Certificate(_) | Self::EndingClaim(_) | Self::Nothing => None,
         }
     }
+}
+
+/// How far a certificate is that cert-manager looks after.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Issuance {
+    /// The name of the Certificate.
+    pub name: String,
+    /// Whether cert-manager was asked for it.
+    pub requested: bool,
+    /// Whether there is one as the spec wants it.
+    pub issued: bool,
+    /// What is in the way, where there is none and that is known.
+    pub cause: Option<String>,
+    /// What was wrong when it was last asked for, if that was in vain.
+    pub last_error: Option<String>,
+    /// When it is asked for again after that.
+    pub next_try: Option<Timestamp>,
+    /// When the one that is there expires.
+    pub expires: Option<Timestamp>,
+    /// When it will be renewed.
+    pub renews: Option<Timestamp>,
+    /// How many were issued so far.
+    pub times: i64,
+    /// How many tries have failed since then.
+    pub failed: i64,
 }
 
 /// What is known of pods before they are looked at.

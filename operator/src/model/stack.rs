@@ -24,7 +24,7 @@ use crate::model::names::Names;
 use crate::model::secret::SecretData;
 
 pub use self::database::{Connection, Database, Embedded, External, Migration, Role, Seed};
-pub use self::edge::{Edge, IngressController, Tls, is_below};
+pub use self::edge::{Edge, IngressController, Issued, Tls, Validity, is_below};
 pub use self::limits::{Limits, Maintenance, Rate, RateLimit};
 pub use self::workload::{
     Assets, Autoscaling, Backend, Command, Frontend, Job, Replicas, Rhythm, Times,

@@ -11,7 +11,8 @@ use crate::api::{AppStackStatus, ConditionType, Reason, StageName};
 use crate::model::stack::value;
 
 /// Reasons for which a condition is False while all goes well.
-const PROGRESS: [Reason; 12] = [
+const PROGRESS: [Reason; 13] = [
+    Reason::CertificatePending,
     Reason::Hibernated,
     Reason::Soaking,
     Reason::WaitingForEarlierStage,
@@ -52,6 +53,20 @@ pub fn of_change(before: Option<&AppStackStatus>, after: &AppStackStatus) -> Vec
         })
         .filter_map(event)
         .collect()
+}
+
+/// How many certificates were issued since, and how many tries failed.
+#[must_use]
+pub fn orders(before: Option<&AppStackStatus>, after: &AppStackStatus) -> (u64, u64) {
+    let Some(now) = &after.certificate else {
+        return (0, 0);
+    };
+    let before = before.and_then(|it| it.certificate.as_ref());
+    let before = before.filter(|it| it.name == now.name);
+    let (issued, failed) = before.map_or((0, 0), |it| (it.issued, it.failed));
+    // One that was issued ends the row of those that failed.
+    let more = |now: i64, before: i64| u64::try_from(now - before).unwrap_or_default();
+    (more(now.issued, issued), more(now.failed, failed))
 }
 
 /// An Event for what does not stop a roll-out.

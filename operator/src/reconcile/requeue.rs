@@ -68,6 +68,7 @@ pub(super) fn after(
                         Reason::ReplicasPending
                         | Reason::ReplicasOutdated
                         | Reason::JobRunning
+                        | Reason::CertificatePending
                         // Nor do the last pods of a Job that is gone.
                         | Reason::DataInUse,
                     until: None,

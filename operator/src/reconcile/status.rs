@@ -11,11 +11,16 @@ mod whole;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use self::conditions::Conditions;
-use crate::api::{AppStack, AppStackStatus, ConditionType, Reason, ReleaseStatus, Urls};
+use crate::api::{
+    AppStack, AppStackStatus, CertificateStatus, ConditionType, Reason, ReleaseStatus, Urls,
+};
 use crate::error::{Class, Error};
 use crate::model::fact::Failure;
+use crate::model::message;
+use crate::model::observed::Issuance;
 use crate::release::database_roles::Revocation;
 use crate::rollout::RolloutStatus;
 
@@ -116,6 +121,7 @@ pub fn compute(app: &AppStack, outcome: &Result<Outcome, Error>, now: Timestamp)
             status.target = Some(progress.requested.clone());
             status.urls = Some(progress.urls.clone());
             status.hosts = progress.hosts.iter().cloned().collect();
+            status.certificate = progress.rollout.certificate.as_ref().map(certificate);
         }
         Err(error) => failed(&mut conditions, error),
     }
@@ -147,6 +153,20 @@ pub fn state(status: &AppStackStatus) -> &'static str {
         () if is(ConditionType::Stalled, "True") => "failed",
         () if is(ConditionType::Reconciling, "True") => "progressing",
         () => "unknown",
+    }
+}
+
+fn certificate(it: &Issuance) -> CertificateStatus {
+    // The API server keeps whole seconds, as cert-manager does.
+    let time = |it: Option<Timestamp>| it.map(Time);
+    CertificateStatus {
+        name: it.name.clone(),
+        expires_at: time(it.expires),
+        renews_at: time(it.renews),
+        last_error: it.last_error.as_deref().map(message::shortened),
+        next_try_at: time(it.next_try),
+        issued: it.times,
+        failed: it.failed,
     }
 }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::api::Reason;
 use crate::model::message;
 use crate::model::observed::{
-    Cause, JobRun, JobState, Observed, OldPod, Standing, Trouble, Workload,
+    Cause, Issuance, JobRun, JobState, Observed, OldPod, Standing, Trouble, Workload,
 };
 use crate::release::assets;
 use crate::rollout::public_check::Verdict;
@@ -83,7 +83,10 @@ pub fn stuck(observed: &[Observed]) -> impl Iterator<Item = &OldPod> {
     let workloads = observed.iter().filter_map(|it| match it {
         // What its controller has not seen yet has its newest template still to come.
         Observed::Workload(workload) => Some(workload).filter(|it| it.seen && it.wanted > 0),
-        Observed::Job(_) | Observed::EndingClaim(_) | Observed::Nothing => None,
+        Observed::Job(_)
+        | Observed::Certificate(_)
+        | Observed::EndingClaim(_)
+        | Observed::Nothing => None,
     });
     workloads.flat_map(|it| &it.old).filter(|it| !it.ready)
 }
@@ -125,8 +128,39 @@ fn judge_one(observed: &Observed, trial: Option<&Trial>) -> Gate {
                 "somebody deleted claim {name}: it goes as soon as no pod uses it, and the data with it unless its volume is kept; save them while the database runs"
             ),
         ),
+        Observed::Certificate(it) => judge_certificate(it),
         Observed::Nothing => Gate::Open,
     }
+}
+
+/// A certificate that does not come fails no release: the authority may be away for hours, and visitors have the one of before.
+fn judge_certificate(it: &Issuance) -> Gate {
+    let Issuance { name, cause, .. } = it;
+    match cause.as_ref().or(it.last_error.as_ref()) {
+        _ if it.issued => Gate::Open,
+        Some(why) => {
+            let said = format!("certificate {name} does not come: {why}{}", next_try(it));
+            waiting(Reason::CertificateNotIssued, said)
+        }
+        None if it.requested => awaits(&format!("certificate {name} is being issued")),
+        None => awaits(&format!(
+            "certificate {name} is asked for once no other one of this stack is being issued"
+        )),
+    }
+}
+
+/// When a certificate is asked for again, where that is known.
+#[must_use]
+pub fn next_try(it: &Issuance) -> String {
+    it.next_try.map_or_else(String::new, |at| {
+        format!("; cert-manager tries again at about {at}")
+    })
+}
+
+/// The gate of a stage that waits for something else to be there.
+#[must_use]
+pub fn awaits(what: &str) -> Gate {
+    waiting(Reason::CertificatePending, what.to_owned())
 }
 
 type Check = fn(&Workload) -> Option<Gate>;

@@ -41,9 +41,7 @@ impl Tries {
     fn due(&self) -> Timestamp {
         let only_trouble = self.application == 0 && self.good_since.is_none();
         let distance = if only_trouble {
-            self.last
-                .duration_since(self.since)
-                .clamp(AT_FIRST, DISTANCE)
+            (self.last.duration_since(self.since) / 2).clamp(AT_FIRST, DISTANCE)
         } else {
             DISTANCE
         };

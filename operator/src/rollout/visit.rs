@@ -42,20 +42,23 @@ pub(super) async fn visit(
         return Ok(gate_of(check, verdict, due));
     }
     let mut answer = observer.check(check, &check.urls).await?;
-    let mut turned_away = None;
+    let mut remarks = Vec::new();
     if !check.decides {
-        turned_away = refusal(&answer);
+        remarks.extend(refusal(&answer));
         if let Answer::Application { .. } = answer {
             answer = Answer::Good;
         }
     }
-    if let (Answer::Good, None, Some(aside)) = (&answer, &turned_away, &check.aside) {
+    if let (Answer::Good, true, Some(aside)) = (&answer, remarks.is_empty(), &check.aside) {
         let aside = observer.check(check, std::slice::from_ref(aside)).await?;
-        turned_away = refusal(&aside);
+        remarks.extend(refusal(&aside));
+    }
+    if let CheckTarget::Edge { .. } = check.target {
+        remarks.extend(observer.foreign_route(&check.urls).await);
     }
     let (verdict, due) = checks.judge(&key, answer, now, check.limits);
-    if let Some(remark) = turned_away {
-        checks.remark(&key, remark);
+    if !remarks.is_empty() {
+        checks.remark(&key, remarks.join("; "));
     }
     Ok(gate_of(check, verdict, due))
 }

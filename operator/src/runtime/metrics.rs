@@ -45,6 +45,7 @@ pub struct Metrics {
     stages: Stages,
     stacks: Arc<Stacks>,
     certificates: Arc<Certificates>,
+    orders: Family<Label, Counter>,
 }
 
 impl Metrics {
@@ -62,6 +63,7 @@ impl Metrics {
             stages: Family::new_with_constructor(slow),
             stacks: Arc::default(),
             certificates: Arc::default(),
+            orders: Family::default(),
         };
         metrics.register(controller);
         metrics
@@ -105,6 +107,11 @@ impl Metrics {
             "Time until the gate of a stage opened",
             Unit::Seconds,
             self.stages.clone(),
+        );
+        self.registry.register(
+            "appstack_certificate_orders",
+            "Certificates of issuers that were issued, and tries that failed",
+            self.orders.clone(),
         );
         self.registry.register(
             "appstack_unreadable_stacks",
@@ -152,6 +159,13 @@ impl Metrics {
             Some(at) => all.insert(key, at),
             None => all.remove(&key),
         };
+    }
+
+    /// Counts certificates that an issuer was asked for. `result` is `issued` or `failed`.
+    pub fn certificates_ordered(&self, result: &'static str, count: u64) {
+        self.orders
+            .get_or_create(&[("result", result)])
+            .inc_by(count);
     }
 
     /// Forgets a stack that is gone.

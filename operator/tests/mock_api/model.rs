@@ -377,7 +377,7 @@ async fn explore(subject: Subject, seeds: u64, count: usize, mix: Mix) -> Result
     for seed in seeds {
         let steps = steps::drawn(seed, count, mix);
         if let Err((_, first)) = run(&subject, &steps).await {
-            let steps = shrunk(&subject, steps).await;
+            let steps = Box::pin(shrunk(&subject, steps)).await;
             let (story, why) = run(&subject, &steps)
                 .await
                 .err()

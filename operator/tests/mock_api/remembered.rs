@@ -250,6 +250,7 @@ fn of_the_rest() -> Vec<(&'static str, Value)> {
         ("edge.layout", json!("SingleHost")),
         ("edge.paths", json!(["/graphql"])),
         ("edge.tls", json!({"disabled": {}})),
+        ("edge.tls", json!({"issuer": {"name": "letsencrypt"}})),
         ("edge.rateLimit", json!({"average": 5})),
         ("edge.access", json!({"allow": ["10.0.0.0/8"]})),
         ("edge.trustedProxies", json!(1)),

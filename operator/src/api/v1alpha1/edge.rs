@@ -127,9 +127,14 @@ pub struct Hosts {
 /// How HTTPS gets its certificate: exactly one of them.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.selfSigned), has(self.secretName), has(self.disabled)].filter(x, x).size() == 1")
-    .message("tls: exactly one of selfSigned, secretName and disabled"))]
+#[x_kube(validation = Rule::new("[has(self.issuer), has(self.selfSigned), has(self.secretName), has(self.disabled)].filter(x, x).size() == 1")
+    .message("tls: exactly one of issuer, selfSigned, secretName and disabled"))]
 pub struct Tls {
+    /// An issuer of cert-manager, such as one for Let's Encrypt. The operator makes a Certificate for all hosts of the stack;
+    /// visitors are led to new hosts once it is there, and those of before keep theirs until then. It needs cert-manager.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<Issuer>,
+
     /// The operator makes a CA and a certificate for this stack and renews it in time. Browsers warn about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_signed: Option<Empty>,
@@ -142,6 +147,42 @@ pub struct Tls {
     /// Plain HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<Empty>,
+}
+
+/// Who issues certificates.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Issuer {
+    /// Its name.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
+        .message("tls.issuer.name: the name of an object, such as letsencrypt: lower-case letters, digits, `-` and `.`"))]
+    pub name: String,
+
+    /// Whether it is one of this namespace or of the whole cluster. Default: `Issuer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<IssuerKind>,
+}
+
+/// Whether an issuer is one of a namespace or of the whole cluster. Default: `Issuer`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IssuerKind {
+    /// One of the stack's namespace.
+    #[default]
+    Issuer,
+    /// One of the whole cluster.
+    ClusterIssuer,
+}
+
+impl IssuerKind {
+    /// As manifests spell it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Issuer => "Issuer",
+            Self::ClusterIssuer => "ClusterIssuer",
+        }
+    }
 }
 
 /// How many requests a client may send: `average` or `disabled`.

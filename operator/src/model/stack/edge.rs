@@ -4,12 +4,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::api::Issuer;
+use crate::model::child_name::ChildName;
 use crate::model::self_signed::Certificate;
 use crate::model::stack::limits::{Limits, Rate, RateLimit};
 use crate::settings::Ports;
 
 /// How long before its end a certificate is told of: public authorities send their reminders about then.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// Which part of its time is left when one is told of that is made for less than some months. It is renewed when a third is left.
+const LAST_PART: i32 = 6;
 
 /// The way in.
 #[derive(Clone, Debug)]
@@ -71,6 +75,32 @@ pub enum Tls {
     },
     /// Ours.
     SelfSigned(Box<Certificate>),
+    /// One that cert-manager looks after.
+    Issued(Issued),
+}
+
+/// A certificate that cert-manager looks after.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The name of the Certificate and of its Secret.
+    pub name: ChildName,
+    /// Who issues it.
+    pub issuer: Issuer,
+    /// When the one that is there is good.
+    pub validity: Option<Validity>,
+    /// The one that is there, as PEM, where visitors can be led to it.
+    pub certificate: Option<String>,
+    /// Why they cannot be.
+    pub pending: Option<String>,
+}
+
+/// When a certificate is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// From then.
+    pub from: Timestamp,
+    /// Until then.
+    pub until: Timestamp,
 }
 
 impl Edge {
@@ -107,6 +137,11 @@ impl Edge {
         self.url(self.dashboard_host.as_deref().unwrap_or(&self.api_host))
     }
 
+    /// The addresses whose visitors are sent on, without a slash at their end.
+    pub fn redirect_urls(&self) -> impl Iterator<Item = String> {
+        self.redirect_hosts.iter().map(|it| self.url(it))
+    }
+
     /// Every host of the stack, each once.
     #[must_use]
     pub fn hosts(&self) -> Vec<String> {
@@ -130,14 +165,16 @@ impl Edge {
             Tls::Off => None,
             Tls::Secret { certificate, .. } => Some(certificate),
             Tls::SelfSigned(certificate) => Some(&certificate.certificate),
+            Tls::Issued(issued) => issued.certificate.as_deref(),
         }
     }
 
-    /// The Secret of the user's certificate, and when that expires. Ours is renewed long before.
+    /// The Secret of a certificate that others renew, and when that expires. Ours is renewed long before.
     #[must_use]
     pub fn expires(&self) -> Option<(&str, Timestamp)> {
         match &self.tls {
             Tls::Secret { name, expires, .. } => Some((name, (*expires)?)),
+            Tls::Issued(it) => Some((it.name.as_str(), it.validity?.until)),
             Tls::Off | Tls::SelfSigned(_) => None,
         }
     }
@@ -145,8 +182,12 @@ impl Edge {
     /// The same where it is time that somebody renews it.
     #[must_use]
     pub fn expires_soon(&self, now: Timestamp) -> Option<(&str, Timestamp)> {
+        let soon = match &self.tls {
+            Tls::Issued(it) => it.validity.map_or(SOON, Validity::last_part).min(SOON),
+            Tls::Off | Tls::Secret { .. } | Tls::SelfSigned(_) => SOON,
+        };
         self.expires()
-            .filter(|(_, at)| at.duration_since(now) <= SOON)
+            .filter(|(_, at)| at.duration_since(now) <= soon)
     }
 
     fn url(&self, host: &str) -> String {
@@ -156,6 +197,12 @@ impl Edge {
             (_, _, 443) => format!("https://{host}"),
             (_, _, port) => format!("https://{host}:{port}"),
         }
+    }
+}
+
+impl Validity {
+    fn last_part(self) -> SignedDuration {
+        self.until.duration_since(self.from) / LAST_PART
     }
 }
 

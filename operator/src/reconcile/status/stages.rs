@@ -10,7 +10,7 @@ use crate::reconcile::status::commands::{NOW, annotate, run_now};
 use crate::reconcile::status::conditions::Conditions;
 use crate::release::database_roles::Revocation;
 use crate::rollout::Report;
-use crate::rollout::gates::Gate;
+use crate::rollout::gates::{Gate, next_try};
 use crate::rollout::schedules;
 
 /// What is said where the default limit of production is not in force.
@@ -30,10 +30,7 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
         let unlimited = progress.way_in.unlimited.then_some(UNLIMITED);
         let caveat = progress.rollout.caveat.as_deref();
         let closed = progress.way_in.maintenance.then_some(MAINTENANCE);
-        let expires = progress.way_in.expires.as_ref();
-        let expires = expires.map(|(secret, at)| {
-            format!("the certificate of Secret {secret} expires at {at}; renew it")
-        });
+        let expires = certificate(progress);
         let said = closed.into_iter().chain(unlimited).chain(caveat);
         for said in expires.as_deref().into_iter().chain(said) {
             conditions.add(ConditionType::EdgeReady, said);
@@ -42,6 +39,34 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
     if let Some(Revocation::Pending { roles, trouble }) = &progress.revocation {
         let again = annotate(progress, annotation::RETRY, NOW);
         outgoing_roles(conditions, roles, trouble.as_deref(), &again);
+    }
+}
+
+/// Of how many more schedules the cause is told, beside that of the first one.
+const OTHER_CAUSES: usize = 2;
+
+/// What is to be said of a certificate that serves: that it expires soon, or could not be renewed.
+fn certificate(progress: &Progress) -> Option<String> {
+    let soon = progress.way_in.expires.as_ref();
+    let soon =
+        soon.map(|(secret, at)| format!("the certificate of Secret {secret} expires at {at}"));
+    let Some(issuance) = &progress.rollout.certificate else {
+        return Some(format!("{}; renew it", soon?));
+    };
+    let name = &issuance.name;
+    let failed = issuance.last_error.as_ref().map(|why| {
+        format!(
+            "certificate {name} could not be renewed: {why}{}",
+            next_try(issuance)
+        )
+    });
+    match (soon, failed) {
+        (None, failed) => failed,
+        (Some(soon), Some(failed)) => Some(format!("{soon}; {failed}")),
+        (Some(soon), None) => Some(format!(
+            "{soon} and is not renewed: kubectl -n {} describe certificate {name}",
+            progress.namespace
+        )),
     }
 }
 
@@ -56,7 +81,11 @@ fn schedules_condition(conditions: &mut Conditions, progress: &Progress) {
         .filter_map(|it| Some((it, schedules::fault(it)?)));
     let faults: Vec<(&Schedule, (Reason, String))> = faults.collect();
     if let Some(((first, (reason, said)), others)) = faults.split_first() {
-        let others = others.iter().map(|(it, _)| format!("; and job {}", it.job));
+        let others = others.iter().enumerate();
+        let others = others.map(|(place, (it, (_, said)))| match place {
+            0..OTHER_CAUSES => format!("; and {}", message::brief(said)),
+            _ => format!("; and job {}", it.job),
+        });
         let others: String = others.collect();
         let now = run_now(progress, &first.name);
         let more = format!("{others}; to run it at once: {now}");

@@ -222,7 +222,7 @@ fn trouble_on_the_way_is_asked_about_soon_and_then_once_a_second() {
         tries.due().duration_since(tries.last).as_millis()
     };
     assert_eq!(due(vec![(0, away())]), 200);
-    assert_eq!(due(vec![(0, away()), (1, away())]), 1000);
+    assert_eq!(due(vec![(0, away()), (1, away())]), 500);
     assert_eq!(due(vec![(0, away()), (9, away())]), 1000);
     // What the application answers is never asked about sooner.
     assert_eq!(due(vec![(0, bad())]), 1000);

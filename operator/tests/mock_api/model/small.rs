@@ -77,6 +77,7 @@ pub(super) async fn look(app: &AppStack, ctx: &Context) -> Result<Seen, Error> {
             name: StageName::Backend,
             objects,
             check: None,
+            awaits: None,
             opens: Vec::new(),
             record: None,
         }],
