@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod cache;
 pub mod call;
+pub mod dns;
 pub mod gather;
 pub mod kinds;
 pub mod observe;

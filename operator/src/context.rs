@@ -8,6 +8,7 @@ use k8s_controller::events::EventRecorder;
 use kube::Client;
 
 use crate::cluster::cache::Cache;
+use crate::cluster::dns::Dns;
 use crate::cluster::stacks::Stacks;
 use crate::plan::debounce::Debounce;
 use crate::plan::turns::Turns;
@@ -41,6 +42,8 @@ pub struct Context {
     pub stacks: Stacks,
     /// How releases fared that are asked through their public address.
     pub public_checks: PublicChecks,
+    /// Whether the hosts of stacks are known.
+    pub dns: Dns,
     /// Which stack follows changed settings of the operator.
     pub turns: Turns,
     /// Which values have changed just now.

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::cache::Cache;
+use crate::cluster::dns::Dns;
 use crate::cluster::kinds;
 use crate::cluster::stacks::Stacks;
 use crate::context::Context;
@@ -136,6 +137,7 @@ fn context(
         cache: Cache::default(),
         stacks: Stacks::default(),
         public_checks: PublicChecks::default(),
+        dns: Dns::default(),
         turns: Turns::default(),
         debounce: Debounce::new(BATCH.0, BATCH.1),
         settings: settings.cluster.clone(),

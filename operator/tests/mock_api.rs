@@ -56,12 +56,14 @@ mod server;
 #[path = "mock_api/starts.rs"]
 mod starts;
 
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use appstack_operator::api::{AppStack, Reason};
 use appstack_operator::cluster::cache::Cache;
+use appstack_operator::cluster::dns::Dns;
 use appstack_operator::cluster::kinds;
 use appstack_operator::cluster::stacks::Stacks;
 use appstack_operator::context::Context;
@@ -79,6 +81,7 @@ use appstack_operator::runtime::metrics::Metrics;
 use appstack_operator::runtime::optional_apis::Definition;
 use appstack_operator::runtime::versions::WatchedVersions;
 use appstack_operator::settings::ClusterSettings;
+use futures::future::BoxFuture;
 use k8s_controller::events::EventRecorder;
 use k8s_openapi::ByteString;
 use kube::runtime::controller::Action;
@@ -104,6 +107,11 @@ struct World {
     context: Arc<Context>,
 }
 
+/// DNS that knows every host.
+fn known(_: String) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>> {
+    Box::pin(async { Ok(vec![IpAddr::from([192, 0, 2, 1])]) })
+}
+
 /// The operator as it is after a start.
 fn operator(server: &Server, debounce: Debounce) -> Context {
     let client = server.client();
@@ -126,6 +134,7 @@ fn operator(server: &Server, debounce: Debounce) -> Context {
         cache: Cache::default(),
         stacks: Stacks::default(),
         public_checks: PublicChecks::default(),
+        dns: Dns::new(known),
         turns: Turns::default(),
         debounce,
         settings: ClusterSettings::default(),

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::api::{AppStack, OnFailure, SchemaRollback, StageName};
+use crate::api::{AppStack, Environment, OnFailure, SchemaRollback, StageName};
 use crate::build::{self, Desired};
 use crate::check::hosts;
 use crate::cluster::apply::Writer;
@@ -25,7 +25,7 @@ use crate::model::stack::Stack;
 use crate::plan::{self, Plan, Serving, debounce};
 use crate::reconcile::events;
 use crate::reconcile::report::{key, publish};
-use crate::reconcile::status::Outcome;
+use crate::reconcile::status::{Outcome, UnknownHosts};
 use crate::release::database_roles::Revocation;
 use crate::release::{data, history};
 use crate::rollout::deadline::JobLimits;
@@ -100,8 +100,26 @@ impl Pass<'_> {
             self.ctx.turns.give_back(&key(self.app));
         }
         let revocation = self.revoke(&observer, &plan, &status, &mut current).await?;
-        let progress = self.progress(plan, status, failed, verified, revocation);
+        let unknown_hosts = self.unknown_hosts(&plan.target, &status).await;
+        let mut progress = self.progress(plan, status, failed, verified, revocation);
+        progress.way_in.unknown_hosts = unknown_hosts;
         Ok(Outcome::RolledOut(Box::new(progress)))
+    }
+
+    /// Which hosts of a stack that visitors are led to are not known to DNS, and where they are to lead. Those of a local stack are
+    /// none of the public DNS.
+    async fn unknown_hosts(&self, target: &Stack, status: &RolloutStatus) -> Option<UnknownHosts> {
+        let is_open = status.gate(StageName::Edge) == Some(&Gate::Open);
+        if !is_open || target.environment == Environment::Local {
+            return None;
+        }
+        let hosts = target.edge.hosts().into_iter().collect();
+        let hosts = self.ctx.dns.missing(hosts, self.now).await;
+        if hosts.is_empty() {
+            return None;
+        }
+        let address = self.writer.address_of(&target.names.ingress()).await;
+        Some(UnknownHosts { hosts, address })
     }
 
     /// The same, or the way to the release that serves while the values that make another one are still changing.

@@ -22,6 +22,8 @@ const WAITING: Duration = Duration::from_secs(20);
 const UNTOLD: Duration = Duration::from_secs(4);
 /// How soon a stack is looked at again whose first pods failed: the cause may be another one by then.
 const FAILED: Duration = Duration::from_mins(1);
+/// How soon a stack is looked at again whose hosts DNS does not know: nothing wakes us when somebody makes a record.
+const UNKNOWN: Duration = Duration::from_mins(1);
 /// How soon a stack at rest is looked at again: often enough for a certificate that is due. The end of it is left to chance,
 /// or all would come together each hour after a start.
 const AT_REST: Duration = Duration::from_hours(1);
@@ -87,6 +89,7 @@ pub(super) fn after(
             None if is_starting(progress) => Action::requeue(UNTOLD),
             None if progress.rests.is_some() => Action::requeue(wait(progress.rests, now)),
             None if progress.rollout.images != Images::Pulled => Action::requeue(WAITING),
+            None if progress.way_in.unknown_hosts.is_some() => Action::requeue(UNKNOWN),
             _ => Action::requeue(spread(AT_REST, jitter)),
         },
     }

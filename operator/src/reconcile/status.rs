@@ -95,6 +95,17 @@ pub struct WayIn {
     pub maintenance: bool,
     /// The Secret of a certificate that expires soon, and when it does.
     pub expires: Option<(String, Timestamp)>,
+    /// Hosts that DNS does not know.
+    pub unknown_hosts: Option<UnknownHosts>,
+}
+
+/// Hosts that DNS does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownHosts {
+    /// Which.
+    pub hosts: Vec<String>,
+    /// Where they are to lead: an IP address or a name, as far as the ingress controller says.
+    pub address: Option<String>,
 }
 
 /// The status after an outcome.

@@ -1,6 +1,12 @@
 //! Ready means that the ingress controller leads to the stack, as far as the operator knows where that is.
 
-use anyhow::{Context as _, Result};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use appstack_operator::cluster::dns::Dns;
+use kube::runtime::controller::Action;
 use serde_json::json;
 
 use crate::{EDGE, STACK, World, at_once, operator};
@@ -62,5 +68,40 @@ async fn where_the_way_is_not_known_the_stack_is_ready_and_says_that_nobody_aske
     let told = told(world);
     told.reconcile().await??;
     assert!(!said(&told)?.contains(why), "{}", said(&told)?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn which_dns_records_are_missing_is_told_and_looked_for_again() -> Result<()> {
+    let mut world = World::serving().await?;
+    let context = Arc::get_mut(&mut world.context).context("it is shared")?;
+    context.dns = Dns::new(|host| {
+        let there = !host.starts_with("api.");
+        Box::pin(async move { Ok(Vec::from_iter(there.then(|| IpAddr::from([192, 0, 2, 1])))) })
+    });
+    let edge = json!({"tls": {"selfSigned": {}}});
+    world.patch(
+        &json!({"spec": {"environment": "staging", "rollout": {"soak": "0s"}, "edge": edge}}),
+    )?;
+    world.settle().await?;
+    assert_eq!(world.condition("Ready"), "True RolledOut");
+    let said = "DNS does not know api.localhost, as seen from the cluster: make a record with the address of the ingress controller";
+    ensure!(
+        world.message("EdgeReady").contains(said),
+        "{}",
+        world.message("EdgeReady")
+    );
+
+    let mut ingress = world.server.get(EDGE).context("no Ingress")?;
+    ingress["status"] = json!({"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}});
+    world.server.put(EDGE, ingress);
+    let action = world.reconcile().await??;
+    let said = "make an A record with 203.0.113.7";
+    ensure!(
+        world.message("EdgeReady").contains(said),
+        "{}",
+        world.message("EdgeReady")
+    );
+    assert_eq!(action, Action::requeue(Duration::from_mins(1)));
     Ok(())
 }

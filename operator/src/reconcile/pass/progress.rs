@@ -96,6 +96,7 @@ impl Pass<'_> {
                     let soon = plan.target.edge.expires_soon(self.now);
                     soon.map(|(secret, at)| (secret.to_owned(), at))
                 },
+                unknown_hosts: None,
             },
             urls: urls(&plan.target),
             hosts: self.hosts(&plan.target, &status),

@@ -2,12 +2,14 @@
 //!
 //! Invariant: pure. What belongs to no stage is for `whole` to say.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use crate::api::{ConditionType, Reason, StageName, annotation};
 use crate::model::message;
 use crate::model::observed::Schedule;
-use crate::reconcile::status::Progress;
 use crate::reconcile::status::commands::{NOW, annotate, run_now};
 use crate::reconcile::status::conditions::Conditions;
+use crate::reconcile::status::{Progress, UnknownHosts};
 use crate::release::database_roles::Revocation;
 use crate::rollout::Report;
 use crate::rollout::gates::{Gate, next_try};
@@ -31,8 +33,10 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
         let caveat = progress.rollout.caveat.as_deref();
         let closed = progress.way_in.maintenance.then_some(MAINTENANCE);
         let expires = certificate(progress);
+        let records = progress.way_in.unknown_hosts.as_ref().map(dns_records);
         let said = closed.into_iter().chain(unlimited).chain(caveat);
-        for said in expires.as_deref().into_iter().chain(said) {
+        let first = records.as_deref().into_iter().chain(expires.as_deref());
+        for said in first.chain(said) {
             conditions.add(ConditionType::EdgeReady, said);
         }
     }
@@ -44,6 +48,26 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
 
 /// Of how many more schedules the cause is told, beside that of the first one.
 const OTHER_CAUSES: usize = 2;
+
+/// Which DNS records are to be made.
+fn dns_records(unknown: &UnknownHosts) -> String {
+    let UnknownHosts { hosts, address } = unknown;
+    let record = match address {
+        Some(address) if address.parse::<Ipv4Addr>().is_ok() => {
+            format!("an A record with {address}")
+        }
+        Some(address) if address.parse::<Ipv6Addr>().is_ok() => {
+            format!("an AAAA record with {address}")
+        }
+        Some(name) => format!("a CNAME record with {name}"),
+        None => "a record with the address of the ingress controller, which it does not say".into(),
+    };
+    let (hosts, each) = match hosts.as_slice() {
+        [one] => (one.clone(), ""),
+        many => (many.join(", "), " for each"),
+    };
+    format!("DNS does not know {hosts}, as seen from the cluster: make {record}{each}")
+}
 
 /// What is to be said of a certificate that serves: that it expires soon, or could not be renewed.
 fn certificate(progress: &Progress) -> Option<String> {
