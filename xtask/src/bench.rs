@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: measures what the documentation promises, on the local cluster of the demo, and prints a table.
 
+mod edge;
 mod releases;
+mod stack;
 mod visitors;
 
 use std::collections::{HashMap, HashSet};
@@ -49,6 +51,9 @@ pub(crate) struct Bench {
     /// Measure releases under load instead: 20 good ones, 10 bad ones and 10 ways back
     #[arg(long)]
     releases: bool,
+    /// Measure the edge instead: requests a second beside an Ingress made by hand, a limit of requests, a changed certificate
+    #[arg(long, conflicts_with = "releases")]
+    edge: bool,
 }
 
 impl Bench {
@@ -67,6 +72,9 @@ impl Bench {
         install::operator(&cluster, &made.operator.key, &progress).await?;
         if self.releases {
             return Box::pin(releases::measure(&cluster, &progress)).await;
+        }
+        if self.edge {
+            return Box::pin(edge::measure(&cluster, &progress)).await;
         }
         let mut rounds = Vec::new();
         for round in 1..=self.rounds {

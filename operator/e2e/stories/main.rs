@@ -25,6 +25,7 @@ mod bad_specs;
 mod browser;
 mod causes;
 mod changed_secret;
+mod connections;
 mod database_down;
 mod deletion;
 mod drift;

@@ -1,18 +1,15 @@
 //! Releases under load: good ones, bad ones and ways back, while visitors ask without a pause.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use appstack_operator::api::{AppStack, AppStackStatus};
-use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
-use kube::runtime::wait::await_condition;
-use kube::{Api, Client};
-use local_cluster::{Cluster, Progress, folders};
-use serde_json::{Value, json};
+use kube::Api;
+use local_cluster::{Cluster, Progress};
+use serde_json::json;
 
-use super::visitors::{Place, Visitors};
-use super::{DEADLINE, PodWatch, middle};
+use super::stack::{Stack, reason};
+use super::visitors::Visitors;
+use super::{PodWatch, middle};
 use crate::tell;
 
 const NAMESPACE: &str = "bench-releases";
@@ -27,7 +24,11 @@ const STEADY: f64 = appstack_operator::model::stack::STEADY.as_secs_f64();
 
 /// Measures on a stack of its own, and prints a table.
 pub(super) async fn measure(cluster: &Cluster, progress: &Progress) -> Result<()> {
-    let stack = Stack::install(cluster.client().await?).await?;
+    let rollout = json!({
+        "soak": format!("{SOAK}s"), "progressDeadline": "15s", "publicCheck": {},
+    });
+    let spec = json!({"rollout": rollout});
+    let stack = Stack::install(cluster.client().await?, NAMESPACE, spec, None).await?;
     let visitors = Visitors::send(&stack.place(cluster).await?)?;
     let measured = stack.releases(progress).await;
     let count = visitors.count().await;
@@ -53,57 +54,7 @@ pub(super) async fn measure(cluster: &Cluster, progress: &Progress) -> Result<()
     Ok(())
 }
 
-/// The stack that is released.
-struct Stack {
-    client: Client,
-    api: Api<AppStack>,
-    domain: String,
-}
-
 impl Stack {
-    /// Makes the stack of the demo in a namespace of its own.
-    async fn install(client: Client) -> Result<Self> {
-        let metadata = ObjectMeta {
-            name: Some(NAMESPACE.into()),
-            ..ObjectMeta::default()
-        };
-        let namespace = Namespace {
-            metadata,
-            ..Namespace::default()
-        };
-        Api::<Namespace>::all(client.clone())
-            .create(&PostParams::default(), &namespace)
-            .await?;
-        let api: Api<AppStack> = Api::namespaced(client.clone(), NAMESPACE);
-        let text = std::fs::read_to_string(folders::in_kind("stack-local.yaml"))?;
-        let mut app: AppStack = serde_saphyr::from_str(&text)?;
-        let domain = format!("{NAMESPACE}.localhost");
-        app.spec.domain.clone_from(&domain);
-        app.spec.rollout = Some(serde_json::from_value(json!({
-            "soak": format!("{SOAK}s"), "progressDeadline": "15s", "publicCheck": {},
-        }))?);
-        api.create(&PostParams::default(), &app).await?;
-        let stack = Self {
-            client,
-            api,
-            domain,
-        };
-        stack.is_ready().await?;
-        Ok(stack)
-    }
-
-    async fn place(&self, cluster: &Cluster) -> Result<Place> {
-        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
-        let secret = secrets.get("shop-edge-ca").await?;
-        let data = secret.data.unwrap_or_default();
-        let authority = data.get("tls.crt").context("there is no authority")?;
-        Ok(Place {
-            domain: self.domain.clone(),
-            port: cluster.https_port()?,
-            authority: String::from_utf8(authority.0.clone())?,
-        })
-    }
-
     /// What the operator added to each good release, and what each way back took, in seconds.
     async fn releases(&self, progress: &Progress) -> Result<(Vec<f64>, Vec<f64>)> {
         let (good, bad, back) = ROUNDS;
@@ -178,52 +129,4 @@ impl Stack {
         .await?;
         Ok(started.elapsed().as_secs_f64())
     }
-
-    async fn change(&self, spec: Value) -> Result<()> {
-        let patch = Patch::Merge(json!({"spec": spec}));
-        let params = PatchParams::default();
-        self.api.patch("shop", &params, &patch).await?;
-        Ok(())
-    }
-
-    async fn is_ready(&self) -> Result<()> {
-        let generation = self.api.get("shop").await?.metadata.generation;
-        self.until("the release is ready", |status| {
-            let current = status.observed_generation == generation;
-            current && reason(status, "Ready") == Some("RolledOut")
-        })
-        .await
-    }
-
-    async fn until(&self, what: &str, holds: impl Fn(&AppStackStatus) -> bool) -> Result<()> {
-        let holds = |stack: Option<&AppStack>| {
-            let status = stack.and_then(|it| it.status.as_ref());
-            status.is_some_and(&holds)
-        };
-        let waiting = await_condition(self.api.clone(), "shop", holds);
-        tokio::time::timeout(DEADLINE, waiting)
-            .await
-            .with_context(|| format!("waited in vain: {what}"))??;
-        Ok(())
-    }
-
-    async fn remove(&self) -> Result<()> {
-        let params = DeleteParams::default();
-        self.api.delete("shop", &params).await?;
-        Api::<Namespace>::all(self.client.clone())
-            .delete(NAMESPACE, &params)
-            .await?;
-        // The next run needs the name.
-        let gone = Instant::now() + Duration::from_mins(2);
-        let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        while namespaces.get_opt(NAMESPACE).await?.is_some() && Instant::now() < gone {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-        Ok(())
-    }
-}
-
-fn reason<'a>(status: &'a AppStackStatus, type_: &str) -> Option<&'a str> {
-    let found = status.conditions.iter().find(|it| it.type_ == type_)?;
-    Some(&found.reason)
 }

@@ -7,13 +7,17 @@ use std::time::Duration;
 
 use appstack_operator::api::Layout;
 use appstack_operator::check::hosts;
-use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE};
+use reqwest::header::{
+    ACCEPT, ACCEPT_LANGUAGE, CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use reqwest::{Certificate, Response, StatusCode, redirect};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::{SOON, World};
 
+/// How long an answer or a question that lasts may take.
+const LASTING: Duration = Duration::from_mins(2);
 /// How often an asker asks.
 const PERIOD: Duration = Duration::from_millis(50);
 /// What an asker asks: the database must answer too.
@@ -86,6 +90,27 @@ impl Visitor {
     /// One answer, whatever it is.
     pub(crate) async fn ask(&self, url: &str) -> reqwest::Result<Response> {
         self.client.get(url).send().await
+    }
+
+    /// The answer to who wants a socket.
+    pub(crate) async fn asks_for_socket(&self, url: &str) -> reqwest::Result<Response> {
+        let asked = self.client.get(url).header(CONNECTION, "Upgrade");
+        let asked = asked.header(UPGRADE, "websocket");
+        let asked = asked.header(SEC_WEBSOCKET_VERSION, "13");
+        let key = "dGhlIHNhbXBsZSBub25jZQ==";
+        asked.header(SEC_WEBSOCKET_KEY, key).send().await
+    }
+
+    /// An answer that does not end.
+    pub(crate) async fn listens_to(&self, url: &str) -> reqwest::Result<Response> {
+        let asked = self.client.get(url).timeout(LASTING);
+        asked.send().await?.error_for_status()
+    }
+
+    /// Sends much, and gives the answer.
+    pub(crate) async fn uploads(&self, url: &str, body: Vec<u8>) -> reqwest::Result<String> {
+        let asked = self.client.post(url).body(body).timeout(LASTING);
+        asked.send().await?.error_for_status()?.text().await
     }
 
     /// The same for a browser whose user reads this language.
