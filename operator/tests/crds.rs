@@ -662,7 +662,7 @@ fn what_only_looks_odd_is_accepted() -> Result<()> {
 }
 
 /// What is no DNS name. Most of it would be taken by one of the things that a host goes through, and refused by a later one.
-const NO_NAMES: [&str; 26] = [
+const NO_NAMES: [&str; 27] = [
     "10.0.0.1",
     "127.1",
     "2130706433",
@@ -688,11 +688,14 @@ const NO_NAMES: [&str; 26] = [
     "example.com/path",
     "user@example.com",
     " example.com",
-    "exämple.com",
+    "ex ämple.com",
+    "-ämple.com",
 ];
 
 /// What is one, however odd it looks.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 10] = [
+    "bücher.example",
+    "例え.テスト",
     "localhost",
     "example.com",
     "1.example.com",

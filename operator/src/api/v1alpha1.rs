@@ -92,10 +92,11 @@ pub struct AppStackSpec {
     pub environment: Environment,
 
     /// The base domain. The site is served at `dashboard.<domain>` and the API at `api.<domain>`, unless `edge.layout` or
-    /// `edge.hosts` says otherwise. Lower case, without scheme, port or path. A host belongs to one AppStack of the cluster:
+    /// `edge.hosts` says otherwise. Lower case, without scheme, port or path, and in any script: `bücher.example` is
+    /// `xn--bcher-kva.example` to DNS, in the status and to the application. A host belongs to one AppStack of the cluster:
     /// to the one that serves it, else to the older one that wants it; another one is not accepted (`HostConflict`).
     #[schemars(length(min = 1, max = 230))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9\\\\x{80}-\\\\x{10FFFF}]([-a-z0-9\\\\x{80}-\\\\x{10FFFF}]{0,61}[a-z0-9\\\\x{80}-\\\\x{10FFFF}])?([.][a-z0-9\\\\x{80}-\\\\x{10FFFF}]([-a-z0-9\\\\x{80}-\\\\x{10FFFF}]{0,61}[a-z0-9\\\\x{80}-\\\\x{10FFFF}])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
         .message("domain: a DNS name such as staging.example.com, no address: lower case, each part at most 63 characters, without scheme, port, path, wildcard and dot at the end"))]
     pub domain: String,
 

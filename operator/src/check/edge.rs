@@ -5,7 +5,7 @@ use kube::ResourceExt;
 use secrecy::ExposeSecret as _;
 
 use crate::api::{self, AppStackSpec, Environment, Layout};
-use crate::check::{Faults, certificate, limits};
+use crate::check::{Faults, certificate, host, limits};
 use crate::model::child_name::ChildName;
 use crate::model::inputs::{Inputs, class_name};
 use crate::model::names::Names;
@@ -37,23 +37,24 @@ pub fn hosts(spec: &AppStackSpec) -> Vec<String> {
 fn site_and_api(spec: &AppStackSpec) -> (Option<String>, String) {
     let edge = spec.edge.clone().unwrap_or_default();
     let hosts = edge.hosts.unwrap_or_default();
-    let (domain, has_site) = (&spec.domain, spec.frontend.is_some());
+    let of_dns = |it: String| host::of_dns(&it).into_owned();
+    let (dashboard, api) = (hosts.dashboard.map(of_dns), hosts.api.map(of_dns));
+    let (domain, has_site) = (host::of_dns(&spec.domain), spec.frontend.is_some());
     if edge.layout == Some(Layout::SingleHost) {
-        let host = if has_site { hosts.dashboard } else { hosts.api };
-        let host = host.unwrap_or_else(|| domain.clone());
+        let host = if has_site { dashboard } else { api };
+        let host = host.unwrap_or_else(|| domain.into_owned());
         return (has_site.then(|| host.clone()), host);
     }
-    let dashboard = hosts.dashboard;
     let dashboard = dashboard.unwrap_or_else(|| format!("dashboard.{domain}"));
-    let api = hosts.api.unwrap_or_else(|| format!("api.{domain}"));
+    let api = api.unwrap_or_else(|| format!("api.{domain}"));
     (has_site.then_some(dashboard), api)
 }
 
 fn redirect_hosts(spec: &AppStackSpec) -> Vec<String> {
     let hosts = spec.edge.as_ref().and_then(|it| it.hosts.as_ref());
-    hosts
-        .and_then(|it| it.redirects.clone())
-        .unwrap_or_default()
+    let hosts = hosts.and_then(|it| it.redirects.as_ref());
+    let hosts = hosts.into_iter().flatten();
+    hosts.map(|it| host::of_dns(it).into_owned()).collect()
 }
 
 /// The paths that lead to the API, where it shares the host of the site.
@@ -94,6 +95,7 @@ pub(super) fn check(
     settings: &ClusterSettings,
     faults: &mut Faults,
 ) -> Edge {
+    host::refuse(spec, faults);
     let (dashboard_host, api_host) = site_and_api(spec);
     let api_paths = api_paths(spec, faults);
     if dashboard_host.as_ref() == Some(&api_host) && api_paths.is_none() {

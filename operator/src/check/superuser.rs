@@ -4,6 +4,7 @@
 //! seed that looks for another address would make a second superuser.
 
 use crate::api::AppStackSpec;
+use crate::check::host;
 use crate::model::inputs::Inputs;
 use crate::model::manifests::Manifests;
 use crate::model::stack::value;
@@ -33,7 +34,7 @@ const NOT_PUBLIC: [&str; 14] = [
 /// The address that the spec says, else the one that the release which serves was given by default, else the default.
 pub(super) fn email(spec: &AppStackSpec, inputs: &Inputs) -> String {
     let chosen = spec.superuser.clone().or_else(|| given(spec, inputs));
-    chosen.unwrap_or_else(|| by_default(&spec.domain))
+    chosen.unwrap_or_else(|| by_default(&host::of_dns(&spec.domain)))
 }
 
 fn by_default(domain: &str) -> String {

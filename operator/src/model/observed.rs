@@ -52,6 +52,8 @@ pub struct Issuance {
     pub issued: bool,
     /// What is in the way, where there is none and that is known.
     pub cause: Option<String>,
+    /// The address of the authority that is asked by ACME, where there is none yet.
+    pub authority: Option<String>,
     /// What was wrong when it was last asked for, if that was in vain.
     pub last_error: Option<String>,
     /// When it is asked for again after that.

@@ -95,6 +95,8 @@ pub struct WayIn {
     pub maintenance: bool,
     /// The Secret of a certificate that expires soon, and when it does.
     pub expires: Option<(String, Timestamp)>,
+    /// A certificate is asked for at an authority that has another one for stacks that are not production.
+    pub tries_in_production: bool,
     /// Hosts that DNS does not know.
     pub unknown_hosts: Option<UnknownHosts>,
 }

@@ -216,10 +216,12 @@ async fn an_issuer_that_is_missing_or_not_ready_is_told() -> Result<()> {
     world.says("there is no ClusterIssuer letsencrypt; make it")?;
     world.server.put(ISSUER, json!({
         "apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer", "metadata": {"name": "letsencrypt"},
+        "spec": {"acme": {"server": "https://acme-v02.api.letsencrypt.org/directory"}},
         "status": {"conditions": [{"type": "Ready", "status": "False", "message": "no such account"}]},
     }));
     world.reconcile().await??;
-    world.says("ClusterIssuer letsencrypt is not ready: no such account")
+    world.says("ClusterIssuer letsencrypt is not ready: no such account")?;
+    world.says("this stack is not production: Let's Encrypt has a staging authority")
 }
 
 const REQUEST: &str = "certificaterequests/shop-1";

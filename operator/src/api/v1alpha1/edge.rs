@@ -98,7 +98,7 @@ pub struct Hosts {
     /// The host name of the site. Default: `dashboard.<domain>`; with `layout: SingleHost` `<domain>`, for the API too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9\\\\x{80}-\\\\x{10FFFF}]([-a-z0-9\\\\x{80}-\\\\x{10FFFF}]{0,61}[a-z0-9\\\\x{80}-\\\\x{10FFFF}])?([.][a-z0-9\\\\x{80}-\\\\x{10FFFF}]([-a-z0-9\\\\x{80}-\\\\x{10FFFF}]{0,61}[a-z0-9\\\\x{80}-\\\\x{10FFFF}])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
         .message("hosts.dashboard: a DNS name such as dashboard.example.com, no address: lower case, each part at most 63 characters, without scheme, port, path, wildcard and dot at the end"))]
     pub dashboard: Option<String>,
 
@@ -106,7 +106,7 @@ pub struct Hosts {
     /// site's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9\\\\x{80}-\\\\x{10FFFF}]([-a-z0-9\\\\x{80}-\\\\x{10FFFF}]{0,61}[a-z0-9\\\\x{80}-\\\\x{10FFFF}])?([.][a-z0-9\\\\x{80}-\\\\x{10FFFF}]([-a-z0-9\\\\x{80}-\\\\x{10FFFF}]{0,61}[a-z0-9\\\\x{80}-\\\\x{10FFFF}])?)*$') && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')")
         .message("hosts.api: a DNS name such as api.example.com, no address: lower case, each part at most 63 characters, without scheme, port, path, wildcard and dot at the end"))]
     pub api: Option<String>,
 
@@ -116,7 +116,7 @@ pub struct Hosts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 20), inner(length(min = 1, max = 253)))]
     #[x_kube(
-        validation = Rule::new("self.all(x, x.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$') && !x.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$'))")
+        validation = Rule::new("self.all(x, x.matches('^[a-z0-9\\\\x{80}-\\\\x{10FFFF}]([-a-z0-9\\\\x{80}-\\\\x{10FFFF}]{0,61}[a-z0-9\\\\x{80}-\\\\x{10FFFF}])?([.][a-z0-9\\\\x{80}-\\\\x{10FFFF}]([-a-z0-9\\\\x{80}-\\\\x{10FFFF}]{0,61}[a-z0-9\\\\x{80}-\\\\x{10FFFF}])?)*$') && !x.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$'))")
             .message("hosts.redirects: DNS names such as www.example.com, no addresses: lower case, each part at most 63 characters, without scheme, port, path, wildcard and dot at the end"),
         validation = Rule::new("self.all(x, self.exists_one(y, x == y))")
             .message("hosts.redirects: each host once")

@@ -11,6 +11,7 @@ use kube::{Api, ResourceExt};
 use serde_json::Value;
 
 use super::Observer;
+use crate::api::IssuerKind;
 use crate::cluster::call::send;
 use crate::error::CallError;
 use crate::model::kinds::{Certificate, CertificateStatus, IssuerRef};
@@ -65,6 +66,7 @@ impl Observer<'_> {
             requested: it.metadata.uid.is_some(),
             issued,
             cause: None,
+            authority: None,
             last_error: last_error(&status).map(|it| self.redactor.redact(&it)),
             next_try: status.next_try(),
             expires: status.not_after,
@@ -73,7 +75,12 @@ impl Observer<'_> {
             failed: status.failed_issuance_attempts.unwrap_or_default(),
         };
         if !issued {
-            let cause = self.obstacle(it).await;
+            let asked = self.issuer(&it.spec.issuer_ref).await;
+            found.authority = asked.as_ref().ok().and_then(authority);
+            let cause = match trouble_of_issuer(&it.spec.issuer_ref, &asked) {
+                Some(trouble) => Some(trouble),
+                None => self.obstacle(it).await,
+            };
             found.cause = cause.map(|it| self.redactor.redact(&it));
         }
         found
@@ -81,9 +88,6 @@ impl Observer<'_> {
 
     /// What is in the way of a certificate, as far as any object says.
     async fn obstacle(&self, it: &Certificate) -> Option<String> {
-        if let Some(trouble) = self.trouble_of_issuer(&it.spec.issuer_ref).await {
-            return Some(trouble);
-        }
         let uid = it.metadata.uid.as_deref()?;
         let requests = self.of_owner(CERT_MANAGER, "CertificateRequest", uid).await;
         let Some(request) = newest(requests) else {
@@ -113,26 +117,15 @@ impl Observer<'_> {
         made.is_none_or(|it| self.now.duration_since(it.0) < FIRST)
     }
 
-    async fn trouble_of_issuer(&self, issuer: &IssuerRef) -> Option<String> {
+    async fn issuer(&self, issuer: &IssuerRef) -> Result<DynamicObject, CallError> {
         let IssuerRef { name, kind, group } = issuer;
         let resource = resource(group, kind);
-        let api: Api<DynamicObject> = if kind == "Issuer" {
+        let api: Api<DynamicObject> = if is_of_namespace(issuer) {
             Api::namespaced_with(self.client.clone(), self.namespace, &resource)
         } else {
             Api::all_with(self.client.clone(), &resource)
         };
-        let found = send(api.get(name)).await;
-        match found {
-            Ok(found) => {
-                let ready = condition(&found, "Ready")?;
-                let message = ready["message"].as_str().unwrap_or_default();
-                (ready["status"] != "True").then(|| format!("{kind} {name} is not ready: {message}"))
-            }
-            Err(error) => error.is_not_found().then(|| {
-                let place = if kind == "Issuer" { " in this namespace" } else { "" };
-                format!("there is no {kind} {name}{place}; make it, or name another one in edge.tls.issuer")
-            }),
-        }
+        send(api.get(name)).await
     }
 
     /// The objects of a kind that another one owns.
@@ -145,6 +138,41 @@ impl Observer<'_> {
         all.retain(|it| it.owner_references().iter().any(|it| it.uid == uid));
         all
     }
+}
+
+fn is_of_namespace(issuer: &IssuerRef) -> bool {
+    issuer.kind == IssuerKind::Issuer.as_str()
+}
+
+/// What keeps an issuer from issuing anything.
+fn trouble_of_issuer(
+    issuer: &IssuerRef,
+    found: &Result<DynamicObject, CallError>,
+) -> Option<String> {
+    let IssuerRef { name, kind, .. } = issuer;
+    match found {
+        Ok(found) => {
+            let ready = condition(found, "Ready")?;
+            let message = ready["message"].as_str().unwrap_or_default();
+            (ready["status"] != "True").then(|| format!("{kind} {name} is not ready: {message}"))
+        }
+        Err(error) => error.is_not_found().then(|| {
+            let place = if is_of_namespace(issuer) {
+                " in this namespace"
+            } else {
+                ""
+            };
+            format!(
+                "there is no {kind} {name}{place}; make it, or name another one in edge.tls.issuer"
+            )
+        }),
+    }
+}
+
+/// The address of the authority that an issuer asks by ACME.
+fn authority(issuer: &DynamicObject) -> Option<String> {
+    let server = issuer.data["spec"]["acme"]["server"].as_str()?;
+    Some(server.to_owned())
 }
 
 /// Of an authority that is away no object tells: cert-manager asks again and again, and says so in its log alone.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{Pass, routed};
-use crate::api::{SchemaRollback, StageName, Urls};
+use crate::api::{Environment, SchemaRollback, StageName, Urls};
 use crate::build;
 use crate::model::stack::Stack;
 use crate::plan::{self, Plan, Serving};
@@ -15,6 +15,9 @@ use crate::reconcile::status::{Progress, WayIn};
 use crate::release::database_roles::Revocation;
 use crate::release::{approval, history};
 use crate::rollout::RolloutStatus;
+
+/// The host of Let's Encrypt's authority for production.
+const PRODUCTION: &str = "//acme-v02.api.letsencrypt.org/";
 
 impl Pass<'_> {
     /// Whether the release that serves is as the templates of now would make it.
@@ -96,6 +99,7 @@ impl Pass<'_> {
                     let soon = plan.target.edge.expires_soon(self.now);
                     soon.map(|(secret, at)| (secret.to_owned(), at))
                 },
+                tries_in_production: tries_in_production(&plan.target, &status),
                 unknown_hosts: None,
             },
             urls: urls(&plan.target),
@@ -117,6 +121,14 @@ impl Pass<'_> {
             revocation,
         }
     }
+}
+
+/// Whether a stack that is not production asks Let's Encrypt's authority for production.
+fn tries_in_production(stack: &Stack, status: &RolloutStatus) -> bool {
+    let issuance = status.certificate.as_ref();
+    let authority = issuance.and_then(|it| it.authority.as_deref());
+    stack.environment != Environment::Production
+        && authority.is_some_and(|it| it.contains(PRODUCTION))
 }
 
 fn urls(stack: &Stack) -> Urls {

@@ -21,6 +21,9 @@ const UNLIMITED: &str = "the number of requests is not limited: the operator can
 /// What is said while nobody may come in.
 pub(super) const MAINTENANCE: &str = "visitors get the maintenance page, by edge.maintenance";
 
+/// What is said of a stack that is not production, and asks where each try counts.
+const STAGING_AUTHORITY: &str = "this stack is not production: Let's Encrypt has a staging authority for those, with wider limits (https://acme-staging-v02.api.letsencrypt.org/directory)";
+
 /// Sets them all.
 pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
     for stage in StageName::ALL {
@@ -28,6 +31,9 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
         stage_condition(conditions, stage, report);
     }
     schedules_condition(conditions, progress);
+    if progress.way_in.tries_in_production {
+        conditions.add(ConditionType::EdgeReady, STAGING_AUTHORITY);
+    }
     if progress.rollout.gate(StageName::Edge) == Some(&Gate::Open) {
         let unlimited = progress.way_in.unlimited.then_some(UNLIMITED);
         let caveat = progress.rollout.caveat.as_deref();
