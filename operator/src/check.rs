@@ -116,7 +116,7 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
         namespace: app.namespace().unwrap_or_default(),
         owner: app.controller_owner_ref(&()).unwrap_or_default(),
         environment: spec.environment,
-        domain: host::of_dns(&spec.domain).into(),
+        domain: host::of_dns(&spec.domain),
         version: image::version(spec.version.as_deref(), &backend.image),
         project_name: spec.project_name.clone().unwrap_or_else(|| app.name_any()),
         superuser: superuser::email(spec, inputs),

@@ -103,14 +103,10 @@ pub async fn run(
             continue;
         }
         match step(writer, observer, rollout, stage, current).await {
-            Ok(Step {
-                gate,
-                certificate,
-                opened: opens,
-            }) => {
-                status.record(stage.name, gate);
-                status.certificate = status.certificate.or(certificate);
-                opened.extend(opens);
+            Ok(step) => {
+                status.record(stage.name, step.gate);
+                status.certificate = status.certificate.or(step.certificate);
+                opened.extend(step.opened);
             }
             // What serves is kept before the error is told.
             Err(error) => result = Err(error),

@@ -59,18 +59,12 @@ pub(super) fn stage(stack: &Stack, manifests: &Manifests) -> Stage {
         Tls::SelfSigned(it) => certificate::self_signed(stack, it).into(),
         Tls::Off | Tls::Secret { .. } | Tls::Issued(_) => Vec::new(),
     };
-    let awaits = match &stack.edge.tls {
-        Tls::Issued(it) => it.pending.clone(),
-        Tls::Off | Tls::Secret { .. } | Tls::SelfSigned(_) => None,
-    };
+    let awaits = stack.edge.issued().and_then(|it| it.pending.clone());
     let is_ready = |it: &Object| awaits.is_none() || matches!(it, Object::Certificate(_));
-    let (kept, opens) = manifests.edge.iter().cloned().partition(is_ready);
+    let kept = manifests.edge.iter().cloned();
+    let (kept, opens): (Vec<_>, Vec<_>) = kept.partition(is_ready);
     let page = maintenance::objects(stack).into_iter();
-    let objects = certificates
-        .into_iter()
-        .chain(page)
-        .chain::<Vec<_>>(kept)
-        .collect();
+    let objects = certificates.into_iter().chain(page).chain(kept).collect();
     Stage {
         check,
         awaits,
@@ -111,10 +105,8 @@ fn route(stack: &Stack, refusals: Vec<Refusal>) -> Check {
 
 /// The way in, by the templates of now.
 pub(super) fn objects(stack: &Stack) -> Vec<Object> {
-    let issued = match &stack.edge.tls {
-        Tls::Issued(it) => Some(issued::certificate(stack, it)),
-        Tls::Off | Tls::Secret { .. } | Tls::SelfSigned(_) => None,
-    };
+    let issued = stack.edge.issued();
+    let issued = issued.map(|it| issued::certificate(stack, it));
     let ways = if stack.edge.controller == IngressController::Traefik {
         traefik::objects(stack)
     } else {

@@ -2,28 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{Container, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
 
 use crate::check::Faults;
+use crate::model::names::volume;
 
-/// The volumes that pods of ours may have, as `build` names them; beside them one for each of `writablePaths`.
-const OUR_VOLUMES: [&str; 3] = ["assets", "config", "tmp"];
-/// What the names of those begin with.
-const WRITABLE: &str = "writable-";
+/// The volumes that pods of ours may have; beside them one for each of `writablePaths`.
+const OUR_VOLUMES: [&str; 3] = [volume::ASSETS, volume::CONFIG, volume::TMP];
 
 /// Containers are merged by name, so of two with one name it could not be told which is meant; no pod may have them.
 pub(super) fn refuse_twice(field: &str, template: &PodTemplateSpec, faults: &mut Faults) {
     let Some(pod) = &template.spec else { return };
-    let first = pod.init_containers.iter().flatten().enumerate();
-    let then = pod.containers.iter().enumerate();
-    let all: Vec<_> = first
-        .map(|(index, it)| (format!("initContainers[{index}]"), &it.name))
-        .chain(then.map(|(index, it)| (format!("containers[{index}]"), &it.name)))
-        .collect();
-    for (index, (place, name)) in all.iter().enumerate() {
-        if all[..index].iter().any(|(_, earlier)| earlier == name) {
+    let all: Vec<_> = all(pod).collect();
+    for (at, (list, index, Container { name, .. })) in all.iter().enumerate() {
+        if all[..at]
+            .iter()
+            .any(|(_, _, earlier)| earlier.name == *name)
+        {
             faults.add(
-                &format!("{field}.spec.{place}.name"),
+                &format!("{field}.spec.{list}[{index}].name"),
                 format!("container {name} is there twice; give it another name, or remove one"),
             );
         }
@@ -33,36 +30,16 @@ pub(super) fn refuse_twice(field: &str, template: &PodTemplateSpec, faults: &mut
 /// No pod may mount a volume that it does not have.
 pub(super) fn refuse_lost_mounts(field: &str, template: &PodTemplateSpec, faults: &mut Faults) {
     let Some(pod) = &template.spec else { return };
-    let volumes: BTreeSet<&str> = pod
-        .volumes
-        .iter()
-        .flatten()
-        .map(|it| it.name.as_str())
-        .collect();
-    let is_there =
-        |it: &str| volumes.contains(it) || OUR_VOLUMES.contains(&it) || it.starts_with(WRITABLE);
-    let first = pod
-        .init_containers
-        .iter()
-        .flatten()
-        .map(|it| ("initContainers", it));
-    let all = first.chain(pod.containers.iter().map(|it| ("containers", it)));
-    for (
-        list,
-        Container {
-            name,
-            volume_mounts,
-            ..
-        },
-    ) in all
-    {
-        for mount in volume_mounts
-            .iter()
-            .flatten()
-            .filter(|it| !is_there(&it.name))
-        {
+    let volumes = pod.volumes.iter().flatten();
+    let volumes: BTreeSet<&str> = volumes.map(|it| it.name.as_str()).collect();
+    let is_there = |it: &str| {
+        volumes.contains(it) || OUR_VOLUMES.contains(&it) || it.starts_with(volume::WRITABLE)
+    };
+    for (list, _, container) in all(pod) {
+        let mounts = container.volume_mounts.iter().flatten();
+        for mount in mounts.filter(|it| !is_there(&it.name)) {
             faults.add(
-                &format!("{field}.spec.{list}[{name}].volumeMounts"),
+                &format!("{field}.spec.{list}[{}].volumeMounts", container.name),
                 format!(
                     "there is no volume {}; add it to {field}.spec.volumes, or correct the name",
                     mount.name
@@ -70,6 +47,14 @@ pub(super) fn refuse_lost_mounts(field: &str, template: &PodTemplateSpec, faults
             );
         }
     }
+}
+
+/// Every container of a pod, with the list that it is in and its place there.
+pub(super) fn all(pod: &PodSpec) -> impl Iterator<Item = (&'static str, usize, &Container)> {
+    let first = pod.init_containers.iter().flatten().enumerate();
+    let first = first.map(|(index, it)| ("initContainers", index, it));
+    let then = pod.containers.iter().enumerate();
+    first.chain(then.map(|(index, it)| ("containers", index, it)))
 }
 
 #[cfg(test)]

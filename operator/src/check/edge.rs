@@ -37,12 +37,12 @@ pub fn hosts(spec: &AppStackSpec) -> Vec<String> {
 fn site_and_api(spec: &AppStackSpec) -> (Option<String>, String) {
     let edge = spec.edge.clone().unwrap_or_default();
     let hosts = edge.hosts.unwrap_or_default();
-    let of_dns = |it: String| host::of_dns(&it).into_owned();
-    let (dashboard, api) = (hosts.dashboard.map(of_dns), hosts.api.map(of_dns));
+    let of_dns = |it: Option<String>| it.map(|it| host::of_dns(&it));
+    let (dashboard, api) = (of_dns(hosts.dashboard), of_dns(hosts.api));
     let (domain, has_site) = (host::of_dns(&spec.domain), spec.frontend.is_some());
     if edge.layout == Some(Layout::SingleHost) {
         let host = if has_site { dashboard } else { api };
-        let host = host.unwrap_or_else(|| domain.into_owned());
+        let host = host.unwrap_or(domain);
         return (has_site.then(|| host.clone()), host);
     }
     let dashboard = dashboard.unwrap_or_else(|| format!("dashboard.{domain}"));
@@ -54,7 +54,7 @@ fn redirect_hosts(spec: &AppStackSpec) -> Vec<String> {
     let hosts = spec.edge.as_ref().and_then(|it| it.hosts.as_ref());
     let hosts = hosts.and_then(|it| it.redirects.as_ref());
     let hosts = hosts.into_iter().flatten();
-    hosts.map(|it| host::of_dns(it).into_owned()).collect()
+    hosts.map(|it| host::of_dns(it)).collect()
 }
 
 /// The paths that lead to the API, where it shares the host of the site.
@@ -84,7 +84,7 @@ fn api_paths(spec: &AppStackSpec, faults: &mut Faults) -> Option<Vec<String>> {
 #[must_use]
 pub fn issued(names: &Names, spec: &AppStackSpec) -> Option<ChildName> {
     spec.edge.as_ref()?.tls.as_ref()?.issuer.as_ref()?;
-    Some(names.issued(&hosts(spec).into_iter().collect()))
+    Some(names.issued(hosts(spec).iter().map(String::as_str)))
 }
 
 /// The edge of a spec.
@@ -248,8 +248,7 @@ fn of_issuer(
         let problem = "cert-manager is not installed here (there is no CustomResourceDefinition certificates.cert-manager.io); install it, or choose secretName or selfSigned: {}";
         faults.add("edge.tls.issuer", problem);
     }
-    let all = hosts.iter().map(|&it| it.to_owned()).collect();
-    let name = names.issued(&all);
+    let name = names.issued(hosts.iter().copied());
     let secret = inputs.secrets.get(name.as_str());
     let stored = secret.and_then(|it| Some(it.get("tls.crt")?.expose_secret().to_owned()));
     let pending = inputs.now.and_then(|now| {

@@ -2,17 +2,12 @@
 //!
 //! What is made of a host, such as an Ingress, a certificate or a variable, has it as DNS knows it; so does what is compared.
 
-use std::borrow::Cow;
-
 use crate::api::AppStackSpec;
 use crate::check::Faults;
 
 /// A host as DNS knows it. One that cannot be one is left as it is, and refused.
-pub(super) fn of_dns(host: &str) -> Cow<'_, str> {
-    match ascii(host) {
-        Some(known) if known != host => known.into(),
-        _ => host.into(),
-    }
+pub(super) fn of_dns(host: &str) -> String {
+    ascii(host).unwrap_or_else(|| host.to_owned())
 }
 
 /// Notes hosts that cannot be written so that DNS knows them.

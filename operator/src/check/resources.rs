@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, ResourceRequirements};
+use k8s_openapi::api::core::v1::{PodTemplateSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::api::AppStackSpec;
-use crate::check::Faults;
+use crate::check::{Faults, containers};
 
 /// What may follow the number of a quantity, and what it multiplies it by. An exponent may stand there as well.
 const SUFFIXES: [(&str, f64); 16] = [
@@ -62,17 +62,10 @@ pub(super) fn refuse(spec: &AppStackSpec, faults: &mut Faults) {
 /// The same of the containers of a pod template.
 pub(super) fn refuse_in(field: &str, template: &PodTemplateSpec, faults: &mut Faults) {
     let Some(pod) = &template.spec else { return };
-    let mut all = |list: &str, containers: &[Container]| {
-        for (index, it) in containers.iter().enumerate() {
-            let field = format!("{field}.spec.{list}[{index}]");
-            judge(&field, it.resources.as_ref(), faults);
-        }
-    };
-    all(
-        "initContainers",
-        pod.init_containers.as_deref().unwrap_or_default(),
-    );
-    all("containers", &pod.containers);
+    for (list, index, it) in containers::all(pod) {
+        let field = format!("{field}.spec.{list}[{index}]");
+        judge(&field, it.resources.as_ref(), faults);
+    }
 }
 
 fn judge(part: &str, resources: Option<&ResourceRequirements>, faults: &mut Faults) {

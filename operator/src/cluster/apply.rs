@@ -17,7 +17,6 @@ use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, Preconditions};
 use kube::core::DynamicObject;
 use kube::{Api, Client, Resource, ResourceExt as _};
@@ -29,7 +28,6 @@ use crate::api::{AppStack, AppStackStatus, MANAGER, STATUS_MANAGER, annotation, 
 use crate::cluster::cache::StackCache;
 use crate::cluster::call::send;
 use crate::error::{CallError, Class, Error, Result};
-use crate::model::child_name::ChildName;
 use crate::model::object::{Object, OwnedKind};
 use crate::model::observed::{JobRun, OldPod, PodVersion};
 use crate::model::{job, place};
@@ -127,16 +125,6 @@ impl<'a> Writer<'a> {
         }
         let found = self.own(object.owned().kind, &object.name()).await?;
         Ok(found.is_some())
-    }
-
-    /// Where an Ingress is reached, as its controller says: an IP address or a name. That it cannot be read is no reason to stop.
-    pub async fn address_of(&self, ingress: &ChildName) -> Option<String> {
-        let found = send(self.api::<Ingress>().get(ingress.as_str()))
-            .await
-            .ok()?;
-        let places = found.status?.load_balancer?.ingress?;
-        let first = places.into_iter().next()?;
-        first.ip.or(first.hostname)
     }
 
     /// When that is to be done for which it was too early.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: data only. Whether the API server has them is seen by `cluster`.
 
-mod certificate;
+pub mod certificate;
 
 pub use self::certificate::{
     Certificate, CertificateSpec, CertificateStatus, IssuerRef, PrivateKey, Said,

@@ -19,6 +19,18 @@ const MAX_STATEFUL_SET: usize = 52;
 /// Jobs of a CronJob are named `<name>-<10 digits>`.
 const MAX_CRON_JOB: usize = 52;
 
+/// The names of the volumes of pods that a user's template may add to.
+pub mod volume {
+    /// What a container may write anyhow.
+    pub const TMP: &str = "tmp";
+    /// The runtime configuration of the frontend.
+    pub const CONFIG: &str = "config";
+    /// The files of a site, of this release and earlier ones.
+    pub const ASSETS: &str = "assets";
+    /// What the name of the volume of a folder in `writablePaths` begins with.
+    pub const WRITABLE: &str = "writable-";
+}
+
 /// The names of one stack's children.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
@@ -236,8 +248,9 @@ impl Names {
     /// The Certificate that cert-manager looks after for these hosts, and its Secret: another stack of this name that has the same
     /// hosts finds it again.
     #[must_use]
-    pub fn issued(&self, hosts: &BTreeSet<String>) -> ChildName {
-        let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    pub fn issued<'a>(&self, hosts: impl IntoIterator<Item = &'a str>) -> ChildName {
+        let hosts: BTreeSet<&str> = hosts.into_iter().collect();
+        let hosts = Vec::from_iter(hosts);
         self.child(&format!("edge-tls-{}", short_hash(&hosts)))
     }
 

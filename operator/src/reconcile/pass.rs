@@ -100,7 +100,7 @@ impl Pass<'_> {
             self.ctx.turns.give_back(&key(self.app));
         }
         let revocation = self.revoke(&observer, &plan, &status, &mut current).await?;
-        let unknown_hosts = self.unknown_hosts(&plan.target, &status).await;
+        let unknown_hosts = self.unknown_hosts(&observer, &plan.target, &status).await;
         let mut progress = self.progress(plan, status, failed, verified, revocation);
         progress.way_in.unknown_hosts = unknown_hosts;
         Ok(Outcome::RolledOut(Box::new(progress)))
@@ -108,7 +108,12 @@ impl Pass<'_> {
 
     /// Which hosts of a stack that visitors are led to are not known to DNS, and where they are to lead. Those of a local stack are
     /// none of the public DNS.
-    async fn unknown_hosts(&self, target: &Stack, status: &RolloutStatus) -> Option<UnknownHosts> {
+    async fn unknown_hosts(
+        &self,
+        observer: &Observer<'_>,
+        target: &Stack,
+        status: &RolloutStatus,
+    ) -> Option<UnknownHosts> {
         let is_open = status.gate(StageName::Edge) == Some(&Gate::Open);
         if !is_open || target.environment == Environment::Local {
             return None;
@@ -118,7 +123,7 @@ impl Pass<'_> {
         if hosts.is_empty() {
             return None;
         }
-        let address = self.writer.address_of(&target.names.ingress()).await;
+        let address = observer.address_of(&target.names.ingress()).await;
         Some(UnknownHosts { hosts, address })
     }
 

@@ -53,10 +53,11 @@ pub(super) async fn visit(
         let aside = observer.check(check, std::slice::from_ref(aside)).await?;
         remarks.extend(refusal(&aside));
     }
-    if let CheckTarget::Edge { .. } = check.target {
+    let (verdict, due) = checks.judge(&key, answer, now, check.limits);
+    // Before, nothing is told of it.
+    if let (Verdict::Passed, CheckTarget::Edge { .. }) = (&verdict, &check.target) {
         remarks.extend(observer.foreign_route(&check.urls).await);
     }
-    let (verdict, due) = checks.judge(&key, answer, now, check.limits);
     if !remarks.is_empty() {
         checks.remark(&key, remarks.join("; "));
     }

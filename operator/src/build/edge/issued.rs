@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::build::meta::{self, Component};
+use crate::model::kinds::certificate::GROUP;
 use crate::model::kinds::{Certificate, CertificateSpec, IssuerRef, PrivateKey};
 use crate::model::object::Object;
 use crate::model::stack::{Issued, Stack};
-
-/// The API group of cert-manager's own issuers.
-const GROUP: &str = "cert-manager.io";
 
 /// One for all hosts of the stack: an authority counts certificates, and one for several hosts counts once.
 pub(super) fn certificate(stack: &Stack, issued: &Issued) -> Object {

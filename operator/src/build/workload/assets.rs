@@ -9,11 +9,10 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::build::workload::{deployment, pod};
 use crate::model::manifests::Manifests;
+use crate::model::names::volume;
 use crate::model::stack::{Assets, Frontend, Stack};
 use crate::release::assets;
 
-/// The volume.
-const VOLUME: &str = "assets";
 /// Where the images find it while they copy; the folder that it is to take the place of is still their own then.
 const BRIDGE: &str = "/etc/appstack/assets";
 /// Far more than assets take; a folder that was named by mistake must not fill the node.
@@ -111,7 +110,7 @@ fn copy(
                 .into(),
         ),
         resources: Some(frontend.resources.clone()),
-        volume_mounts: Some(vec![pod::mount(VOLUME, BRIDGE)]),
+        volume_mounts: Some(vec![pod::mount(volume::ASSETS, BRIDGE)]),
         ..Container::default()
     }
 }
@@ -119,7 +118,7 @@ fn copy(
 /// The volume of all assets.
 pub(in crate::build) fn volume() -> Volume {
     Volume {
-        name: VOLUME.into(),
+        name: volume::ASSETS.into(),
         empty_dir: Some(EmptyDirVolumeSource {
             size_limit: Some(Quantity(SIZE.into())),
             ..EmptyDirVolumeSource::default()
@@ -132,6 +131,6 @@ pub(in crate::build) fn volume() -> Volume {
 pub(in crate::build) fn served(assets: &Assets) -> VolumeMount {
     VolumeMount {
         read_only: Some(true),
-        ..pod::mount(VOLUME, &assets.path)
+        ..pod::mount(volume::ASSETS, &assets.path)
     }
 }

@@ -14,6 +14,7 @@ use crate::build::workload::{assets, writable};
 use crate::model::child_name::ChildName;
 use crate::model::hash::canonical;
 use crate::model::manifests;
+use crate::model::names::volume;
 use crate::model::object::Object;
 use crate::model::stack::{Frontend, Stack};
 
@@ -67,7 +68,7 @@ fn config(stack: &Stack, frontend: &Frontend) -> String {
 fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTemplateSpec {
     let check = pod::http(pod::PORT, "/");
     let config = Volume {
-        name: "config".into(),
+        name: volume::CONFIG.into(),
         config_map: Some(ConfigMapVolumeSource {
             name: config.to_string(),
             ..ConfigMapVolumeSource::default()
@@ -87,7 +88,7 @@ fn template(stack: &Stack, frontend: &Frontend, config: &ChildName) -> PodTempla
             pod::literal("APP_VERSION", &stack.version),
         ]),
         resources: Some(frontend.resources.clone()),
-        volume_mounts: Some(vec![pod::mount("config", CONFIG_PATH)]),
+        volume_mounts: Some(vec![pod::mount(volume::CONFIG, CONFIG_PATH)]),
         startup_probe: Some(pod::startup_probe(check.clone(), stack.rollout.startup)),
         readiness_probe: Some(pod::readiness_probe(check)),
         liveness_probe: Some(pod::liveness_probe(pod::tcp())),

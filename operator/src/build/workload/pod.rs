@@ -18,6 +18,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::api::{EmailTls, Environment, annotation};
 use crate::build::meta::{self, Component};
 use crate::build::workload::merge;
+use crate::model::names::volume;
 use crate::model::secret::SecretData;
 use crate::model::stack::{Stack, value};
 
@@ -78,7 +79,7 @@ pub(in crate::build) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec
             inherit(ours, from, component);
         }
     }
-    let tmp = empty("tmp");
+    let tmp = empty(volume::TMP);
     let mut spec = PodSpec {
         service_account_name: Some(stack.names.service_account().into()),
         automount_service_account_token: Some(false),
@@ -207,7 +208,7 @@ fn restricted(mut container: Container) -> Container {
     container
         .volume_mounts
         .get_or_insert_default()
-        .push(mount("tmp", "/tmp"));
+        .push(mount(volume::TMP, "/tmp"));
     container
 }
 

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{Volume, VolumeMount};
 
 use crate::build::workload::pod;
 use crate::model::hash::short_hash;
+use crate::model::names;
 
 /// The volumes of these folders.
 pub(in crate::build) fn volumes(paths: &BTreeSet<String>) -> impl Iterator<Item = Volume> {
@@ -20,7 +21,7 @@ pub(in crate::build) fn mounts(paths: &BTreeSet<String>) -> impl Iterator<Item =
 
 /// The name of a folder's volume.
 fn volume(path: &str) -> String {
-    format!("writable-{}", short_hash(&[path]))
+    format!("{}{}", names::volume::WRITABLE, short_hash(&[path]))
 }
 
 #[cfg(test)]

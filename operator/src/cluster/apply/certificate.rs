@@ -2,11 +2,10 @@
 
 use jiff::SignedDuration;
 use kube::ResourceExt as _;
-use kube::api::ListParams;
 
 use super::{Writer, unread};
-use crate::api::label;
 use crate::cluster::call::send;
+use crate::cluster::ours;
 use crate::error::Result;
 use crate::model::kinds::Certificate;
 use crate::runtime::kind::Kind;
@@ -17,18 +16,12 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 impl Writer<'_> {
     /// Whether another certificate of the stack is being issued, so that one that is not there yet has to wait.
     pub(super) async fn has_another_order(&self, wanted: &Certificate) -> Result<bool> {
-        let (kind, name) = (Kind::of::<Certificate>(), wanted.name_any());
-        if self.own(kind, &name).await?.is_some() {
-            return Ok(false);
-        }
-        let ours = format!("{}={}", label::STACK, self.app.name_any());
-        let all = send(
-            self.api::<Certificate>()
-                .list(&ListParams::default().labels(&ours)),
-        )
-        .await;
-        let all = all.map_err(|source| unread(kind, &name, source))?;
-        Ok(all.iter().any(|it| self.is_being_issued(it)))
+        let name = wanted.name_any();
+        let ours = ours(&self.app.name_any());
+        let all = send(self.api::<Certificate>().list(&ours)).await;
+        let all = all.map_err(|source| unread(Kind::of::<Certificate>(), &name, source))?;
+        let is_there = all.iter().any(|it| it.name_any() == name);
+        Ok(!is_there && all.iter().any(|it| self.is_being_issued(it)))
     }
 
     fn is_being_issued(&self, it: &Certificate) -> bool {

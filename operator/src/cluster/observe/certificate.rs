@@ -14,10 +14,11 @@ use super::Observer;
 use crate::api::IssuerKind;
 use crate::cluster::call::send;
 use crate::error::CallError;
+use crate::model::kinds::certificate::GROUP;
 use crate::model::kinds::{Certificate, CertificateStatus, IssuerRef};
 use crate::model::observed::Issuance;
 
-const CERT_MANAGER: &str = "cert-manager.io";
+/// The API group of orders and challenges.
 const ACME: &str = "acme.cert-manager.io";
 
 /// How long an object is given before it is taken for trouble that it is not done. At first nobody has looked at it, and of a challenge the
@@ -89,7 +90,7 @@ impl Observer<'_> {
     /// What is in the way of a certificate, as far as any object says.
     async fn obstacle(&self, it: &Certificate) -> Option<String> {
         let uid = it.metadata.uid.as_deref()?;
-        let requests = self.of_owner(CERT_MANAGER, "CertificateRequest", uid).await;
+        let requests = self.of_owner(GROUP, "CertificateRequest", uid).await;
         let Some(request) = newest(requests) else {
             let is_failing = it.status.as_ref().is_some_and(is_failing);
             let is_idle = !is_failing && !self.is_new(it);

@@ -1,4 +1,4 @@
-//! Ingresses of others that lead the visitors of a stack elsewhere.
+//! Where the visitors of a stack are led: by its own Ingress, and by those of others.
 //!
 //! Invariant: reads, and judges nothing. That they cannot be read is no reason to stop: they are only there to help.
 
@@ -12,6 +12,7 @@ use kube::{Api, ResourceExt as _};
 use super::Observer;
 use crate::api::{MANAGER, label};
 use crate::cluster::call::send;
+use crate::model::child_name::ChildName;
 
 impl Observer<'_> {
     /// An Ingress that nobody of us made with a way for all paths of a host of these addresses, and what it does. An operator that
@@ -34,6 +35,15 @@ impl Observer<'_> {
             ))
         });
         taken.next()
+    }
+
+    /// Where an Ingress of the stack is reached, as its controller says: an IP address or a name.
+    pub async fn address_of(&self, ingress: &ChildName) -> Option<String> {
+        let api: Api<Ingress> = Api::namespaced(self.client.clone(), self.namespace);
+        let found = send(api.get(ingress.as_str())).await.ok()?;
+        let places = found.status?.load_balancer?.ingress?;
+        let first = places.into_iter().next()?;
+        first.ip.or(first.hostname)
     }
 }
 

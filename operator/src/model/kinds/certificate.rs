@@ -6,6 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
+/// The API group of certificates and of cert-manager's own issuers.
+pub const GROUP: &str = "cert-manager.io";
+
 /// How long cert-manager waits after a first failure; after each further one twice as long
 /// (<https://cert-manager.io/docs/faq/#what-happens-if-issuance-fails>).
 const FIRST_WAIT: SignedDuration = SignedDuration::from_hours(1);

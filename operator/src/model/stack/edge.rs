@@ -169,6 +169,15 @@ impl Edge {
         }
     }
 
+    /// The certificate that cert-manager looks after, where it does.
+    #[must_use]
+    pub const fn issued(&self) -> Option<&Issued> {
+        match &self.tls {
+            Tls::Issued(it) => Some(it),
+            Tls::Off | Tls::Secret { .. } | Tls::SelfSigned(_) => None,
+        }
+    }
+
     /// The Secret of a certificate that others renew, and when that expires. Ours is renewed long before.
     #[must_use]
     pub fn expires(&self) -> Option<(&str, Timestamp)> {
@@ -182,10 +191,8 @@ impl Edge {
     /// The same where it is time that somebody renews it.
     #[must_use]
     pub fn expires_soon(&self, now: Timestamp) -> Option<(&str, Timestamp)> {
-        let soon = match &self.tls {
-            Tls::Issued(it) => it.validity.map_or(SOON, Validity::last_part).min(SOON),
-            Tls::Off | Tls::Secret { .. } | Tls::SelfSigned(_) => SOON,
-        };
+        let validity = self.issued().and_then(|it| it.validity);
+        let soon = validity.map_or(SOON, Validity::last_part).min(SOON);
         self.expires()
             .filter(|(_, at)| at.duration_since(now) <= soon)
     }

@@ -24,6 +24,9 @@ pub(super) const MAINTENANCE: &str = "visitors get the maintenance page, by edge
 /// What is said of a stack that is not production, and asks where each try counts.
 const STAGING_AUTHORITY: &str = "this stack is not production: Let's Encrypt has a staging authority for those, with wider limits (https://acme-staging-v02.api.letsencrypt.org/directory)";
 
+/// Of how many more schedules the cause is told, beside that of the first one.
+const OTHER_CAUSES: usize = 2;
+
 /// Sets them all.
 pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
     for stage in StageName::ALL {
@@ -51,9 +54,6 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
         outgoing_roles(conditions, roles, trouble.as_deref(), &again);
     }
 }
-
-/// Of how many more schedules the cause is told, beside that of the first one.
-const OTHER_CAUSES: usize = 2;
 
 /// Which DNS records are to be made.
 fn dns_records(unknown: &UnknownHosts) -> String {
