@@ -138,6 +138,7 @@ pub(crate) fn tools_are_built() -> Result<bool> {
         tools::KUBECTL,
         tools::COREDNS,
         tools::TRAEFIK,
+        tools::KUBE_NETWORK_POLICIES,
         tools::PAUSE,
     ] {
         if !tool.is_built()? {

@@ -1,4 +1,4 @@
-//! The objects that every cluster has: storage, DNS, and Traefik with its custom resources. Applies them and waits for
+//! The objects that every cluster has: what enforces network policies, storage, DNS, and Traefik with its custom resources. Applies them and waits for
 //! their pods; knows nothing of how the nodes run.
 
 use std::path::PathBuf;
@@ -40,7 +40,14 @@ pub(crate) fn are_applied(cluster: &Cluster, kind: Kind) -> Result<bool> {
 
 fn files(kind: Kind) -> impl Iterator<Item = PathBuf> {
     let own = match kind {
-        Kind::Native => &["storage.yaml", "coredns.yaml", "traefik.yaml"][..],
+        // What lets connections through comes first.
+        Kind::Native => &[
+            "kube-network-policies.yaml",
+            "storage.yaml",
+            "coredns.yaml",
+            "traefik.yaml",
+        ][..],
+        // The network of kind enforces policies itself since kind 0.24.
         Kind::Docker => &["traefik.yaml"][..],
     };
     own.iter()

@@ -89,6 +89,12 @@ pub const TRAEFIK: Tool = Tool {
     )),
     minutes: 3,
 };
+/// Enforces network policies. Its package ends in a general word, so the program is named `cmd`.
+pub const KUBE_NETWORK_POLICIES: Tool = plain(
+    "kube-network-policies",
+    &["sigs.k8s.io/kube-network-policies/cmd"],
+    1,
+);
 /// Catches the mail of local stacks and shows it.
 pub const MAILPIT: Tool = Tool {
     name: "mailpit",
@@ -287,6 +293,7 @@ mod tests {
             ETCD,
             COREDNS,
             TRAEFIK,
+            KUBE_NETWORK_POLICIES,
             HELM,
             KIND,
             PAUSE,

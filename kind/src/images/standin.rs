@@ -27,7 +27,7 @@ struct Program {
 }
 
 /// The images of the cluster itself.
-const OF_THE_NODE: [Program; 3] = [
+const OF_THE_NODE: [Program; 4] = [
     Program {
         tag: PAUSE_TAG,
         folder: "pause",
@@ -42,6 +42,11 @@ const OF_THE_NODE: [Program; 3] = [
         tag: "docker.io/library/traefik:v3.6.0",
         folder: "traefik",
         tool: tools::TRAEFIK,
+    },
+    Program {
+        tag: "registry.k8s.io/networking/kube-network-policies:v0.8.0",
+        folder: "kube-network-policies",
+        tool: tools::KUBE_NETWORK_POLICIES,
     },
 ];
 

@@ -1,10 +1,10 @@
-//! The network inside a native node: addresses, the bridge that pods hang on, and what the container network plugins are
-//! told. Runs only inside the node's network namespace; the host's network stays as it is.
+//! The network inside a native node: addresses, the bridge that pods hang on, what the container network plugins are
+//! told, and which packets network policies are asked about. Runs only inside the node's network namespace; the host's network stays as it is.
 
 use std::net::Ipv4Addr;
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 /// The node's address, which is also the gateway of its pods. Each cluster has a network namespace of its own, so that
@@ -23,28 +23,55 @@ pub(super) const API_PORT: u16 = 6443;
 
 const BRIDGE: &str = "cni0";
 
-/// Brings the loopback and the bridge up. A route to the Services lets the API server reach webhooks by their Service.
+/// The first packet of each connection from or to a pod is put into a queue, where what runs by
+/// `manifests/kube-network-policies.yaml` says whether it goes on. That would make such rules itself by nftables, which
+/// many a kernel cannot queue from. While nobody listens at the queue no connection comes about: a policy that is not
+/// enforced would be noticed by nobody.
+const JUDGED: [&str; 6] = [
+    "-N NETPOL",
+    // Answers, and all that belongs to a connection that was let through.
+    "-A NETPOL -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN",
+    "-A NETPOL -j NFQUEUE --queue-num 98",
+    // The node itself may reach its pods: the kubelet's probes, published ports.
+    "-A POSTROUTING -m owner --uid-owner 0 -j RETURN",
+    // After a Service was resolved and before the source is hidden, so that both pods are known.
+    "-A POSTROUTING ! -o lo -j NETPOL",
+    // Packets of pods to the node's own addresses, the API server's among them, are not sent on and pass here.
+    "-A INPUT -i cni0 -j NETPOL",
+];
+
+/// Brings the loopback and the bridge up, and puts network policies between. A route to the Services lets the API server
+/// reach webhooks by their Service.
 ///
 /// # Errors
-/// When `ip` refuses a step.
+/// When `ip` or `iptables` refuses a step.
 pub(super) fn bring_up() -> Result<()> {
-    let address = format!("{NODE}/24");
+    for words in JUDGED {
+        run("iptables", &format!("-t mangle {words}"))?;
+    }
     for words in [
-        vec!["link", "set", "lo", "up"],
-        vec!["link", "add", BRIDGE, "type", "bridge"],
-        vec!["address", "add", &address, "dev", BRIDGE],
-        vec!["link", "set", BRIDGE, "up"],
-        vec!["route", "add", SERVICES, "dev", BRIDGE],
+        "link set lo up",
+        &format!("link add {BRIDGE} type bridge"),
+        &format!("address add {NODE}/24 dev {BRIDGE}"),
+        &format!("link set {BRIDGE} up"),
+        &format!("route add {SERVICES} dev {BRIDGE}"),
     ] {
-        let output = Command::new("ip").args(&words).output()?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(
-            output.status.success(),
-            "`ip {}` failed: {said}",
-            words.join(" ")
-        );
+        run("ip", words)?;
     }
     std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;
+    Ok(())
+}
+
+fn run(program: &str, words: &str) -> Result<()> {
+    let output = Command::new(program)
+        .args(words.split(' '))
+        .output()
+        .with_context(|| format!("cannot run {program}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "`{program} {words}` failed: {said}"
+    );
     Ok(())
 }
 
