@@ -1,4 +1,5 @@
-//! `cargo xtask authority`: cert-manager and a certificate authority in a local cluster, to try `edge.tls.issuer`.
+//! `cargo xtask authority`: cert-manager and a certificate authority in a local cluster, to try `edge.tls.issuer` and
+//! `edge.tls.resolver`.
 
 use anyhow::Result;
 use clap::Args;
@@ -17,8 +18,9 @@ impl Authority {
     pub(crate) async fn run(self) -> Result<()> {
         authority::install(&self.cluster.open()?, &Progress::new()).await?;
         tell(&format!(
-            "\nA stack below .test gets certificates of three minutes by:\n  edge: {{tls: {{issuer: {{name: {}, kind: ClusterIssuer}}}}}}",
-            authority::ISSUER
+            "\nA stack below .test gets certificates of three minutes by:\n  edge: {{tls: {{issuer: {{name: {}, kind: ClusterIssuer}}}}}}\n  edge: {{tls: {{resolver: {}}}}}",
+            authority::ISSUER,
+            authority::RESOLVER
         ));
         Ok(())
     }
