@@ -8,7 +8,8 @@ pub mod v1alpha1;
 
 pub use reason::Reason;
 pub use status::{
-    AppStackStatus, CertificateStatus, ConditionType, ReleaseStatus, StageName, Urls,
+    AppStackStatus, CertificateStatus, ConditionType, HostStep, ReleaseStatus, StageName,
+    UnreachedHost, Urls,
 };
 pub use v1alpha1::*;
 

@@ -22,7 +22,7 @@ use crate::model::fact::Record;
 use crate::model::identity::ReleaseHash;
 use crate::model::manifests::Manifests;
 use crate::model::observed::Answer;
-use crate::model::stack::{CheckLimits, Stack, is_below};
+use crate::model::stack::{CheckLimits, Served, Stack, is_below};
 
 pub use self::database::connection::ASK;
 pub use self::database::record as database_record;
@@ -99,8 +99,8 @@ pub enum CheckTarget {
     },
     /// The ingress controller.
     Edge {
-        /// The PEM of the certificate that must be served; `None` for plain HTTP.
-        certificate: Option<String>,
+        /// The certificate that must be served.
+        served: Served,
     },
 }
 
@@ -117,7 +117,12 @@ impl Check {
     /// Whether the edge itself turned a visitor of an address away, as it is told to.
     #[must_use]
     pub fn turns_away(&self, url: &str, answer: &Answer) -> bool {
-        let Answer::Application { status, .. } = answer else {
+        let (Answer::Application { status, .. }
+        | Answer::Infrastructure {
+            status: Some(status),
+            ..
+        }) = answer
+        else {
             return false;
         };
         let mut refusals = self.refusals.iter();

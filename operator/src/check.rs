@@ -23,6 +23,7 @@ mod secrets;
 mod superuser;
 mod text;
 
+pub use self::certificate::validity_of;
 use crate::release::identity::{self, Identity};
 use crate::settings::ClusterSettings;
 use std::time::Duration;
@@ -100,12 +101,11 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
     let edge = edge::check(spec, &names, inputs, settings, &mut faults);
     let backend = backend(spec, &mut faults);
     let jobs = jobs::check(spec, &backend, &mut faults);
-    let renewal = identity::renewal(app, &inputs.records);
     let identity = Identity {
         spec,
         values: &secrets.hash,
         ports: settings.ports(),
-        renewal,
+        renewal: identity::renewal(app, &inputs.records),
     };
     let kept = inputs.release.clone();
     let is_known = |it: &ReleaseHash| history::is_known(app, &names, &inputs.records, it);
@@ -121,13 +121,14 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
         project_name: spec.project_name.clone().unwrap_or_else(|| app.name_any()),
         superuser: superuser::email(spec, inputs),
         spec: identity::lasting(spec),
-        renewal: renewal.map(str::to_owned),
+        renewal: identity.renewal.map(str::to_owned),
         manifests: inputs.manifests.get(&release).cloned(),
         migration: migration(spec, &backend, &database.connection, data.as_ref(), inputs),
         seed: seed(spec, data.as_ref(), inputs),
         data,
         request: history::attempt(app).request,
         email: email(spec),
+        egress: spec.egress.clone(),
         deletion_policy: spec.deletion_policy(),
         rollout: rollout(spec, &backend, &edge, &mut faults),
         image_pull_secrets: pull_secrets(spec),
@@ -356,7 +357,7 @@ fn public_check(
     PublicCheck {
         api: format!("{}{path}", edge.api_url()),
         site: site.map(|_| format!("{}/", edge.dashboard_url())),
-        certificate: edge.certificate().map(str::to_owned),
+        served: edge.served(),
         timeout: requested.timeout.map_or(Duration::from_mins(1), Into::into),
     }
 }
@@ -400,5 +401,6 @@ pub fn warnings(app: &AppStack, stack: &Stack, inputs: &Inputs) -> Vec<String> {
         }
         .to_owned()
     });
-    well_known.chain(redirect).collect()
+    let unused = secrets::unused(&app.spec, &inputs.secrets);
+    well_known.chain(redirect).chain(unused).collect()
 }

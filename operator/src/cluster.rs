@@ -7,6 +7,7 @@ pub mod dns;
 pub mod gather;
 pub mod kinds;
 pub mod observe;
+pub mod seen_values;
 pub mod stacks;
 
 use kube::api::ListParams;

@@ -9,10 +9,13 @@ use kube::Client;
 
 use crate::cluster::cache::Cache;
 use crate::cluster::dns::Dns;
+use crate::cluster::seen_values::SeenValues;
 use crate::cluster::stacks::Stacks;
 use crate::plan::debounce::Debounce;
 use crate::plan::turns::Turns;
 use crate::rollout::public_check::PublicChecks;
+use crate::rollout::reach::Reach;
+use crate::rollout::rehearsal::Rehearsals;
 use crate::runtime::admin::Progress;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::metrics::Metrics;
@@ -42,8 +45,14 @@ pub struct Context {
     pub stacks: Stacks,
     /// How releases fared that are asked through their public address.
     pub public_checks: PublicChecks,
+    /// Which releases the API server was asked about.
+    pub rehearsals: Rehearsals,
+    /// Whether visitors of stacks that serve get through.
+    pub reach: Reach,
     /// Whether the hosts of stacks are known.
     pub dns: Dns,
+    /// The secret values that stacks have had.
+    pub seen_values: SeenValues,
     /// Which stack follows changed settings of the operator.
     pub turns: Turns,
     /// Which values have changed just now.

@@ -271,7 +271,8 @@ impl CallError {
 
     /// The class where an object was sent. What the API server, a quota or a policy refuses to take stays refused until
     /// somebody changes the one or the other: trying sooner only makes noise.
-    fn class_of_apply(&self) -> Class {
+    #[must_use]
+    pub fn class_of_apply(&self) -> Class {
         const FOR_GOOD: [u16; 4] = [400, 403, 413, 422];
         match (self.class(), self) {
             (Class::Transient, Self::Kube(error)) => match error.as_ref() {

@@ -13,6 +13,7 @@ pub mod kinds;
 pub mod manifests;
 pub mod message;
 pub mod names;
+pub mod network;
 pub mod object;
 pub mod observed;
 pub mod place;

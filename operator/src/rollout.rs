@@ -9,6 +9,8 @@ pub mod gates;
 pub mod hold;
 pub mod prepull;
 pub mod public_check;
+pub mod reach;
+pub mod rehearsal;
 mod replicas;
 pub mod revocation;
 pub mod schedules;
@@ -20,12 +22,13 @@ use crate::api::StageName;
 use crate::build::{Desired, Pull, Stage};
 use crate::cluster::apply::{Applied, Writer};
 use crate::cluster::observe::Observer;
-use crate::error::Result;
+use crate::error::{Class, Result};
 use crate::model::fact::{Hold, Login, Record};
 use crate::model::object::Object;
 use crate::model::observed::{Images, Issuance, Observed, Schedule, Standing};
 use crate::rollout::deadline::JobLimits;
 use crate::rollout::gates::{Gate, Trial, judge, stuck};
+use crate::rollout::reach::Reached;
 pub use crate::rollout::visit::Visits;
 use crate::rollout::visit::visit;
 
@@ -65,10 +68,14 @@ pub enum Beside<'a> {
 pub struct RolloutStatus {
     /// One for each stage of the stack, in roll-out order.
     pub reports: Vec<Report>,
+    /// Why the API server does not take what is to be changed of the release that serves.
+    pub unkept: Option<String>,
     /// How far the images are of a release that has not begun.
     pub images: Images,
     /// What is to be said of the way in although its gate is open.
     pub caveat: Option<String>,
+    /// Whether visitors get through. They are not asked for while a gate is shut.
+    pub reached: Reached,
     /// How far the certificate is that cert-manager looks after, where there is one.
     pub certificate: Option<Issuance>,
     /// How it is with the schedules. They are not asked while a gate is shut.
@@ -114,13 +121,22 @@ pub async fn run(
     }
     if let (true, Beside::Release(serving)) = (result.is_err() || status.is_shut(), rollout.beside)
     {
-        keep(writer, serving, rollout.target, &status).await?;
+        match keep(writer, serving, rollout.target, &status).await {
+            // A policy that came later bars no release that would satisfy it.
+            Err(error) if result.is_ok() && error.class() == Class::User => {
+                status.unkept = Some(observer.redactor.redact(&error.chain()));
+            }
+            outcome => outcome?,
+        }
     }
     result?;
     if !status.is_shut() {
         status.schedules = Some(observer.schedules(&opened).await?);
     }
     status.caveat = rollout.caveat(observer);
+    if !status.is_shut() {
+        status.reached = rollout.reached(observer).await?;
+    }
     status.images = prepull::images(writer, observer, rollout.pulls).await?;
     Ok(status)
 }
@@ -346,12 +362,13 @@ mod tests {
     use crate::fixtures;
     use crate::model::fact::Attempt;
     use crate::rollout::public_check::PublicChecks;
+    use crate::rollout::reach::Reach;
 
     /// A roll-out of what is not known to be good, at the beginning of time.
     pub(in crate::rollout) fn unverified<'a>(
         target: &'a Desired,
         beside: Beside<'a>,
-        checks: &'a PublicChecks,
+        (checks, reach): (&'a PublicChecks, &'a Reach),
     ) -> Rollout<'a> {
         let now = Timestamp::UNIX_EPOCH;
         Rollout {
@@ -361,6 +378,7 @@ mod tests {
             unverified: true,
             visits: Visits {
                 checks,
+                reach,
                 stack: "ns/shop".into(),
                 attempt: Attempt::default(),
                 now,
@@ -391,10 +409,10 @@ mod tests {
             now: Timestamp::UNIX_EPOCH,
         };
         let judged = |beside, trial| {
-            let checks = PublicChecks::default();
+            let (checks, reach) = (PublicChecks::default(), Reach::default());
             let rollout = Rollout {
                 trial,
-                ..unverified(&target, beside, &checks)
+                ..unverified(&target, beside, (&checks, &reach))
             };
             let all = target.objects().map(|it| (it.kind(), rollout.standing(it)));
             let judged = all.filter(|(_, standing)| *standing != Standing::Known);

@@ -14,12 +14,15 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::cache::Cache;
 use crate::cluster::dns::Dns;
 use crate::cluster::kinds;
+use crate::cluster::seen_values::SeenValues;
 use crate::cluster::stacks::Stacks;
 use crate::context::Context;
 use crate::controller::{self, Controllers};
 use crate::plan::debounce::Debounce;
 use crate::plan::turns::Turns;
 use crate::rollout::public_check::PublicChecks;
+use crate::rollout::reach::Reach;
+use crate::rollout::rehearsal::Rehearsals;
 use crate::runtime::admin::{self, Progress};
 use crate::runtime::backoff::Backoff;
 use crate::runtime::deadline::{self, Limits};
@@ -137,6 +140,9 @@ fn context(
         cache: Cache::default(),
         stacks: Stacks::default(),
         public_checks: PublicChecks::default(),
+        reach: Reach::default(),
+        rehearsals: Rehearsals::default(),
+        seen_values: SeenValues::default(),
         dns: Dns::default(),
         turns: Turns::default(),
         debounce: Debounce::new(BATCH.0, BATCH.1),

@@ -225,7 +225,7 @@ fn paths(value: &Value) -> BTreeSet<String> {
 }
 
 /// Changes of `spec` that the rules refuse, and what the messages say. At least one for each rule.
-const REFUSED: [(&str, &str); 80] = [
+const REFUSED: [(&str, &str); 95] = [
     ("{backend: {image: a/b}}", "version: needed"),
     ("{backend: {image: 'host:5000/a/b'}}", "version: needed"),
     ("{frontend: {image: a/c}}", "version: needed"),
@@ -388,6 +388,14 @@ const REFUSED: [(&str, &str); 80] = [
         "tls: exactly one of",
     ),
     (
+        "{edge: {tls: {issuer: {name: a}, resolver: b}}}",
+        "tls: exactly one of",
+    ),
+    (
+        "{edge: {tls: {resolver: 'a.b'}}}",
+        "tls.resolver: the name of a certificate resolver",
+    ),
+    (
         "{edge: {tls: {issuer: {name: Lets_Encrypt}}}}",
         "tls.issuer.name: the name of an object",
     ),
@@ -458,6 +466,55 @@ const REFUSED: [(&str, &str); 80] = [
     (
         "{edge: {access: {allow: ['10.0.0.0/33']}}}",
         "access.allow: addresses and networks",
+    ),
+    ("{egress: [{}]}", "egress: either cidr, or namespace, pods"),
+    (
+        "{egress: [{ports: [443]}]}",
+        "egress: either cidr, or namespace, pods",
+    ),
+    (
+        "{egress: [{cidr: 192.0.2.0/24}, {cidr: 192.0.2.0/24, pods: {}}]}",
+        "egress: either cidr, or namespace, pods",
+    ),
+    (
+        "{egress: [{cidr: 192.0.2.0/24, namespace: shared}]}",
+        "write two entries for a network and for pods",
+    ),
+    (
+        "{egress: [{namespace: shared, protocol: UDP}]}",
+        "egress: protocol needs ports",
+    ),
+    (
+        "{egress: [{cidr: api.example.com}]}",
+        "egress.cidr: a network by its first address",
+    ),
+    (
+        "{egress: [{cidr: 192.0.2.1}]}",
+        "a single address is 192.0.2.1/32",
+    ),
+    (
+        "{egress: [{cidr: 192.0.2.1/24}]}",
+        "egress.cidr: a network by its first address, such as 192.0.2.0/24",
+    ),
+    (
+        "{egress: [{cidr: '2001:db8::1/32'}]}",
+        "egress.cidr: a network by its first address",
+    ),
+    (
+        "{egress: [{namespace: Shared}]}",
+        "egress.namespace: the name of a namespace",
+    ),
+    (
+        "{egress: [{pods: {'my app': redis}}]}",
+        "egress.pods: labels of pods, such as app: redis",
+    ),
+    (
+        "{egress: [{pods: {app: 'red is'}}]}",
+        "egress.pods: labels of pods, such as app: redis",
+    ),
+    (
+        "{egress: [{pods: {/app: redis}}]}",
+        "egress.pods: labels of pods, such as app: redis",
     ),
     (
         "{backend: {replicas: 2, autoscaling: {maxReplicas: 3}}}",
@@ -559,8 +616,11 @@ const REFUSED_CHANGES: [(&str, &str, &str); 5] = [
 ];
 
 /// Changes of `spec` that only look odd.
-const ACCEPTED: [&str; 20] = [
+const ACCEPTED: [&str; 23] = [
+    "{egress: []}",
+    "{egress: [{cidr: 192.0.2.1/32, ports: [53], protocol: UDP}, {cidr: '2001:db8::/32'}, {cidr: 0.0.0.0/0}, {pods: {}}, {namespace: shared, pods: {app.kubernetes.io/name: redis, tier: ''}, ports: [1, 65535]}]}",
     "{edge: {tls: {issuer: {name: lets-encrypt.prod, kind: ClusterIssuer}}}}",
+    "{edge: {tls: {resolver: Lets_Encrypt-1}}}",
     "{edge: {maintenance: true, maintenancePage: closed}}",
     "{}",
     "{superuser: admin}",

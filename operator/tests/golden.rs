@@ -17,7 +17,7 @@ use appstack_operator::{check, render};
 use serde_json::{Value, json};
 
 /// What is built, and from what. The examples are cases of their own, so that they always work.
-const CASES: [(&str, &str); 16] = [
+const CASES: [(&str, &str); 18] = [
     ("local", "../examples/stack-local.yaml"),
     ("staging", "../examples/stack-staging.yaml"),
     ("production", "../examples/stack-production.yaml"),
@@ -29,12 +29,14 @@ const CASES: [(&str, &str); 16] = [
     ("pod-template", "tests/golden/pod-template/stack.yaml"),
     ("own-certificate", "tests/golden/own-certificate/stack.yaml"),
     ("issuer", "tests/golden/issuer/stack.yaml"),
+    ("resolver", "tests/golden/resolver/stack.yaml"),
     ("no-tls", "tests/golden/no-tls/stack.yaml"),
     ("nginx", "tests/golden/nginx/stack.yaml"),
     ("long-name", "tests/golden/long-name/stack.yaml"),
     ("jobs", "tests/golden/jobs/stack.yaml"),
     ("image-needs", "tests/golden/image-needs/stack.yaml"),
     ("limits", "tests/golden/limits/stack.yaml"),
+    ("egress", "tests/golden/egress/stack.yaml"),
     ("single-host", "tests/golden/single-host/stack.yaml"),
     ("maintenance", "tests/golden/maintenance/stack.yaml"),
 ];

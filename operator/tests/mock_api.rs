@@ -65,6 +65,7 @@ use appstack_operator::api::{AppStack, Reason};
 use appstack_operator::cluster::cache::Cache;
 use appstack_operator::cluster::dns::Dns;
 use appstack_operator::cluster::kinds;
+use appstack_operator::cluster::seen_values::SeenValues;
 use appstack_operator::cluster::stacks::Stacks;
 use appstack_operator::context::Context;
 use appstack_operator::error::Error;
@@ -74,6 +75,8 @@ use appstack_operator::plan::turns::Turns;
 use appstack_operator::reconcile::appstack::{after_error, reconcile};
 use appstack_operator::reconcile::report::key;
 use appstack_operator::rollout::public_check::PublicChecks;
+use appstack_operator::rollout::reach::Reach;
+use appstack_operator::rollout::rehearsal::Rehearsals;
 use appstack_operator::runtime::admin::Progress;
 use appstack_operator::runtime::backoff::Backoff;
 use appstack_operator::runtime::kind::Kind;
@@ -134,6 +137,9 @@ fn operator(server: &Server, debounce: Debounce) -> Context {
         cache: Cache::default(),
         stacks: Stacks::default(),
         public_checks: PublicChecks::default(),
+        reach: Reach::default(),
+        rehearsals: Rehearsals::default(),
+        seen_values: SeenValues::default(),
         dns: Dns::new(known),
         turns: Turns::default(),
         debounce,
@@ -185,6 +191,17 @@ impl World {
             context: Arc::new(operator(&server, debounce)),
             server,
         }
+    }
+
+    /// Another IngressClass, which is not Traefik's.
+    fn has_nginx(&self) {
+        self.server.put(
+            "ingressclasses/nginx",
+            json!({
+                "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
+                "metadata": {"name": "nginx"}, "spec": {"controller": "k8s.io/ingress-nginx"},
+            }),
+        );
     }
 
     /// The same after a roll-out of the first release that went through.

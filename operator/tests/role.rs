@@ -13,7 +13,7 @@ mod python;
 mod server;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -450,6 +450,25 @@ fn who_asks_a_database_is_told_which_key_to_correct() {
         assert!(said.ends_with(')') && !said.contains('\n'), "{said}");
     }
     assert_eq!(asked(&it, &tcp).unwrap(), "");
+
+    // A port that something else listens at, such as a site.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let site = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut start = [0; 8];
+        stream.read_exact(&mut start).unwrap();
+        stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .unwrap();
+    });
+    let other = [tcp[0], ("PGPORT", port.as_str())];
+    let said = asked(&it, &other).unwrap_err();
+    let told = format!(
+        "Secret goods, host and port: what answers at 127.0.0.1:{port} speaks no PostgreSQL ("
+    );
+    assert!(said.starts_with(&told), "{said}");
+    site.join().unwrap();
 }
 
 #[test]

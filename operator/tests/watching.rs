@@ -26,11 +26,14 @@ use std::time::Duration;
 use appstack_operator::cluster::cache::Cache;
 use appstack_operator::cluster::dns::Dns;
 use appstack_operator::cluster::kinds;
+use appstack_operator::cluster::seen_values::SeenValues;
 use appstack_operator::cluster::stacks::Stacks;
 use appstack_operator::context::Context;
 use appstack_operator::controller::{self, Controllers};
 use appstack_operator::plan::debounce::Debounce;
 use appstack_operator::rollout::public_check::PublicChecks;
+use appstack_operator::rollout::reach::Reach;
+use appstack_operator::rollout::rehearsal::Rehearsals;
 use appstack_operator::runtime::admin::Progress;
 use appstack_operator::runtime::backoff::Backoff;
 use appstack_operator::runtime::leader::Term;
@@ -71,6 +74,9 @@ fn context(client: Client) -> Arc<Context> {
         cache: Cache::default(),
         stacks: Stacks::default(),
         public_checks: PublicChecks::default(),
+        reach: Reach::default(),
+        rehearsals: Rehearsals::default(),
+        seen_values: SeenValues::default(),
         dns: Dns::new(known),
         turns: appstack_operator::plan::turns::Turns::default(),
         debounce: Debounce::new(Duration::ZERO, Duration::ZERO),

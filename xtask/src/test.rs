@@ -137,7 +137,7 @@ impl Test {
             stories.arg(story);
         }
         // Stories mostly wait, so more of them than cores may go on at once.
-        stories.args(["--", "--test-threads", "4"]);
+        stories.args(["--", "--test-threads", "6"]);
         self.told(&cluster, stories, count).await
     }
 

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use appstack_operator::api::CertificateStatus;
+use appstack_operator::api::{CertificateStatus, HostStep};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::networking::v1::Ingress;
 use local_cluster::authority;
 
@@ -13,6 +14,8 @@ use crate::support::{API, Document, Visitor, World, condition, disturbing_story}
 const ISSUED: Duration = Duration::from_mins(3);
 /// The certificates of this authority are good for three minutes, and renewed after two.
 const RENEWED: Duration = Duration::from_mins(4);
+/// For how long they are good.
+const GOOD: SignedDuration = SignedDuration::from_mins(3);
 const PATH: &str = "/api/v1/version";
 
 #[test]
@@ -111,6 +114,55 @@ fn acme_authorities_that_are_away_or_have_had_enough_take_nothing_from_visitors(
         leads_to(world, AUTHORITY).await;
         served(world, &host("web")).await;
         asker.was_always_answered().await;
+    });
+}
+
+#[test]
+fn acme_certificates_that_traefik_asks_for_are_served_renewed_and_told_where_none_comes() {
+    disturbing_story("acme-resolver", async |world| {
+        let resolved = |resolver: &str| {
+            let fields = format!(
+                "spec: {{environment: staging, rollout: {{soak: 1s}}, edge: {{tls: {{resolver: {resolver}}}}}}}"
+            );
+            world.document(API).with(&fields)
+        };
+        let stack = resolved(authority::RESOLVER);
+        world.apply(&stack).await;
+        let visitor = served(world, &stack).await;
+        let first_ends = Timestamp::now() + GOOD;
+        let asker = visitor.keeps_asking();
+
+        let other = resolved("nowhere")
+            .named("other")
+            .with(&format!("spec: {{domain: other.{}}}", world.domain()));
+        world.apply(&other).await;
+        let unreached = world
+            .until("the status says that none comes", ISSUED, async || {
+                let status = world.stack("other").await.status?;
+                status.unreached_hosts.into_iter().next()
+            })
+            .await;
+        assert_eq!(unreached.step, HostStep::Certificate, "{unreached:?}");
+        for words in ["than one for the host: CN=TRAEFIK", "resolver nowhere"] {
+            assert!(unreached.message.contains(words), "{unreached:?}");
+        }
+        world
+            .kubectl(&["delete", "appstack", "other", "--wait"])
+            .await;
+
+        // Whoever is served now has another certificate than the first one.
+        world
+            .until("the first certificate has ended", RENEWED, async || {
+                (Timestamp::now() > first_ends).then_some(())
+            })
+            .await;
+        visitor
+            .reads(world, &format!("{}{PATH}", visitor.api))
+            .await;
+        asker.was_always_answered().await;
+        let edge = world.stack("shop").await;
+        let edge = condition(&edge, "EdgeReady").unwrap();
+        assert!(!edge.message.contains("do not get through"), "{edge:?}");
     });
 }
 

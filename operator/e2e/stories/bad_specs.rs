@@ -276,8 +276,15 @@ fn a_pod_template_that_no_pod_can_have_is_shown_as_the_api_server_says_it() {
             .document(SCRIPTED)
             .with("spec: {backend: {migrate: null, podTemplate: {spec: {restartPolicy: Never}}}}");
         world.apply(&stack).await;
-        let words = ["Deployment shop-backend", "restartPolicy", "Always"];
-        world.says("shop", "Ready", "ApiError", &words, SOON).await;
+        let words = [
+            "spec.backend",
+            "Deployment shop-backend",
+            "restartPolicy",
+            "Always",
+        ];
+        world
+            .says("shop", "Accepted", "Invalid", &words, SOON)
+            .await;
         world.apply(&stack.with("spec: {suspend: true}")).await;
     });
 }

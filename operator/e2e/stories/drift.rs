@@ -268,6 +268,7 @@ fn edit_of(child: &Child) -> (&'static str, &'static str) {
             "/spec/selector",
             "spec: {selector: {appstack.dev/stack: nobody}}",
         ),
+        ("NetworkPolicy", "shop-egress") => ("/spec/policyTypes", "spec: {policyTypes: [Ingress]}"),
         ("NetworkPolicy", _) => ("/spec/policyTypes", "spec: {policyTypes: [Egress]}"),
         ("StatefulSet", _) => (
             "/spec/template/spec/terminationGracePeriodSeconds",

@@ -43,6 +43,7 @@ mod maintenance;
 mod migration;
 mod name_taken;
 mod neighbours;
+mod network;
 mod no_release;
 mod one_change;
 mod privileges;

@@ -45,9 +45,39 @@ pub struct AppStackStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
 
+    /// The hosts whose visitors do not get through, as far as the operator sees, and where their way ends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreached_hosts: Vec<UnreachedHost>,
+
     /// The certificate that cert-manager looks after, where `edge.tls.issuer` says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateStatus>,
+}
+
+/// A host whose visitors do not get through.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct UnreachedHost {
+    /// The host.
+    pub host: String,
+    /// The step of their way that does not work.
+    pub step: HostStep,
+    /// What was seen there, and what to do.
+    pub message: String,
+}
+
+/// A step on the way of a visitor to a host, in the order in which they are taken.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostStep {
+    /// Its name is looked up.
+    #[serde(rename = "DNS")]
+    Dns,
+    /// The ingress controller is connected to.
+    Connection,
+    /// A certificate is shown.
+    Certificate,
+    /// The ingress controller passes the request on.
+    Route,
 }
 
 /// How it is with a certificate that cert-manager looks after.

@@ -8,6 +8,7 @@ mod assets;
 mod autoscaling;
 mod backend;
 mod edge;
+mod egress;
 mod frontend;
 mod jobs;
 mod rollout;
@@ -23,6 +24,7 @@ pub use assets::Assets;
 pub use autoscaling::Autoscaling;
 pub use backend::{Backend, Command, Migrate};
 pub use edge::{Access, Edge, Empty, Hosts, Issuer, IssuerKind, Layout, RateLimit, Tls};
+pub use egress::{Egress, Protocol};
 pub use frontend::Frontend;
 pub use jobs::Job;
 pub use rollout::{Approval, OnFailure, PublicCheck, Rollout, SchemaRollback};
@@ -142,6 +144,15 @@ pub struct AppStackSpec {
     /// How the stack is reached from outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge: Option<Edge>,
+
+    /// What the application may call beside DNS, its own API, its database and its mail server. Without this field it may call everything but link-local
+    /// addresses (169.254.0.0/16, fe80::/10 and fd00:ec2::254), where clouds hand out credentials; `[]` is nothing else. It holds for backend,
+    /// frontend, migration, seed and jobs. Host names cannot be listed, as network policies know none; so the ports of an external
+    /// database and of the mail server are open to everywhere, and SENTRY_DSN needs an entry. A change is no release and holds at once for new
+    /// connections. It takes a cluster whose network enforces policies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 50))]
+    pub egress: Option<Vec<Egress>>,
 
     /// Secrets of this namespace by which images are pulled, of the type `kubernetes.io/dockerconfigjson`. They hold for
     /// every pod of the stack: backend, frontend, database, migration, seed and jobs. A change makes a release, and starts

@@ -31,6 +31,8 @@ use crate::model::stack::{CheckLimits, IngressController, STEADY, Stack, Tls};
 
 /// How long an ingress controller is waited for that does not lead to the stack: one that is well takes a second or two.
 const ROUTED: Duration = Duration::from_secs(30);
+/// The same where it asks an authority for the certificate first.
+const RESOLVED: Duration = Duration::from_mins(2);
 const NGINX_REDIRECT: &str = "nginx.ingress.kubernetes.io/ssl-redirect";
 
 /// The stage of the edge.
@@ -44,7 +46,7 @@ pub(super) fn stage(stack: &Stack, manifests: &Manifests) -> Stage {
                 .collect(),
             aside: None,
             target: CheckTarget::Edge {
-                certificate: it.certificate.clone(),
+                served: it.served.clone(),
             },
             limits: CheckLimits {
                 timeout: it.timeout,
@@ -57,7 +59,7 @@ pub(super) fn stage(stack: &Stack, manifests: &Manifests) -> Stage {
     };
     let certificates = match &stack.edge.tls {
         Tls::SelfSigned(it) => certificate::self_signed(stack, it).into(),
-        Tls::Off | Tls::Secret { .. } | Tls::Issued(_) => Vec::new(),
+        Tls::Off | Tls::Secret { .. } | Tls::Issued(_) | Tls::Resolver(_) => Vec::new(),
     };
     let awaits = stack.edge.issued().and_then(|it| it.pending.clone());
     let is_ready = |it: &Object| awaits.is_none() || matches!(it, Object::Certificate(_));
@@ -92,10 +94,13 @@ fn route(stack: &Stack, refusals: Vec<Refusal>) -> Check {
         urls: [api].into_iter().chain(site).chain(redirects).collect(),
         aside,
         target: CheckTarget::Edge {
-            certificate: edge.certificate().map(str::to_owned),
+            served: edge.served(),
         },
         limits: CheckLimits {
-            timeout: ROUTED,
+            timeout: match edge.tls {
+                Tls::Resolver(_) => RESOLVED,
+                _ => ROUTED,
+            },
             steady: Duration::ZERO,
         },
         decides: false,
@@ -129,7 +134,7 @@ fn plain_ingress(stack: &Stack) -> Object {
 
 fn tls(stack: &Stack) -> Option<IngressTLS> {
     let secret = match &stack.edge.tls {
-        Tls::Off => return None,
+        Tls::Off | Tls::Resolver(_) => return None,
         Tls::Secret { name, .. } => name.clone(),
         Tls::SelfSigned(_) => stack.names.certificate().into(),
         Tls::Issued(it) => (&it.name).into(),

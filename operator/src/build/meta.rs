@@ -125,6 +125,14 @@ pub fn selector_text(labels: &BTreeMap<String, String>) -> String {
     pairs.join(",")
 }
 
+/// Selects every pod of the stack.
+pub(super) fn every_selector(stack: &Stack) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some([(label::STACK.to_owned(), stack.names.stack().to_owned())].into()),
+        match_expressions: None,
+    }
+}
+
 /// Selects the pods of several components.
 pub(super) fn any_selector(stack: &Stack, components: &[Component]) -> LabelSelector {
     let values = components.iter().map(|it| it.as_str().to_owned()).collect();

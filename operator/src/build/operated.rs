@@ -1,12 +1,12 @@
 //! What the operator is asked to do with a release that is kept as it was rendered: how long its pods may take, who may come in,
-//! and whether it sleeps. None of it is in a pod template, so none of it restarts a pod.
+//! what they may call, and whether it sleeps. None of it is in a pod template, so none of it restarts a pod.
 
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 
 use crate::api::annotation;
-use crate::build::edge;
+use crate::build::{edge, network};
 use crate::model::hash::canonical;
 use crate::model::manifests::{Manifests, Part};
 use crate::model::object::Object;
@@ -16,6 +16,7 @@ use crate::model::stack::Stack;
 pub(super) fn adapt(manifests: &mut Manifests, stack: &Stack) {
     set_deadlines(manifests, stack.rollout.progress_deadline);
     edge::limit(manifests, stack);
+    network::list(manifests, stack);
     if stack.hibernates {
         let parts = [Some(&mut manifests.backend), manifests.frontend.as_mut()];
         parts.into_iter().flatten().for_each(fall_asleep);

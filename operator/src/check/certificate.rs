@@ -43,8 +43,13 @@ pub(super) fn problems(
 
 /// When a certificate is good; `None` of what is none.
 pub(super) fn validity(certificate: &str) -> Option<Validity> {
-    let der = first(certificate)?;
-    let (_, parsed) = X509Certificate::from_der(&der).ok()?;
+    validity_of(&first(certificate)?)
+}
+
+/// The same of one that is no text.
+#[must_use]
+pub fn validity_of(der: &CertificateDer<'_>) -> Option<Validity> {
+    let (_, parsed) = X509Certificate::from_der(der).ok()?;
     let validity = parsed.validity();
     Some(Validity {
         from: date(&validity.not_before),

@@ -120,6 +120,12 @@ pub(super) fn check(
     let hosts = hosts(spec);
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let tls = tls(spec, names, inputs, &hosts, faults);
+    if matches!(tls, Tls::Resolver(_)) && controller != IngressController::Traefik {
+        let problem = format!(
+            "certificate resolvers are Traefik's, and IngressClass {class} is not; set edge.className to one of Traefik, or choose issuer or secretName"
+        );
+        faults.add("edge.tls.resolver", problem);
+    }
     let encrypted = !matches!(tls, Tls::Off);
     let middlewares = controller == IngressController::Traefik && inputs.traefik_kinds;
     let can_redirect = middlewares || controller == IngressController::Nginx;
@@ -205,7 +211,7 @@ fn tls(
         faults.add(
             "edge.tls",
             format!(
-                "{} needs one: issuer, secretName, selfSigned: {{}} or disabled: {{}}",
+                "{} needs one: issuer, resolver, secretName, selfSigned: {{}} or disabled: {{}}",
                 spec.environment.as_str()
             ),
         );
@@ -216,6 +222,9 @@ fn tls(
     }
     if let Some(issuer) = requested.and_then(|it| it.issuer.as_ref()) {
         return Tls::Issued(of_issuer(names, issuer, inputs, hosts, faults));
+    }
+    if let Some(resolver) = requested.and_then(|it| it.resolver.as_ref()) {
+        return Tls::Resolver(resolver.clone());
     }
     match requested.and_then(|it| it.secret_name.as_ref()) {
         Some(name) => {

@@ -5,6 +5,9 @@
 use crate::api::AppStackSpec;
 use crate::check::Faults;
 
+/// Characters that nobody sees, and that UTS 46 drops: who pasted one did not mean it.
+const INVISIBLE: [char; 5] = ['\u{ad}', '\u{200b}', '\u{2060}', '\u{fe0f}', '\u{feff}'];
+
 /// A host as DNS knows it. One that cannot be one is left as it is, and refused.
 pub(super) fn of_dns(host: &str) -> String {
     ascii(host).unwrap_or_else(|| host.to_owned())
@@ -35,7 +38,10 @@ fn ascii(host: &str) -> Option<String> {
     if host.is_ascii() {
         return Some(host.to_owned());
     }
-    idna::domain_to_ascii_strict(host).ok()
+    let is_seen = |it: char| !INVISIBLE.contains(&it);
+    host.chars()
+        .all(is_seen)
+        .then(|| idna::domain_to_ascii_strict(host).ok())?
 }
 
 #[cfg(test)]
@@ -69,6 +75,7 @@ mod tests {
         let long = "ü".repeat(62);
         for (yaml, field) in [
             (format!("domain: {long}.example"), "spec.domain: "),
+            ("domain: \"shop\\u200b.example\"".into(), "spec.domain: "),
             (
                 "edge: {hosts: {api: 'ü ü.example'}}".into(),
                 "spec.edge.hosts.api: ",

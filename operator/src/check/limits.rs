@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::api::{self, AppStackSpec, Environment};
 use crate::check::Faults;
 use crate::model::inputs::{Inputs, maintenance_page, users_secret};
+use crate::model::network::start_of;
 use crate::model::stack::{IngressController, Limits, Maintenance, Rate, RateLimit};
 use crate::settings::ClusterSettings;
 
@@ -167,20 +168,6 @@ fn judge_network(text: &str, faults: &mut Faults) {
             FIELD,
             format!("{text} names an address inside a network; the network is {start}/{bits}, the address alone {address}"),
         );
-    }
-}
-
-/// The first address of the network of this many bits that an address is in.
-fn start_of(address: IpAddr, bits: u32) -> IpAddr {
-    match address {
-        IpAddr::V4(it) => {
-            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or_default();
-            IpAddr::V4((it.to_bits() & mask).into())
-        }
-        IpAddr::V6(it) => {
-            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or_default();
-            IpAddr::V6((it.to_bits() & mask).into())
-        }
     }
 }
 

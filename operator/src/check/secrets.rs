@@ -16,8 +16,29 @@ use crate::model::stack::{Database, Secrets, value};
 use crate::release::identity::{self, Identity};
 use crate::settings::ClusterSettings;
 
-/// Values that everybody knows.
-const WELL_KNOWN: [&str; 2] = ["", "changethis"];
+/// Values that everybody knows, without what stands between their words: those of templates, and the first ones that are tried.
+const WELL_KNOWN: [&str; 20] = [
+    "",
+    "123456",
+    "12345678",
+    "123456789",
+    "1234567890",
+    "admin",
+    "changeit",
+    "changeme",
+    "changethis",
+    "example",
+    "letmein",
+    "password",
+    "password1",
+    "password123",
+    "placeholder",
+    "postgres",
+    "qwerty",
+    "secret",
+    "secretkey",
+    "test",
+];
 /// The variables whose values may come from `secrets.from`. The first two are generated where they do not.
 const KEYS: [&str; 6] = [
     value::SECRET_KEY,
@@ -254,10 +275,40 @@ pub(super) fn well_known<'a>(
     .map(|((secret, _), key)| (secret, key))
 }
 
-/// Who guesses tries them in any case, and with what an editor leaves at the end.
+/// The Secrets of `secrets.from` of which nothing is used, since their keys have other names.
+pub(super) fn unused<'a>(
+    spec: &'a AppStackSpec,
+    secrets: &'a BTreeMap<String, SecretData>,
+) -> impl Iterator<Item = String> {
+    let from = spec.secrets.iter().flat_map(|it| &it.from);
+    let is_used = |key: &str| KEYS.contains(&key) || key == value::DATABASE_PASSWORD;
+    let unused = from.filter(move |it| {
+        let secret = secrets.get(&it.name);
+        secret.is_some_and(|it| !it.keys().any(|key| is_used(key)))
+    });
+    unused.map(|it| {
+        format!(
+            "nothing of Secret {} in secrets.from is used: its keys must be {} or {}",
+            it.name,
+            KEYS.join(", "),
+            value::DATABASE_PASSWORD
+        )
+    })
+}
+
+/// Who guesses tries them in any case, and with what an editor leaves at the end. One character alone, and what a tool was to put a
+/// value in place of, is no secret either.
 fn is_well_known(value: &str) -> bool {
     let value = value.trim();
-    WELL_KNOWN.iter().any(|it| it.eq_ignore_ascii_case(value))
+    let word: String = value.split(['-', '_', ' ', '.']).collect();
+    let mut characters = value.chars();
+    let first = characters.next();
+    let is_one_character = characters.all(|it| Some(it) == first);
+    let is_place = [("${", "}"), ("{{", "}}"), ("<", ">")]
+        .iter()
+        .any(|(start, end)| value.starts_with(start) && value.ends_with(end));
+    let is_word = WELL_KNOWN.iter().any(|it| it.eq_ignore_ascii_case(&word));
+    is_word || is_one_character || is_place
 }
 
 /// The password that the application has at the embedded database: given, else generated.
@@ -312,10 +363,40 @@ mod tests {
             for key in [" \n", "changethis\n", " Changethis "] {
                 assert_eq!(faults(environment, key), [known, space], "{key:?}");
             }
+            for key in [
+                "Change-Me",
+                "password123",
+                "x",
+                "aaaaaaaa",
+                "${SECRET_KEY}",
+                "{{ key }}",
+            ] {
+                assert_eq!(faults(environment, key), [known], "{key:?}");
+            }
             assert_eq!(faults(environment, "changethis!"), [""; 0]);
         }
         assert_eq!(faults("local", "ChangeThis"), [""; 0]);
         assert_eq!(faults("local", "changethis\n"), [space]);
+    }
+
+    #[test]
+    fn a_secret_of_which_nothing_is_used_is_told() {
+        let told = |key: &str| {
+            let app = fixtures::app("secrets: {from: [{name: keys}]}");
+            let mut inputs = Inputs::offline(&app);
+            let values = [(key.to_owned(), SecretString::from("value"))];
+            inputs.secrets.insert("keys".into(), values.into());
+            let told: Vec<String> = unused(&app.spec, &inputs.secrets).collect();
+            told
+        };
+        assert_eq!(told("SMTP_USER"), [""; 0]);
+        let said = told("secret_key");
+        assert!(
+            said[0].starts_with(
+                "nothing of Secret keys in secrets.from is used: its keys must be SECRET_KEY, "
+            ),
+            "{said:?}"
+        );
     }
 
     /// The release of a stack as a version of before made it, whose default of sslmode was `prefer`.

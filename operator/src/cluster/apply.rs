@@ -8,6 +8,7 @@ mod certificate;
 mod confirm;
 mod prune;
 mod records;
+mod refusal;
 mod scale;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,11 @@ impl Applied {
     pub const fn object(&self) -> &Object {
         &self.0
     }
+}
+
+/// How every object is applied: whole, by one field manager, and with no field that the API server does not know.
+fn as_applied() -> PatchParams {
+    PatchParams::apply(MANAGER).force().validation_strict()
 }
 
 /// Writes for one stack.
@@ -223,7 +229,7 @@ impl<'a> Writer<'a> {
         if let Some(uid) = uid {
             object["metadata"]["uid"] = uid.into();
         }
-        let params = PatchParams::apply(MANAGER).force().validation_strict();
+        let params = as_applied();
         self.cache.invalidate(kind.name(), name);
         let api = self.objects(kind);
         let answer = send(api.patch(name, &params, &Patch::Apply(&object))).await;

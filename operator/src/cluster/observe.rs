@@ -43,6 +43,7 @@ use crate::model::observed::{
 };
 use crate::model::redaction::Redactor;
 use crate::model::scaling;
+use crate::model::stack::{Served, Validity};
 
 /// On the pods of a Job: its name.
 const JOB_NAME: &str = "batch.kubernetes.io/job-name";
@@ -224,19 +225,18 @@ impl Observer<'_> {
     /// # Errors
     /// If the API server refuses a read.
     pub async fn check(&self, check: &Check, urls: &[String]) -> Result<Answer> {
-        let (certificate, pods) = match &check.target {
-            CheckTarget::Edge { certificate } => (certificate.as_deref(), vec![None]),
-            CheckTarget::Pods { selector, port } => (None, self.addresses(selector, *port).await?),
+        let (served, pods) = match &check.target {
+            CheckTarget::Edge { served } => (served, vec![None]),
+            CheckTarget::Pods { selector, port } => {
+                (&Served::None, self.addresses(selector, *port).await?)
+            }
         };
-        let edge = self.edge_host.map(|host| {
-            let port = if certificate.is_some() { 443 } else { 80 };
-            format!("{host}:{port}")
-        });
+        let edge = self.edge(served);
         for url in urls {
             for pod in &pods {
                 let question = Question {
                     url,
-                    certificate,
+                    served,
                     connect_to: edge.as_deref(),
                     pod: pod.as_deref(),
                 };
@@ -247,6 +247,23 @@ impl Observer<'_> {
             }
         }
         Ok(Answer::Good)
+    }
+
+    /// When the certificate is good that is served at an address, where it is the one that must be.
+    pub async fn validity(&self, url: &str, served: &Served) -> Option<Validity> {
+        public::validity(&Question {
+            url,
+            served,
+            connect_to: self.edge(served).as_deref(),
+            pod: None,
+        })
+        .await
+    }
+
+    /// Where the ingress controller listens, where that is known.
+    fn edge(&self, served: &Served) -> Option<String> {
+        let port = if *served == Served::None { 80 } else { 443 };
+        self.edge_host.map(|host| format!("{host}:{port}"))
     }
 
     /// The addresses of pods, with a port.
@@ -268,8 +285,10 @@ impl Observer<'_> {
                 said: public::first_words(&self.redactor.redact(&said)),
                 status,
             },
-            Answer::Infrastructure { why } => Answer::Infrastructure {
+            Answer::Infrastructure { step, status, why } => Answer::Infrastructure {
                 why: self.redactor.redact(&why),
+                step,
+                status,
             },
         }
     }

@@ -53,6 +53,9 @@ impl Controlled for AppStack {
         ctx.cache.forget(key);
         ctx.stacks.forget(key);
         ctx.public_checks.forget(key);
+        ctx.reach.forget(key);
+        ctx.rehearsals.forget(key);
+        ctx.seen_values.forget(key);
         ctx.turns.give_back(key);
         ctx.debounce.forget(key);
         ctx.backoff.reset(key);

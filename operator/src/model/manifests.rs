@@ -18,7 +18,8 @@ use super::stack::RateLimit;
 /// The objects of a release.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Manifests {
-    /// What the pods of every part need: their identity, and who may talk to whom.
+    /// What the pods of every part need: their identity, and who may talk to whom where the spec of now does not list
+    /// it.
     pub shared: Vec<Object>,
     /// The backend, and its jobs.
     pub backend: Part,

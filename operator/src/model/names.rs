@@ -147,10 +147,22 @@ impl Names {
         self.child("seed")
     }
 
-    /// The network policy of what runs from the backend image and serves nobody.
+    /// The network policy that lets nothing in or out of any pod.
     #[must_use]
-    pub fn jobs(&self) -> ChildName {
-        self.child("jobs")
+    pub fn default_deny(&self) -> ChildName {
+        self.child("default-deny")
+    }
+
+    /// The network policy of what the application may call.
+    #[must_use]
+    pub fn egress(&self) -> ChildName {
+        self.child("egress")
+    }
+
+    /// The network policy by which a port may be called everywhere.
+    #[must_use]
+    pub fn egress_to(&self, port: u16) -> ChildName {
+        self.child(&format!("egress-{port}"))
     }
 
     /// A worker: its disruption budget.

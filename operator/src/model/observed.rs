@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::api::HostStep;
+
 /// What was seen of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observed {
@@ -370,6 +372,10 @@ pub enum Answer {
     },
     /// The way there does not work yet.
     Infrastructure {
+        /// The step of it that does not.
+        step: HostStep,
+        /// The status of the answer, where somebody on the way gave one.
+        status: Option<u16>,
         /// Why not, in words that people can act on.
         why: String,
     },

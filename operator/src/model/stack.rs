@@ -16,7 +16,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use secrecy::SecretString;
 
 use crate::api::{
-    AppStackSpec, Approval, DeletionPolicy, EmailTls, Environment, OnFailure, SchemaRollback,
+    AppStackSpec, Approval, DeletionPolicy, Egress, EmailTls, Environment, OnFailure,
+    SchemaRollback,
 };
 use crate::model::identity::{DataId, ReleaseHash, ValuesHash};
 use crate::model::manifests::Manifests;
@@ -24,7 +25,7 @@ use crate::model::names::Names;
 use crate::model::secret::SecretData;
 
 pub use self::database::{Connection, Database, Embedded, External, Migration, Role, Seed};
-pub use self::edge::{Edge, IngressController, Issued, Tls, Validity, is_below};
+pub use self::edge::{Edge, IngressController, Issued, Served, Tls, Validity, is_below};
 pub use self::limits::{Limits, Maintenance, Rate, RateLimit};
 pub use self::workload::{
     Assets, Autoscaling, Backend, Command, Frontend, Job, Replicas, Rhythm, Times,
@@ -81,6 +82,8 @@ pub struct Stack {
     pub edge: Edge,
     /// The mail server, where there is one.
     pub email: Option<Email>,
+    /// What else its pods may call; `None` for everything but link-local addresses.
+    pub egress: Option<Vec<Egress>>,
     /// What happens to the data when the AppStack goes.
     pub deletion_policy: DeletionPolicy,
     /// How releases are rolled out.
@@ -115,8 +118,8 @@ pub struct PublicCheck {
     pub api: String,
     /// The address of the site, where there is one.
     pub site: Option<String>,
-    /// The PEM of the certificate that must be served; `None` for plain HTTP.
-    pub certificate: Option<String>,
+    /// The certificate that must be served.
+    pub served: Served,
     /// How long the way there may be in trouble.
     pub timeout: Duration,
 }

@@ -12,7 +12,7 @@ use crate::cluster::apply::Writer;
 use crate::cluster::cache::StackCache;
 use crate::cluster::gather;
 use crate::context::Context;
-use crate::error::{Error, Result, Unreadable};
+use crate::error::{Class, Error, Result, Unreadable};
 use crate::plan::{self, Plan, Serving};
 use crate::reconcile::pass::{self, Pass, routed};
 use crate::reconcile::status::Outcome;
@@ -83,7 +83,7 @@ async fn roll_out(
     };
     let serving = plan::serving(app, &inputs, &ctx.settings);
     if !inputs.records.unreadable.is_empty() {
-        keep(writer, &serving).await?;
+        keep(app, ctx, writer, &serving).await?;
         let records = inputs.records.unreadable.clone();
         return Err(Error::Unreadable(Unreadable { records }));
     }
@@ -100,13 +100,35 @@ async fn roll_out(
     match plan.and_then(|plan| has_its_hosts(app, ctx, &serving, plan)) {
         Ok(plan) => {
             report::warnings(app, ctx, &plan.requested, &inputs).await;
-            Box::pin(pass.run(plan)).await
+            match Box::pin(pass.run(plan)).await {
+                Err(error @ Error::Invalid(_)) => {
+                    Err(kept(app, ctx, writer, &serving, error).await?)
+                }
+                outcome => outcome,
+            }
         }
-        Err(error) => {
-            keep(writer, &serving).await?;
-            Err(error)
-        }
+        Err(error) => Err(kept(app, ctx, writer, &serving, error).await?),
     }
+}
+
+/// The same error, once what serves is as it is to be. What the API server refuses of that for good is said beside it: a policy that
+/// came later is no reason to keep silent about what can be mended.
+async fn kept(
+    app: &AppStack,
+    ctx: &Context,
+    writer: &Writer<'_>,
+    serving: &Serving,
+    mut error: Error,
+) -> Result<Error> {
+    match (keep(app, ctx, writer, serving).await, &mut error) {
+        (Err(other), Error::Invalid(it)) if other.class() == Class::User => {
+            let other = other.chain();
+            it.faults
+                .push(format!("and what serves stays as it was: {other}"));
+        }
+        (outcome, _) => outcome?,
+    }
+    Ok(error)
 }
 
 /// The plan, unless it asks for hosts of other AppStacks.
@@ -124,11 +146,14 @@ fn has_its_hosts(app: &AppStack, ctx: &Context, serving: &Serving, plan: Plan) -
 }
 
 /// What serves goes on as it is, whatever is wrong with what is requested.
-async fn keep(writer: &Writer<'_>, serving: &Serving) -> Result<()> {
+async fn keep(app: &AppStack, ctx: &Context, writer: &Writer<'_>, serving: &Serving) -> Result<()> {
     match serving {
         Serving::Release(served) => {
             let healed = rollout::heal(writer, &served.desired).await;
-            healed.map_err(|it| it.retold(|text| pass::redactor(&[], serving).redact(text)))
+            healed.map_err(|it| {
+                let redactor = pass::redactor(ctx, app, serving, &[]);
+                it.retold(|text| redactor.redact(text))
+            })
         }
         Serving::Nothing | Serving::Unknown { .. } => Ok(()),
     }

@@ -15,7 +15,7 @@ use crate::check::hosts;
 use crate::cluster::apply::Writer;
 use crate::cluster::observe::Observer;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Invalid, Result};
 use crate::model::fact::{Failure, Hold, Holder, Record};
 use crate::model::identity::ManifestsHash;
 use crate::model::inputs::{Inputs, Records};
@@ -30,7 +30,7 @@ use crate::release::database_roles::Revocation;
 use crate::release::{data, history};
 use crate::rollout::deadline::JobLimits;
 use crate::rollout::gates::{Gate, Trial};
-use crate::rollout::{self, Beside, Rollout, RolloutStatus, Visits, hold, revocation};
+use crate::rollout::{self, Beside, Rollout, RolloutStatus, Visits, hold, rehearsal, revocation};
 
 /// What a pass over a stack works with.
 pub(super) struct Pass<'a> {
@@ -52,9 +52,12 @@ impl Pass<'_> {
     pub(super) async fn run(&self, plan: Plan) -> Result<Outcome> {
         let plan = self.in_turn(self.rested(plan));
         self.forget_failures(&plan.requested).await?;
-        let expires = plan.target.edge.expires().map(|(_, at)| at.as_second());
-        self.ctx.metrics.certificate_expires(key(self.app), expires);
-        let redactor = redactor(&[&plan.target, &plan.requested], self.serving);
+        let redactor = redactor(
+            self.ctx,
+            self.app,
+            self.serving,
+            &[&plan.target, &plan.requested],
+        );
         let outcome = Box::pin(self.follow(plan, &redactor)).await;
         outcome.map_err(|it| it.retold(|text| redactor.redact(text)))
     }
@@ -83,6 +86,11 @@ impl Pass<'_> {
             self.writer.record(&record, 1).await?;
         }
         hold::replace_unstarted(self.writer, &observer, current.as_ref(), &target).await?;
+        let faults = rehearsal::faults(self.writer, &rollout, &self.ctx.rehearsals).await?;
+        if !faults.is_empty() {
+            let faults = faults.iter().map(|it| redactor.redact(it)).collect();
+            return Err(Error::Invalid(Invalid { faults }));
+        }
         let status = rollout::run(self.writer, &observer, &rollout, &mut current).await?;
         let failed = self.give_up(&plan, &status).await?;
         let verified = if status.is_shut() {
@@ -100,10 +108,20 @@ impl Pass<'_> {
             self.ctx.turns.give_back(&key(self.app));
         }
         let revocation = self.revoke(&observer, &plan, &status, &mut current).await?;
+        self.count_down(&plan.target, &status);
         let unknown_hosts = self.unknown_hosts(&observer, &plan.target, &status).await;
         let mut progress = self.progress(plan, status, failed, verified, revocation);
         progress.way_in.unknown_hosts = unknown_hosts;
         Ok(Outcome::RolledOut(Box::new(progress)))
+    }
+
+    /// Tells when the certificate expires that others renew.
+    fn count_down(&self, target: &Stack, status: &RolloutStatus) {
+        let served = status.reached.ends_first.as_ref();
+        let served = served.map(|(_, it)| it.until);
+        let expires = target.edge.expires().map(|(_, at)| at).or(served);
+        let expires = expires.map(Timestamp::as_second);
+        self.ctx.metrics.certificate_expires(key(self.app), expires);
     }
 
     /// Which hosts of a stack that visitors are led to are not known to DNS, and where they are to lead. Those of a local stack are
@@ -200,6 +218,7 @@ impl Pass<'_> {
             unverified: plan.is_unverified(self.serving),
             visits: Visits {
                 checks: &self.ctx.public_checks,
+                reach: &self.ctx.reach,
                 stack: key(self.app),
                 attempt: history::attempt(self.app),
                 now: self.now,
@@ -422,15 +441,18 @@ pub(super) fn routed(app: &AppStack, serving: &Serving) -> BTreeSet<String> {
     hosts
 }
 
-/// Cuts out the secret values of stacks, and of the release that serves.
-pub(super) fn redactor(stacks: &[&Stack], serving: &Serving) -> Redactor {
+/// Cuts out the secret values of an AppStack as these stacks and the release that serves have them, and those that it had.
+pub(super) fn redactor(
+    ctx: &Context,
+    app: &AppStack,
+    serving: &Serving,
+    stacks: &[&Stack],
+) -> Redactor {
     let served = match serving {
         Serving::Release(served) => Some(&served.stack),
         Serving::Nothing | Serving::Unknown { .. } => None,
     };
     let all = stacks.iter().copied().chain(served);
-    Redactor::new(
-        all.flat_map(|it| it.secrets.hidden.iter().cloned())
-            .collect(),
-    )
+    let now = all.flat_map(|it| it.secrets.hidden.iter().cloned());
+    Redactor::new(ctx.seen_values.with(&key(app), now.collect()))
 }

@@ -89,6 +89,9 @@ pub(super) fn after(
             None if is_starting(progress) => Action::requeue(UNTOLD),
             None if progress.rests.is_some() => Action::requeue(wait(progress.rests, now)),
             None if progress.rollout.images != Images::Pulled => Action::requeue(WAITING),
+            None if progress.rollout.reached.again.is_some() => {
+                Action::requeue(left(progress.rollout.reached.again, now).unwrap_or(UNKNOWN))
+            }
             None if progress.way_in.unknown_hosts.is_some() => Action::requeue(UNKNOWN),
             _ => Action::requeue(spread(AT_REST, jitter)),
         },
@@ -103,6 +106,9 @@ fn is_starting(progress: &Progress) -> bool {
 
 /// Until a gate opens by itself, or until the next reconcile if that is sooner.
 fn wait(until: Option<Timestamp>, now: Timestamp) -> Duration {
-    let left = until.and_then(|it| Duration::try_from(it.duration_since(now)).ok());
-    left.unwrap_or(WAITING).min(WAITING)
+    left(until, now).unwrap_or(WAITING).min(WAITING)
+}
+
+fn left(until: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+    until.and_then(|it| Duration::try_from(it.duration_since(now)).ok())
 }

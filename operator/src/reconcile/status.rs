@@ -5,6 +5,7 @@
 
 mod commands;
 mod conditions;
+mod edge;
 mod stages;
 mod whole;
 
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use self::conditions::Conditions;
+pub use self::edge::{Resolver, UnknownHosts, WayIn};
 use crate::api::{
     AppStack, AppStackStatus, CertificateStatus, ConditionType, Reason, ReleaseStatus, Urls,
 };
@@ -86,29 +88,8 @@ pub struct Progress {
     pub hosts: BTreeSet<String>,
 }
 
-/// What is to be said of who comes in, beside whether the edge works.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WayIn {
-    /// Requests are not limited, because the ingress controller cannot do it.
-    pub unlimited: bool,
-    /// All visitors are answered that they may not come in just now.
-    pub maintenance: bool,
-    /// The Secret of a certificate that expires soon, and when it does.
-    pub expires: Option<(String, Timestamp)>,
-    /// A certificate is asked for at an authority that has another one for stacks that are not production.
-    pub tries_in_production: bool,
-    /// Hosts that DNS does not know.
-    pub unknown_hosts: Option<UnknownHosts>,
-}
-
-/// Hosts that DNS does not know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownHosts {
-    /// Which.
-    pub hosts: Vec<String>,
-    /// Where they are to lead: an IP address or a name, as far as the ingress controller says.
-    pub address: Option<String>,
-}
+/// What is said of a spec that is right.
+const ACCEPTED: &str = "the spec can be rolled out";
 
 /// The status after an outcome.
 #[must_use]
@@ -134,9 +115,10 @@ pub fn compute(app: &AppStack, outcome: &Result<Outcome, Error>, now: Timestamp)
             status.target = Some(progress.requested.clone());
             status.urls = Some(progress.urls.clone());
             status.hosts = progress.hosts.iter().cloned().collect();
+            status.unreached_hosts = edge::unreached(progress);
             status.certificate = progress.rollout.certificate.as_ref().map(certificate);
         }
-        Err(error) => failed(&mut conditions, error),
+        Err(error) => failed(&mut conditions, error, status.release.as_ref()),
     }
     status.conditions = conditions.sorted();
     status
@@ -195,18 +177,17 @@ fn suspended(conditions: &mut Conditions) {
 }
 
 fn rolled_out(conditions: &mut Conditions, progress: &Progress) {
-    conditions.set(
-        ConditionType::Accepted,
-        true,
-        Reason::Valid,
-        "the spec can be rolled out",
-    );
+    conditions.set(ConditionType::Accepted, true, Reason::Valid, ACCEPTED);
     stages::set(conditions, progress);
     whole::set(conditions, progress);
+    if let Some(why) = &progress.rollout.unkept {
+        let said = format!("the release that serves stays as it was: {why}");
+        conditions.add(ConditionType::Ready, &said);
+    }
 }
 
 /// The stages were not judged this time, so their conditions keep what they said, and the generation it was about.
-fn failed(conditions: &mut Conditions, error: &Error) {
+fn failed(conditions: &mut Conditions, error: &Error, serving: Option<&ReleaseStatus>) {
     let (reason, message) = (error.reason(), error.chain());
     match error.class() {
         Class::User | Class::Taken => {
@@ -217,9 +198,14 @@ fn failed(conditions: &mut Conditions, error: &Error) {
                 Error::Unreadable(_) => {
                     conditions.set(ConditionType::ServingKnown, false, reason, &message);
                 }
-                _ => {}
+                // It was found to be right before anything was sent.
+                _ => conditions.set(ConditionType::Accepted, true, Reason::Valid, ACCEPTED),
             }
-            conditions.set(ConditionType::Ready, false, reason, &message);
+            let serves = serving.map_or_else(String::new, |it| {
+                format!("; release {} goes on serving", it.name)
+            });
+            let ready = message::and(&message, &serves);
+            conditions.set(ConditionType::Ready, false, reason, &ready);
             let going = "nothing more happens without a change";
             conditions.set(ConditionType::Reconciling, false, reason, going);
             conditions.set(ConditionType::Stalled, true, reason, &message);

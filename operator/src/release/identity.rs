@@ -17,7 +17,7 @@ use crate::release::{limits, scale};
 use crate::settings::Ports;
 
 /// What of a spec belongs to a release: all that reaches pods or the edge. What says how the operator works is left out, how
-/// many pods there are, and who may come in how often.
+/// many pods there are, who may come in how often, and what they may call.
 #[must_use]
 pub fn lasting(spec: &AppStackSpec) -> AppStackSpec {
     limits::without(with_limits(spec))
@@ -31,6 +31,7 @@ fn with_limits(spec: &AppStackSpec) -> AppStackSpec {
 /// The same with the numbers of pods: to earlier versions of the operator they were part of a release.
 fn with_numbers(spec: &AppStackSpec) -> AppStackSpec {
     AppStackSpec {
+        egress: None,
         suspend: None,
         hibernate: None,
         deletion_policy: None,
@@ -47,6 +48,7 @@ pub fn restored(
     last: Option<&Manifests>,
 ) -> AppStackSpec {
     let kept = AppStackSpec {
+        egress: now.egress.clone(),
         suspend: now.suspend,
         hibernate: now.hibernate,
         deletion_policy: now.deletion_policy,

@@ -154,16 +154,14 @@ impl PublicChecks {
         }
     }
 
-    /// Why a release was given up on, where it was, or else what was remarked.
+    /// What was remarked of a release whose visitors get through.
     #[must_use]
     pub fn caveat(&self, key: &CheckKey<'_>) -> Option<String> {
         let entries = self.entries();
         let found = entries.get(key.stack)?.get(&key.stage)?;
-        match &found.verdict {
-            _ if !found.is_of(key) => None,
-            Verdict::Failed { message, .. } => Some(message.clone()),
-            _ => found.remark.clone(),
-        }
+        let got_through = !matches!(found.verdict, Verdict::Failed { .. });
+        let remark = found.remark.clone();
+        remark.filter(|_| found.is_of(key) && got_through)
     }
 
     /// Forgets a stack that is gone.
@@ -207,7 +205,7 @@ pub fn judge(
             let count = before.application.saturating_add(1);
             (None, count, bad_answer(count, status, &said))
         }
-        Answer::Infrastructure { why } => {
+        Answer::Infrastructure { why, .. } => {
             let late = passed(before.since, timeout);
             (None, before.application, trouble(why, late, timeout))
         }

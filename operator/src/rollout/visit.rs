@@ -2,6 +2,7 @@
 //!
 //! Invariant: decides what is asked and when; `cluster::observe` asks, and `public_check` judges what comes back.
 
+use futures::future::try_join_all;
 use jiff::Timestamp;
 
 use crate::api::StageName;
@@ -10,8 +11,10 @@ use crate::cluster::observe::Observer;
 use crate::error::Result;
 use crate::model::fact::Attempt;
 use crate::model::observed::Answer;
+use crate::model::stack::Served;
 use crate::rollout::gates::{Gate, of_check};
 use crate::rollout::public_check::{CheckKey, PublicChecks, Verdict};
+use crate::rollout::reach::{Reach, Reached};
 use crate::rollout::{Beside, Rollout};
 
 /// What frameworks answer when they do not know the host name that they are asked by: bad request, forbidden, misdirected request.
@@ -21,6 +24,8 @@ const REFUSED: [u16; 3] = [400, 403, 421];
 pub struct Visits<'a> {
     /// What came back so far.
     pub checks: &'a PublicChecks,
+    /// Whether visitors of a stack that serves get through.
+    pub reach: &'a Reach,
     /// The name of the stack in it.
     pub stack: String,
     /// Which try of the release this is.
@@ -55,7 +60,12 @@ pub(super) async fn visit(
     }
     let (verdict, due) = checks.judge(&key, answer, now, check.limits);
     // Before, nothing is told of it.
-    if let (Verdict::Passed, CheckTarget::Edge { .. }) = (&verdict, &check.target) {
+    if let (Verdict::Passed, CheckTarget::Edge { served }) = (&verdict, &check.target) {
+        for url in &check.urls {
+            let stack = &rollout.visits.stack;
+            let good = (&Answer::Good, None);
+            rollout.visits.reach.note(stack, url, served, good, now);
+        }
         remarks.extend(observer.foreign_route(&check.urls).await);
     }
     if !remarks.is_empty() {
@@ -124,9 +134,7 @@ impl Rollout<'_> {
     /// What is to be said of the way in although its gate is open: that it is not known whether visitors reach the target, or that
     /// it turns them away.
     pub(super) fn caveat(&self, observer: &Observer<'_>) -> Option<String> {
-        let mut stages = self.target.stages.iter();
-        let edge = stages.find(|it| it.name == StageName::Edge)?;
-        edge.check.as_ref().filter(|it| !it.decides)?;
+        self.edge_check().filter(|it| !it.decides)?;
         match observer.edge_host {
             None => Some(
                 "whether visitors reach it was not asked: the operator is not told where the ingress controller is (`edge.host` of its chart); rollout.publicCheck asks by the host names"
@@ -134,6 +142,41 @@ impl Rollout<'_> {
             ),
             Some(_) => self.visits.checks.caveat(&self.key(StageName::Edge)),
         }
+    }
+
+    /// Whether the visitors of a release that serves get through, asked where that is due.
+    pub(super) async fn reached(&self, observer: &Observer<'_>) -> Result<Reached> {
+        let Visits {
+            reach, stack, now, ..
+        } = &self.visits;
+        let check = self.edge_check().map(|it| (it, &it.target));
+        let Some((check, CheckTarget::Edge { served })) = check else {
+            return Ok(Reached::default());
+        };
+        if observer.edge_host.is_none() {
+            return Ok(Reached::default());
+        }
+        let due = check.urls.iter();
+        let due = due.filter(|url| reach.is_due(stack, url, served, *now));
+        let asked = due.map(async |url| {
+            let answer = observer.check(check, std::slice::from_ref(url)).await?;
+            let validity = match served {
+                Served::AnyOfHost => observer.validity(url, served).await,
+                Served::None | Served::This(_) => None,
+            };
+            Ok((url, answer, validity))
+        });
+        for (url, answer, validity) in try_join_all(asked).await? {
+            reach.note(stack, url, served, (&answer, validity), *now);
+        }
+        Ok(reach.seen(stack, &check.urls, *now))
+    }
+
+    /// How the edge of the target is asked.
+    fn edge_check(&self) -> Option<&Check> {
+        let mut stages = self.target.stages.iter();
+        let edge = stages.find(|it| it.name == StageName::Edge)?;
+        edge.check.as_ref()
     }
 
     fn key(&self, stage: StageName) -> CheckKey<'_> {
@@ -186,8 +229,8 @@ mod tests {
         let same = built("version: v2");
         let other = built("domain: other.test");
         let is_new = |beside| {
-            let checks = PublicChecks::default();
-            let rollout = unverified(&target, beside, &checks);
+            let (checks, reach) = (PublicChecks::default(), Reach::default());
+            let rollout = unverified(&target, beside, (&checks, &reach));
             rollout.is_new_way(edge_check(&target))
         };
         assert!(is_new(Beside::Nothing));

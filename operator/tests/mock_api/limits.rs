@@ -314,13 +314,7 @@ async fn users_that_are_missing_or_faulty_change_nothing_of_who_may_come_in() ->
 #[tokio::test]
 async fn what_a_class_cannot_do_is_refused_where_it_is_asked_for_and_else_told() -> Result<()> {
     let world = World::new();
-    world.server.put(
-        "ingressclasses/nginx",
-        json!({
-            "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
-            "metadata": {"name": "nginx"}, "spec": {"controller": "k8s.io/ingress-nginx"},
-        }),
-    );
+    world.has_nginx();
     world.patch(&json!({"spec": {
         "environment": "production", "domain": "example.com",
         "edge": {"className": "nginx", "tls": {"selfSigned": {}}},

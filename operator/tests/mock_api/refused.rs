@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use appstack_operator::error::Class;
 use kube::runtime::controller::Action;
 use serde_json::json;
@@ -106,6 +106,56 @@ async fn an_object_of_the_first_stages_that_is_refused_is_all_that_is_sent_again
         world.server.refuse(at, code);
         world.waits_for_the_user(at).await?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_workload_that_would_be_refused_is_told_before_the_migration_runs() -> Result<()> {
+    let world = World::serving().await?;
+    let before = world.serving_backend()?;
+    let jobs = || world.server.all("Job").len();
+    let there = jobs();
+    world.server.refuse(FRONTEND, 422);
+    world.server.set(STACK, "version", json!("v2"))?;
+    let scaled = json!({"image": "acme/backend", "migrate": {"args": ["other"]}, "replicas": 2});
+    world.server.set(STACK, "backend", scaled)?;
+    let error = world.fail().await?;
+    assert_eq!(error.class(), Class::User);
+    assert_eq!(world.condition("Accepted"), "False Invalid");
+    let said = world.message("Accepted");
+    assert!(
+        said.starts_with("the AppStack is not acceptable: spec.frontend: the API server would refuse Deployment shop-frontend-"),
+        "{said}"
+    );
+    assert!(world.message("Ready").contains("goes on serving"));
+    assert_eq!(jobs(), there);
+    assert_eq!(world.serving_backend()?, before);
+    Ok(())
+}
+
+/// A policy that came later bars no release that would satisfy it.
+#[tokio::test]
+async fn what_serves_and_would_be_refused_by_now_keeps_no_release_back() -> Result<()> {
+    let world = World::serving().await?;
+    let all = world.server.all("Deployment");
+    let names = all.iter().filter_map(|it| it["metadata"]["name"].as_str());
+    let serving = names.map(|it| format!("deployments/{it}"));
+    let serving = serving.into_iter().find(|it| it.starts_with(BACKEND));
+    world.server.refuse(&serving.context("no backend")?, 403);
+    let scaled = json!({"image": "acme/backend", "migrate": {"args": ["migrate"]}, "replicas": 2});
+    world.server.set(STACK, "backend", scaled)?;
+    world.server.set(STACK, "version", json!("v2"))?;
+    world.reconcile().await??;
+    world.server.complete(&world.newest_job()?)?;
+    world.reconcile().await??;
+    let said = world.message("Ready");
+    assert!(
+        said.contains("the release that serves stays as it was: "),
+        "{said}"
+    );
+    world.server.complete(&world.newest(BACKEND)?)?;
+    world.settle().await?;
+    assert_eq!(world.backend_image()?, "acme/backend:v2");
     Ok(())
 }
 

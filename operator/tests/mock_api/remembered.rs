@@ -251,11 +251,14 @@ fn of_the_rest() -> Vec<(&'static str, Value)> {
         ("edge.paths", json!(["/graphql"])),
         ("edge.tls", json!({"disabled": {}})),
         ("edge.tls", json!({"issuer": {"name": "letsencrypt"}})),
+        ("edge.tls", json!({"resolver": "letsencrypt"})),
         ("edge.rateLimit", json!({"average": 5})),
         ("edge.access", json!({"allow": ["10.0.0.0/8"]})),
         ("edge.trustedProxies", json!(1)),
         ("edge.maintenance", json!(true)),
         ("edge.maintenancePage", json!("nowhere")),
+        ("egress", json!([])),
+        ("egress", json!([{"cidr": "192.0.2.0/24", "ports": [443]}])),
         ("imagePullSecrets", json!([{"name": "registry"}])),
         ("secrets.from", json!([{"name": "nowhere"}])),
         ("email", json!({"host": "mail", "from": "me@example.com"})),
@@ -351,6 +354,8 @@ async fn how_the_operator_works_makes_no_other_pods() -> Result<()> {
         ("edge.access", json!({"allow": ["10.0.0.0/8"]})),
         ("edge.trustedProxies", json!(1)),
         ("edge", Value::Null),
+        ("egress", json!([])),
+        ("egress", Value::Null),
     ] {
         world.patch(&patch_of(path, value))?;
         world.settle().await?;

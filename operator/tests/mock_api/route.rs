@@ -51,6 +51,14 @@ async fn a_stack_that_is_reached_already_loses_nothing_by_trouble_on_the_way() -
     world.settle().await?;
     assert_eq!(world.condition("Ready"), "True RolledOut");
     assert_eq!(world.backend_image()?, "acme/backend:v2");
+    let action = world.reconcile().await??;
+    assert!(action != Action::await_change(), "{action:?}");
+    let why = "visitors of api.localhost, dashboard.localhost do not get through: cannot connect to 127.0.0.1:443";
+    assert!(said(&world)?.contains(why), "{}", said(&world)?);
+    let app = world.server.get(STACK).context("no AppStack")?;
+    let unreached = &app["status"]["unreachedHosts"];
+    assert_eq!(unreached[0]["host"], "api.localhost");
+    assert_eq!(unreached[1]["step"], "Connection");
 
     let hosts = json!({"hosts": {"api": "other.localhost"}});
     world.server.set(STACK, "edge", hosts)?;
@@ -103,5 +111,26 @@ async fn which_dns_records_are_missing_is_told_and_looked_for_again() -> Result<
         world.message("EdgeReady")
     );
     assert_eq!(action, Action::requeue(Duration::from_mins(1)));
+    let app = world.server.get(STACK).context("no AppStack")?;
+    let unreached = &app["status"]["unreachedHosts"];
+    assert_eq!(unreached[0]["host"], "api.localhost");
+    assert_eq!(unreached[0]["step"], "DNS");
+    Ok(())
+}
+
+#[tokio::test]
+async fn certificate_resolvers_are_refused_where_the_class_is_not_traefiks() -> Result<()> {
+    let world = World::serving().await?;
+    world.has_nginx();
+    let edge = json!({"className": "nginx", "tls": {"resolver": "letsencrypt"}});
+    world.patch(&json!({"spec": {"edge": edge}}))?;
+    world.fail().await?;
+    assert_eq!(world.condition("Accepted"), "False Invalid");
+    let why = "spec.edge.tls.resolver: certificate resolvers are Traefik's, and IngressClass nginx is not";
+    ensure!(
+        world.message("Accepted").contains(why),
+        "{}",
+        world.message("Accepted")
+    );
     Ok(())
 }

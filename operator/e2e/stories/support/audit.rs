@@ -26,13 +26,15 @@ pub(crate) struct Request {
     pub(crate) resource: String,
     pub(crate) name: String,
     pub(crate) code: u64,
+    /// Whether it asked what would become of it, and no more.
+    pub(crate) is_trial: bool,
 }
 
 impl World {
-    /// Every write of the operator in this namespace so far, in its order. Events do not count.
+    /// Every write of the operator in this namespace so far, in its order. Events do not count, and trials write nothing.
     pub(crate) fn writes(&self) -> Vec<Request> {
         let mut requests = self.requests();
-        requests.retain(|it| !["get", "list"].contains(&&*it.verb));
+        requests.retain(|it| !it.is_trial && !["get", "list"].contains(&&*it.verb));
         requests
     }
 
@@ -86,5 +88,6 @@ fn request(line: &Value) -> Request {
         },
         name: text(&object["name"]),
         code: line["responseStatus"]["code"].as_u64().unwrap_or_default(),
+        is_trial: text(&line["requestURI"]).contains("dryRun="),
     }
 }

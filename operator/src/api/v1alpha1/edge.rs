@@ -127,13 +127,22 @@ pub struct Hosts {
 /// How HTTPS gets its certificate: exactly one of them.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.issuer), has(self.selfSigned), has(self.secretName), has(self.disabled)].filter(x, x).size() == 1")
-    .message("tls: exactly one of issuer, selfSigned, secretName and disabled"))]
+#[x_kube(validation = Rule::new("[has(self.issuer), has(self.resolver), has(self.secretName), has(self.selfSigned), has(self.disabled)].filter(x, x).size() == 1")
+    .message("tls: exactly one of issuer, resolver, secretName, selfSigned and disabled"))]
 pub struct Tls {
     /// An issuer of cert-manager, such as one for Let's Encrypt. The operator makes a Certificate for all hosts of the stack;
     /// visitors are led to new hosts once it is there, and those of before keep theirs until then. It needs cert-manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<Issuer>,
+
+    /// A certificate resolver of Traefik, by its name there: Traefik itself asks an authority such as Let's Encrypt for a
+    /// certificate for each host, keeps and renews it. It needs an IngressClass of Traefik; with more than one replica of Traefik
+    /// take `issuer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9]([-_A-Za-z0-9]*[A-Za-z0-9])?$')")
+        .message("tls.resolver: the name of a certificate resolver, such as letsencrypt in `--certificatesresolvers.letsencrypt.acme...`"))]
+    pub resolver: Option<String>,
 
     /// The operator makes a CA and a certificate for this stack and renews it in time. Browsers warn about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

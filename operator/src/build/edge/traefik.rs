@@ -2,19 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::networking::v1::{IngressRule, IngressTLS};
+use k8s_openapi::api::networking::v1::IngressRule;
 
 use super::{ingress, rules, tls, whole};
 use crate::build::meta::{self, Component};
 use crate::model::child_name::ChildName;
 use crate::model::kinds::{Headers, Middleware, MiddlewareSpec, RedirectRegex, RedirectScheme};
 use crate::model::object::Object;
-use crate::model::stack::Stack;
+use crate::model::stack::{Stack, Tls};
 
 /// For how long browsers remember to use HTTPS alone: a year, in seconds.
 const HSTS_SECONDS: i64 = 31_536_000;
 /// Traefik's entry points, as its chart and most installations name them.
 const ENTRYPOINTS: &str = "traefik.ingress.kubernetes.io/router.entrypoints";
+/// What makes a way one of HTTPS, whose certificates a resolver asks for.
+const TLS: &str = "traefik.ingress.kubernetes.io/router.tls";
+const RESOLVER: &str = "traefik.ingress.kubernetes.io/router.tls.certresolver";
 /// The middlewares that a request passes, in their order, with commas between them.
 pub(super) const MIDDLEWARES: &str = "traefik.ingress.kubernetes.io/router.middlewares";
 
@@ -81,18 +84,20 @@ fn ingresses(stack: &Stack) -> Vec<Object> {
     let redirect = edge.redirect.then(|| names.redirect());
     let hsts = edge.hsts.then(|| names.hsts());
     let of_stack = || rules(stack);
-    let mut all = match tls(stack) {
-        None => vec![plain(stack, &names.ingress(), of_stack(), redirect)],
-        Some(tls) => vec![
-            encrypted(stack, &names.ingress(), of_stack(), hsts, tls),
+    let is_encrypted = !matches!(edge.tls, Tls::Off);
+    let mut all = if is_encrypted {
+        vec![
+            encrypted(stack, &names.ingress(), of_stack(), hsts),
             plain(stack, &names.http_ingress(), of_stack(), redirect),
-        ],
+        ]
+    } else {
+        vec![plain(stack, &names.ingress(), of_stack(), redirect)]
     };
     if !edge.redirect_hosts.is_empty() {
         let others = || redirected(stack);
         let sends = || Some(names.redirect_hosts());
         let (https, http) = (names.redirect_ingress(), names.http_redirect_ingress());
-        all.extend(tls(stack).map(|tls| encrypted(stack, &https, others(), sends(), tls)));
+        all.extend(is_encrypted.then(|| encrypted(stack, &https, others(), sends())));
         all.push(plain(stack, &http, others(), sends()));
     }
     all
@@ -118,10 +123,13 @@ fn encrypted(
     name: &ChildName,
     rules: Vec<IngressRule>,
     middleware: Option<ChildName>,
-    tls: IngressTLS,
 ) -> Object {
-    let annotations = annotations(stack, "websecure", middleware);
-    ingress(stack, name, rules, Some(tls), annotations)
+    let mut annotations = annotations(stack, "websecure", middleware);
+    if let Some(resolver) = stack.edge.resolver() {
+        let named = [(TLS, "true"), (RESOLVER, resolver)];
+        annotations.extend(named.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    }
+    ingress(stack, name, rules, tls(stack), annotations)
 }
 
 fn annotations(

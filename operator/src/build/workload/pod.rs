@@ -109,7 +109,37 @@ pub(in crate::build) fn template(stack: &Stack, pod: Pod<'_>) -> PodTemplateSpec
     if let Some(theirs) = theirs {
         merge::template(&mut template, theirs.clone());
     }
+    if let Some(spec) = &mut template.spec {
+        drain_in_time(stack, spec);
+    }
     template
+}
+
+/// Where the user gives pods less time to end than they would drain: the API server takes no longer sleep than that.
+/// A handler of the user's own stays as it is.
+fn drain_in_time(stack: &Stack, pod: &mut PodSpec) {
+    let seconds = drain_seconds(stack.environment);
+    let Some(grace) = pod
+        .termination_grace_period_seconds
+        .filter(|it| *it < seconds)
+    else {
+        return;
+    };
+    let ours = Some(sleep(seconds));
+    let lifecycles = pod.containers.iter_mut();
+    for lifecycle in lifecycles.filter_map(|it| it.lifecycle.as_mut()) {
+        if lifecycle.pre_stop == ours {
+            lifecycle.pre_stop = (grace > 1).then(|| sleep(grace - 1));
+        }
+    }
+}
+
+/// What a container does before it is told to end.
+fn sleep(seconds: i64) -> LifecycleHandler {
+    LifecycleHandler {
+        sleep: Some(SleepAction { seconds }),
+        ..LifecycleHandler::default()
+    }
 }
 
 /// Gives what runs before a part what the user's template says of the image for the part's own container.
@@ -128,10 +158,7 @@ fn drain(stack: &Stack, pod: &mut PodSpec) {
     let seconds = drain_seconds(stack.environment);
     for container in &mut pod.containers {
         container.lifecycle = Some(Lifecycle {
-            pre_stop: Some(LifecycleHandler {
-                sleep: Some(SleepAction { seconds }),
-                ..LifecycleHandler::default()
-            }),
+            pre_stop: Some(sleep(seconds)),
             ..Lifecycle::default()
         });
     }
@@ -427,4 +454,30 @@ pub(in crate::build) fn string_data<const N: usize>(
     pairs
         .map(|(key, value)| (key.to_owned(), ByteString(value.into_bytes())))
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fixtures;
+
+    #[test]
+    fn pods_that_have_little_time_to_end_drain_for_less() {
+        let sleeps = |grace: i64| {
+            let fields = format!(
+                "backend: {{image: 'a/b:1', podTemplate: {{spec: {{terminationGracePeriodSeconds: {grace}}}}}}}"
+            );
+            let stack = fixtures::stack(&fixtures::app(&fields));
+            let manifests = crate::build::rendered(&stack);
+            let deployment = manifests.backend.serving().unwrap();
+            let pod = deployment.spec.clone().unwrap().template.spec;
+            let lifecycle = pod.unwrap().containers[0].lifecycle.clone();
+            let hook = lifecycle.and_then(|it| it.pre_stop);
+            hook.and_then(|it| it.sleep).map(|it| it.seconds)
+        };
+        assert_eq!(
+            [60, 5, 4, 2].map(sleeps),
+            [Some(5), Some(5), Some(3), Some(1)]
+        );
+        assert_eq!([1, 0].map(sleeps), [None, None]);
+    }
 }

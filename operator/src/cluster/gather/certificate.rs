@@ -46,7 +46,8 @@ pub(super) fn current(
     }
     // The first one names the certificate, so the order stays.
     let mut seen = BTreeSet::new();
-    hosts.retain(|it| seen.insert(it.clone()));
+    // Those that DNS cannot hold are refused by the check, which says so.
+    hosts.retain(|it| it.is_ascii() && seen.insert(it.clone()));
     if let Some(current) = stored.filter(|it| self_signed::is_current(it, &hosts, now)) {
         return Ok(Some(current.clone()));
     }

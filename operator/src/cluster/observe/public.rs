@@ -29,8 +29,12 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
+use crate::api::HostStep;
+use crate::check::validity_of;
 use crate::model::observed::Answer;
+use crate::model::stack::{Served, Validity};
 
 pub use self::reply::first_words;
 
@@ -42,8 +46,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 pub struct Question<'a> {
     /// Such as `https://api.shop.example.com:8443/api/v1/utils/health-check/`; without credentials.
     pub url: &'a str,
-    /// The PEM of the certificate that must be served, or of a chain that begins with it; `None` for plain HTTP.
-    pub certificate: Option<&'a str>,
+    /// The certificate that must be served.
+    pub served: &'a Served,
     /// The `host:port` to connect to instead of what DNS says, for an edge that the operator reaches by another name.
     pub connect_to: Option<&'a str>,
     /// The `address:port` of a pod that is asked in place of the edge, as an edge would ask it: by plain HTTP, with the
@@ -62,15 +66,32 @@ pub async fn ask(question: &Question<'_>) -> Answer {
 }
 
 async fn ask_within(question: &Question<'_>, limit: Duration) -> Answer {
-    let deadline = Deadline {
-        at: Instant::now() + limit,
-        limit,
-    };
+    let deadline = Deadline::within(limit);
     match look(question, &deadline).await {
         Ok(answer) => answer,
-        Err(why) => Answer::Infrastructure { why },
+        Err((step, why)) => Answer::Infrastructure {
+            step,
+            status: None,
+            why,
+        },
     }
 }
+
+/// When the certificate is good that is served at a URL, where it is the one that must be. No request is made.
+pub async fn validity(question: &Question<'_>) -> Option<Validity> {
+    let deadline = Deadline::within(LIMIT);
+    let target = Target::of(question).ok()?;
+    let stream = connect(&target, &deadline).await.ok()?;
+    let tls = target.tls.clone()?;
+    let stream = handshake(stream, tls, &target.place, &deadline)
+        .await
+        .ok()?;
+    let (_, connection) = stream.get_ref();
+    validity_of(connection.peer_certificates()?.first()?)
+}
+
+/// The step that does not work, and why.
+type Trouble = (HostStep, String);
 
 /// When the whole question must be done.
 struct Deadline {
@@ -79,41 +100,49 @@ struct Deadline {
 }
 
 impl Deadline {
+    fn within(limit: Duration) -> Self {
+        let at = Instant::now() + limit;
+        Self { at, limit }
+    }
+
     /// The result of a step, or in one line which step failed and why.
     async fn step<T, E: Display>(
         &self,
-        failed: &str,
+        (step, failed): (HostStep, &str),
         work: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, String> {
-        match timeout_at(self.at, work).await {
-            Ok(done) => done.map_err(|error| format!("{failed}: {error}")),
-            Err(_) => Err(format!("{failed}: timed out after {:?}", self.limit)),
-        }
+    ) -> Result<T, Trouble> {
+        let why = match timeout_at(self.at, work).await {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => format!("{failed}: {error}"),
+            Err(_) => format!("{failed}: timed out after {:?}", self.limit),
+        };
+        Err((step, why))
     }
 }
 
-async fn look(question: &Question<'_>, deadline: &Deadline) -> Result<Answer, String> {
-    let target = Target::of(question)?;
-    let stream = connect(&target.place, deadline).await?;
-    let Some((config, name)) = target.tls.clone() else {
+async fn look(question: &Question<'_>, deadline: &Deadline) -> Result<Answer, Trouble> {
+    let target = Target::of(question).map_err(|why| (HostStep::Route, why))?;
+    let stream = connect(&target, deadline).await?;
+    let Some(tls) = target.tls.clone() else {
         return exchange(stream, &target, deadline).await;
     };
-    let handshake = TlsConnector::from(config).connect(name, stream);
-    let failed = format!("no TLS with {}", target.place);
-    let stream = deadline
-        .step(&failed, handshake.map_err(|error| tls::explain(&error)))
-        .await?;
+    let stream = handshake(stream, tls, &target.place, deadline).await?;
     exchange(stream, &target, deadline).await
 }
+
+/// What is expected of a certificate, and the name that is asked for.
+type Tls = (Arc<rustls::ClientConfig>, ServerName<'static>);
 
 /// A question that was understood.
 struct Target {
     url: Uri,
     /// Whether a pod is asked, as an edge asks it.
     forwarded: bool,
+    /// Whether the host of the URL is looked up.
+    by_name: bool,
     /// The `host:port` to connect to.
     place: String,
-    tls: Option<(Arc<rustls::ClientConfig>, ServerName<'static>)>,
+    tls: Option<Tls>,
 }
 
 impl Target {
@@ -125,16 +154,16 @@ impl Target {
         if url.authority().is_none_or(|it| it.as_str().contains('@')) {
             return Err(wrong.into());
         }
-        let (port, tls) = match (url.scheme_str(), question.certificate) {
+        let (port, tls) = match (url.scheme_str(), question.served) {
             (Some("http" | "https"), _) if question.pod.is_some() => (80, None),
-            (Some("http"), None) => (80, None),
-            (Some("https"), Some(pem)) => {
+            (Some("http"), Served::None) => (80, None),
+            (Some("http"), _) | (Some("https"), Served::None) => {
+                return Err("a certificate belongs to https, and to it alone".into());
+            }
+            (Some("https"), served) => {
                 let name = host.trim_matches(['[', ']']).to_owned();
                 let name = ServerName::try_from(name).map_err(|_| wrong)?;
-                (443, Some((Arc::new(tls::config(pem)?), name)))
-            }
-            (Some("http" | "https"), _) => {
-                return Err("a certificate belongs to https, and to it alone".into());
+                (443, Some((Arc::new(tls::config(served)?), name)))
             }
             _ => return Err(wrong.into()),
         };
@@ -145,6 +174,7 @@ impl Target {
             .map_or_else(|| format!("{host}:{port}"), ToOwned::to_owned);
         Ok(Self {
             forwarded: question.pod.is_some(),
+            by_name: question.pod.or(question.connect_to).is_none(),
             url,
             place,
             tls,
@@ -167,32 +197,59 @@ impl Target {
 }
 
 /// Connects to whichever address of a place answers first: one that leads nowhere must not use up the time.
-async fn connect(place: &str, deadline: &Deadline) -> Result<TcpStream, String> {
+async fn connect(target: &Target, deadline: &Deadline) -> Result<TcpStream, Trouble> {
+    let place = &target.place;
     let failed = format!("cannot resolve {place}");
-    let addresses = deadline.step(&failed, lookup_host(place)).await?;
+    let step = if target.by_name {
+        HostStep::Dns
+    } else {
+        HostStep::Connection
+    };
+    let addresses = deadline.step((step, &failed), lookup_host(place)).await?;
     let attempts: Vec<_> = addresses
         .map(|it| Box::pin(TcpStream::connect(it)))
         .collect();
     if attempts.is_empty() {
-        return Err(format!("{failed}: it has no address"));
+        return Err((step, format!("{failed}: it has no address")));
     }
     let failed = format!("cannot connect to {place}");
-    let (stream, _) = deadline.step(&failed, select_ok(attempts)).await?;
+    let attempts = select_ok(attempts);
+    let (stream, _) = deadline
+        .step((HostStep::Connection, &failed), attempts)
+        .await?;
     Ok(stream)
 }
 
-async fn exchange<S>(stream: S, target: &Target, deadline: &Deadline) -> Result<Answer, String>
+async fn handshake(
+    stream: TcpStream,
+    (config, name): Tls,
+    place: &str,
+    deadline: &Deadline,
+) -> Result<TlsStream<TcpStream>, Trouble> {
+    let handshake = TlsConnector::from(config).connect(name, stream);
+    let failed = format!("no TLS with {place}");
+    let explained = handshake.map_err(|error| tls::explain(&error));
+    deadline
+        .step((HostStep::Certificate, &failed), explained)
+        .await
+}
+
+async fn exchange<S>(stream: S, target: &Target, deadline: &Deadline) -> Result<Answer, Trouble>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let request = target.request().map_err(|error| error.to_string())?;
+    const STEP: HostStep = HostStep::Route;
+    let request = target
+        .request()
+        .map_err(|error| (STEP, error.to_string()))?;
     let failed = format!("no answer from {}", target.place);
     let handshake = http1::handshake(TokioIo::new(stream));
-    let (mut sender, connection) = deadline.step(&failed, handshake).await?;
+    let (mut sender, connection) = deadline.step((STEP, &failed), handshake).await?;
     // The set ends the connection when it is dropped, whatever the peer does.
     let mut connections = JoinSet::new();
     connections.spawn(connection);
-    let response = deadline.step(&failed, sender.send_request(request)).await?;
+    let response = sender.send_request(request);
+    let response = deadline.step((STEP, &failed), response).await?;
     Ok(reply::read(response, &target.url, deadline.at).await)
 }
 

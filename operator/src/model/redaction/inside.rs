@@ -3,11 +3,13 @@
 //! Invariant: pure. Programs print these alone, apart from the value that they came in. What is not called a secret is left: a
 //! host, a mode or a name that is cut out of every log helps nobody.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 /// What is in the names of settings that hold a secret, whatever the letters' case.
-const SECRET_NAMES: [&str; 6] = ["passw", "pwd", "secret", "token", "key", "credential"];
+const SECRET_NAMES: [&str; 6] = ["pass", "pwd", "secret", "token", "key", "credential"];
 /// What stands between settings in one line, as in the connection strings of libpq and ADO.NET.
 const BETWEEN: [char; 5] = [' ', '\t', ';', '&', '?'];
 
@@ -17,15 +19,21 @@ pub(super) fn secrets(value: &str) -> Vec<String> {
     if let Ok(json @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(value) {
         of_json(&json, false, &mut found);
     } else {
-        found.extend(password(value));
+        found.extend(passwords(value));
+        found.extend(pair(value));
         found.extend(value.lines().flat_map(of_line));
+        found.extend(decoded(value));
     }
     found
 }
 
-/// The password of an address that holds one, as it is meant.
-fn password(address: &str) -> Option<String> {
-    let (_, rest) = address.split_once("://")?;
+/// The passwords of the addresses in a value, as they are meant.
+fn passwords(value: &str) -> impl Iterator<Item = String> {
+    value.split("://").skip(1).filter_map(password)
+}
+
+/// That of what follows the scheme of an address.
+fn password(rest: &str) -> Option<String> {
     let (credentials, _) = rest.split(['/', '?', '#']).next()?.rsplit_once('@')?;
     let (_, password) = credentials.split_once(':')?;
     let decoded = percent_decode_str(password).decode_utf8().ok()?;
@@ -35,7 +43,7 @@ fn password(address: &str) -> Option<String> {
 fn of_json(json: &Value, is_secret: bool, found: &mut Vec<String>) {
     match json {
         Value::String(text) if is_secret => found.push(text.clone()),
-        Value::String(text) => found.extend(password(text)),
+        Value::String(text) => found.extend(passwords(text)),
         Value::Array(all) => {
             for it in all {
                 of_json(it, is_secret, found);
@@ -48,6 +56,21 @@ fn of_json(json: &Value, is_secret: bool, found: &mut Vec<String>) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// The password behind a name, as in `name:password`; a number is the port of a host.
+fn pair(value: &str) -> Option<String> {
+    let value = value.trim();
+    let (_, password) = value.split_once(':')?;
+    let is_one = !password.contains([':', '/']) && !value.contains(char::is_whitespace);
+    let is_port = password.bytes().all(|it| it.is_ascii_digit());
+    (is_one && !is_port).then(|| password.to_owned())
+}
+
+/// What a value is in base64, where that is a text.
+fn decoded(value: &str) -> Option<String> {
+    let bytes = STANDARD.decode(value.trim()).ok()?;
+    String::from_utf8(bytes).ok()
 }
 
 /// The secrets of a line such as `PASSWORD=…`, `password: …` and `host=… password=…`.
@@ -83,6 +106,17 @@ mod tests {
     fn the_password_of_an_address_is_found_as_it_is_meant() {
         assert_eq!(secrets("postgres://u:p%40ss@db/x"), ["p@ss"]);
         assert_eq!(secrets("https://example.com/a@b"), [""; 0]);
+        assert_eq!(
+            secrets("amqp://a:first@h1,amqp://b:second@h2"),
+            ["first", "second"]
+        );
+    }
+
+    #[test]
+    fn what_stands_behind_a_name_or_in_base64_is_found() {
+        assert_eq!(secrets("bob:hunter22"), ["hunter22"]);
+        assert_eq!(secrets("db.example.com:5432"), [""; 0]);
+        assert_eq!(secrets("aHVudGVyMjI="), ["hunter22"]);
     }
 
     #[test]
@@ -104,6 +138,7 @@ mod tests {
         of("# shop\nHOST=db\nDB_PASSWORD='hunter 22'\n", "hunter 22");
         of("mail:\n  password: \"hunter22\"\n", "hunter22");
         of("export API_TOKEN=hunter22", "hunter22");
+        of("DB_PASS=hunter22", "hunter22");
         of("host=db password=hunter22 sslmode=require", "hunter22");
         of("Server=db;Pwd=hunter22;Pooling=true", "hunter22");
         assert_eq!(secrets("HOST=db.example.com\nMODE: production"), [""; 0]);

@@ -35,6 +35,16 @@ fn a_value_is_hidden_in_whatever_way_it_is_written() {
             "{\"log\":\"is \\\"@\\\" bad",
         ),
         ("100%\np%2540ss%20%22w%C3%B6rd%22%2B%2F bad", "100%\n@ bad"),
+        (
+            "is p%252540ss%2520%2522w%25C3%25B6rd%2522%252B%252F bad",
+            "is @ bad",
+        ),
+        ("is p%40ss\\ \\\"wörd\\\"\\+/ bad", "is @ bad"),
+        ("is p%40ss \\042w\\303\\266rd\\042\\053/ bad", "is @ bad"),
+        (
+            "is 70:25:34:30:73:73:20:22:77:c3:b6:72:64:22:2b:2f bad",
+            "is @ bad",
+        ),
         ("is cCU0MHNzICJ3w7ZyZCIrLw== bad", "is @ bad"),
         ("is cCU0MHNzICJ3w7ZyZCIrLw bad", "is @ bad"),
         // Behind `user:`.

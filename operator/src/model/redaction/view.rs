@@ -73,6 +73,7 @@ fn decodings(text: &str) -> Vec<fn(&View) -> View> {
     let mut ways: Vec<fn(&View) -> View> = Vec::new();
     if percent {
         ways.push(|it| it.decoded(percent_escape));
+        ways.push(|it| it.decoded(percent_escape).decoded(percent_escape));
     }
     if plus {
         ways.push(|it| it.decoded(form_escape));
@@ -83,6 +84,10 @@ fn decodings(text: &str) -> Vec<fn(&View) -> View> {
     if backslash {
         ways.push(|it| it.decoded(literal_escape));
         ways.push(|it| it.decoded(literal_escape).decoded(literal_escape));
+        ways.push(|it| it.decoded(shell_escape));
+    }
+    if text.contains(':') && has_octets(text) {
+        ways.push(|it| it.decoded(between_octets));
     }
     if backslash && (percent || plus) {
         ways.push(|it| it.decoded(literal_escape).decoded(form_escape));
@@ -212,7 +217,7 @@ fn entity_escape(text: &[u8]) -> Found {
     Found::Escape(end + 2, bytes)
 }
 
-/// What JSON and the string literals of most languages have: `\n`, `\"`, `\x2b`, `\u00e9`, `\ud83d\ude00` and `\u{e9}`.
+/// What JSON and the string literals of most languages have: `\n`, `\"`, `\x2b`, `\053`, `\u00e9`, `\ud83d\ude00` and `\u{e9}`.
 fn literal_escape(text: &[u8]) -> Found {
     let [b'\\', rest @ ..] = text else {
         return Found::Itself;
@@ -224,8 +229,40 @@ fn literal_escape(text: &[u8]) -> Found {
             |it| Found::Escape(4, it.to_be_bytes()[3..].to_vec()),
         ),
         [b'u', rest @ ..] => unicode_escape(rest),
+        [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', ..] => {
+            let byte = (a - b'0') * 64 + (b - b'0') * 8 + (c - b'0');
+            Found::Escape(4, vec![byte])
+        }
         [b'n' | b'r' | b't' | b'b' | b'f' | b'0', ..] => Found::Escape(2, vec![b'\n']),
         [it @ (b'"' | b'\'' | b'\\' | b'/'), ..] => Found::Escape(2, vec![*it]),
+        _ => Found::Itself,
+    }
+}
+
+/// What shells have before each character that would mean something to them: `\&`.
+fn shell_escape(text: &[u8]) -> Found {
+    match text {
+        [b'\\', it, ..] if it.is_ascii_punctuation() || *it == b' ' => Found::Escape(2, vec![*it]),
+        _ => Found::Itself,
+    }
+}
+
+/// Whether there is a row of bytes in hexadecimal digits with colons between, such as `54:72:30`.
+fn has_octets(text: &str) -> bool {
+    let mut row = 0;
+    text.split(':').any(|it| {
+        let is_octet = it.len() == 2 && it.bytes().all(|it| it.is_ascii_hexdigit());
+        row = if is_octet { row + 1 } else { 0 };
+        row > 2
+    })
+}
+
+/// The colon in front of such a byte.
+fn between_octets(text: &[u8]) -> Found {
+    match text {
+        [b':', a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
+            Found::Escape(1, Vec::new())
+        }
         _ => Found::Itself,
     }
 }

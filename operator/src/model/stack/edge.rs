@@ -77,6 +77,19 @@ pub enum Tls {
     SelfSigned(Box<Certificate>),
     /// One that cert-manager looks after.
     Issued(Issued),
+    /// One for each host that the ingress controller asks an authority for, by the resolver of this name.
+    Resolver(String),
+}
+
+/// The certificate that visitors are served.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Served {
+    /// None: plain HTTP.
+    None,
+    /// This one, as PEM.
+    This(String),
+    /// Any that is for the host and good: somebody else has it.
+    AnyOfHost,
 }
 
 /// A certificate that cert-manager looks after.
@@ -158,14 +171,26 @@ impl Edge {
         paths.is_none_or(|it| it.iter().any(|it| is_below(path, it)))
     }
 
-    /// The PEM of the certificate that is served; `None` for plain HTTP.
+    /// The certificate that visitors are served.
     #[must_use]
-    pub fn certificate(&self) -> Option<&str> {
+    pub fn served(&self) -> Served {
+        let this = |it: &String| Served::This(it.clone());
         match &self.tls {
-            Tls::Off => None,
-            Tls::Secret { certificate, .. } => Some(certificate),
-            Tls::SelfSigned(certificate) => Some(&certificate.certificate),
-            Tls::Issued(issued) => issued.certificate.as_deref(),
+            Tls::Off => Served::None,
+            Tls::Secret { certificate, .. } => this(certificate),
+            Tls::SelfSigned(it) => this(&it.certificate),
+            // Without one visitors are not led here.
+            Tls::Issued(it) => it.certificate.as_ref().map_or(Served::None, this),
+            Tls::Resolver(_) => Served::AnyOfHost,
+        }
+    }
+
+    /// The name of the ingress controller's resolver that asks for the certificates, where it does.
+    #[must_use]
+    pub fn resolver(&self) -> Option<&str> {
+        match &self.tls {
+            Tls::Resolver(name) => Some(name),
+            Tls::Off | Tls::Secret { .. } | Tls::SelfSigned(_) | Tls::Issued(_) => None,
         }
     }
 
@@ -174,7 +199,7 @@ impl Edge {
     pub const fn issued(&self) -> Option<&Issued> {
         match &self.tls {
             Tls::Issued(it) => Some(it),
-            Tls::Off | Tls::Secret { .. } | Tls::SelfSigned(_) => None,
+            Tls::Off | Tls::Secret { .. } | Tls::SelfSigned(_) | Tls::Resolver(_) => None,
         }
     }
 
@@ -184,7 +209,7 @@ impl Edge {
         match &self.tls {
             Tls::Secret { name, expires, .. } => Some((name, (*expires)?)),
             Tls::Issued(it) => Some((it.name.as_str(), it.validity?.until)),
-            Tls::Off | Tls::SelfSigned(_) => None,
+            Tls::Off | Tls::SelfSigned(_) | Tls::Resolver(_) => None,
         }
     }
 
@@ -192,7 +217,7 @@ impl Edge {
     #[must_use]
     pub fn expires_soon(&self, now: Timestamp) -> Option<(&str, Timestamp)> {
         let validity = self.issued().and_then(|it| it.validity);
-        let soon = validity.map_or(SOON, Validity::last_part).min(SOON);
+        let soon = validity.map_or(SOON, Validity::soon);
         self.expires()
             .filter(|(_, at)| at.duration_since(now) <= soon)
     }
@@ -208,8 +233,16 @@ impl Edge {
 }
 
 impl Validity {
-    fn last_part(self) -> SignedDuration {
-        self.until.duration_since(self.from) / LAST_PART
+    /// Whether it is time that who renews it by itself has done so.
+    #[must_use]
+    pub fn ends_soon(self, now: Timestamp) -> bool {
+        self.until.duration_since(now) <= self.soon()
+    }
+
+    /// How long before its end it is told of.
+    fn soon(self) -> SignedDuration {
+        let last_part = self.until.duration_since(self.from) / LAST_PART;
+        last_part.min(SOON)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::api::{Environment, SchemaRollback, StageName, Urls};
 use crate::build;
 use crate::model::stack::Stack;
 use crate::plan::{self, Plan, Serving};
-use crate::reconcile::status::{Progress, WayIn};
+use crate::reconcile::status::{Progress, Resolver, WayIn};
 use crate::release::database_roles::Revocation;
 use crate::release::{approval, history};
 use crate::rollout::RolloutStatus;
@@ -51,6 +51,16 @@ impl Pass<'_> {
         change
             .filter(|_| is_pinned && is_told)
             .map(|it| it.to_string())
+    }
+
+    /// How it is with certificates that the ingress controller asks for by itself.
+    fn resolver(&self, target: &Stack, status: &RolloutStatus) -> Option<Resolver> {
+        let first = status.reached.ends_first.as_ref();
+        let soon = first.filter(|(_, it)| it.ends_soon(self.now));
+        Some(Resolver {
+            name: target.edge.resolver()?.to_owned(),
+            ends_soon: soon.map(|(host, it)| (host.clone(), it.until)),
+        })
     }
 
     /// What the status is computed from.
@@ -99,6 +109,7 @@ impl Pass<'_> {
                     let soon = plan.target.edge.expires_soon(self.now);
                     soon.map(|(secret, at)| (secret.to_owned(), at))
                 },
+                resolver: self.resolver(&plan.target, &status),
                 tries_in_production: tries_in_production(&plan.target, &status),
                 unknown_hosts: None,
             },

@@ -10,7 +10,8 @@ use crate::model::observed::Images;
 use crate::reconcile::status::Progress;
 use crate::reconcile::status::commands::{NOW, annotate};
 use crate::reconcile::status::conditions::Conditions;
-use crate::reconcile::status::stages::{MAINTENANCE, explain};
+use crate::reconcile::status::edge::MAINTENANCE;
+use crate::reconcile::status::stages::explain;
 use crate::rollout::gates::Gate;
 
 /// Sets the conditions of the whole.

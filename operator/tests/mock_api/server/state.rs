@@ -43,9 +43,16 @@ pub(super) struct State {
 impl State {
     pub(super) fn answer(&mut self, head: &http::request::Parts, body: &[u8]) -> Response<Answer> {
         let at = address(head.uri.path());
-        self.requests.push(format!("{} {at}", head.method));
-        if let Some(code) = self.refused.get(&at).filter(|_| head.method != Method::GET) {
-            return refusal(*code);
+        let is_trial = parameter(head, "dryRun").is_some();
+        if !is_trial {
+            self.requests.push(format!("{} {at}", head.method));
+        }
+        if let Some(code) = self.refused(&at).filter(|_| head.method != Method::GET) {
+            return refusal(code);
+        }
+        if is_trial {
+            let sent = serde_json::from_slice(body).unwrap_or(Value::Null);
+            return response(StatusCode::OK, &sent);
         }
         if let Some(log) = self.logs.get(&at) {
             return Response::new(Answer::from(log.clone()));
@@ -73,6 +80,13 @@ impl State {
             _ => None,
         };
         answer.map_or_else(|| refusal(404), |it| response(StatusCode::OK, &it))
+    }
+
+    /// With which code writes to an address are refused. One that ends in `-` means all that begin so.
+    fn refused(&self, at: &str) -> Option<u16> {
+        let mut all = self.refused.iter();
+        let found = all.find(|(it, _)| *it == at || (it.ends_with('-') && at.starts_with(*it)));
+        found.map(|(_, code)| *code)
     }
 
     pub(super) fn list(&self, plural: &str, selector: Option<&str>) -> Value {

@@ -41,6 +41,8 @@ while ! said=$(psql -X -q -A -t -c "$closed" 2>&1); do
     *'database "'*'" does not exist'*) may_pass=no why="dbname: the server has no database $PGDATABASE" ;;
     *'Connection refused'* | *'timeout expired'* | *'timed out'* | *'No route to host'* | *'Network is unreachable'*)
       why="host and port: nobody answers at $PGHOST:$PGPORT" ;;
+    *'expected authentication request'* | *'invalid response to SSL negotiation'*)
+      why="host and port: what answers at $PGHOST:$PGPORT speaks no PostgreSQL" ;;
     *) why='the server does not let the application in' ;;
   esac
   said=${said#psql: error: }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::api::{AppStack, AppStackSpec, StageName};
+use crate::api::{AppStack, AppStackSpec, HostStep, StageName};
 use crate::build::{Desired, Direction, build, rendered};
 use crate::check;
 use crate::model::inputs::Inputs;
@@ -87,8 +87,8 @@ fn production_is_limited_by_default_and_nothing_else_is() {
         "ns-shop-rate-limit,ns-shop-redirect"
     );
     let off = stack("production", "rateLimit: {disabled: {}}", BOTH);
-    for stack in [stack("staging", "", BOTH), off] {
-        let objects = edge(&stack);
+    for stack in [&stack("staging", "", BOTH), &off] {
+        let objects = edge(stack);
         assert_eq!(spec(&objects, "shop-rate-limit"), None);
         assert!(!passed(&objects, "shop-edge").unwrap().contains("rate"));
     }
@@ -274,4 +274,19 @@ fn only_the_answer_of_the_edge_itself_counts_as_one() {
     assert!(!check.turns_away("https://api.example.com/", &answer(401)));
     assert!(!check.turns_away("https://dashboard.example.com.other/", &answer(401)));
     assert!(!check.turns_away(site, &Answer::Good));
+}
+
+#[test]
+fn the_page_of_maintenance_is_an_answer_of_the_edge_itself() {
+    let page = Answer::Infrastructure {
+        step: HostStep::Route,
+        status: Some(503),
+        why: "503 Service Unavailable".into(),
+    };
+    let site = "https://dashboard.example.com/";
+    for (field, is_told) in [("maintenance: true", true), ("", false)] {
+        let desired = build(&stack("staging", field, BOTH), Direction::Forward);
+        let check = desired.stages.into_iter().rev().find_map(|it| it.check);
+        assert_eq!(check.unwrap().turns_away(site, &page), is_told, "{field}");
+    }
 }

@@ -8,6 +8,7 @@ use hyper::body::{Body, Bytes};
 use hyper::{Response, StatusCode, Uri, header};
 use tokio::time::{Instant, timeout_at};
 
+use crate::api::HostStep;
 use crate::cluster::observe::log::without_sequences;
 use crate::model::observed::Answer;
 
@@ -27,23 +28,24 @@ where
     }
     if head.status.is_redirection() {
         let location = head.headers.get(header::LOCATION);
-        return redirected(url, location.and_then(|it| it.to_str().ok()));
+        return redirected(url, head.status, location.and_then(|it| it.to_str().ok()));
     }
     bad(head.status, Start::of(body, deadline).await)
 }
 
 /// A redirect is a good answer, unless it leads to the other scheme of the same host: that is what something in front of
 /// the application sends, or what visitors would go round in circles by.
-fn redirected(url: &Uri, location: Option<&str>) -> Answer {
+fn redirected(url: &Uri, status: StatusCode, location: Option<&str>) -> Answer {
     let host = |it: &Uri| it.host().map(str::to_lowercase);
     let to = location.and_then(|it| it.parse::<Uri>().ok());
     let to = to.filter(|it| host(it) == host(url));
     match (url.scheme_str(), to.as_ref().and_then(Uri::scheme_str)) {
-        (Some(from), Some(to)) if from != to => Answer::Infrastructure {
-            why: format!(
+        (Some(from), Some(to)) if from != to => on_the_way(
+            status,
+            format!(
                 "{from} is redirected to {to} on the same host, which is not how this stack is reached"
             ),
-        },
+        ),
         _ => Answer::Good,
     }
 }
@@ -51,19 +53,28 @@ fn redirected(url: &Uri, location: Option<&str>) -> Answer {
 fn bad(status: StatusCode, body: Start) -> Answer {
     match status {
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-            Answer::Infrastructure {
-                why: format!(
-                    "{status}: the ingress controller reaches no pod, or the application is not ready"
-                ),
-            }
+            let why = format!(
+                "{status}: the ingress controller reaches no pod, or the application is not ready"
+            );
+            on_the_way(status, why)
         }
-        StatusCode::NOT_FOUND if body.is_of_a_controller() => Answer::Infrastructure {
-            why: format!("{status}, as an ingress controller says that has no route for the host"),
-        },
+        StatusCode::NOT_FOUND if body.is_of_a_controller() => on_the_way(
+            status,
+            format!("{status}, as an ingress controller says that has no route for the host"),
+        ),
         _ => Answer::Application {
             status: status.as_u16(),
             said: without_sequences(&body.0),
         },
+    }
+}
+
+/// The ingress controller answers, and leads nowhere.
+fn on_the_way(status: StatusCode, why: String) -> Answer {
+    Answer::Infrastructure {
+        step: HostStep::Route,
+        status: Some(status.as_u16()),
+        why,
     }
 }
 
@@ -193,7 +204,7 @@ mod tests {
         }
         assert_eq!(answer(302, None, "").await, Answer::Good);
         let to = "http://API.shop.example.com/health";
-        let Answer::Infrastructure { why } = answer(301, Some(to), "").await else {
+        let Answer::Infrastructure { why, .. } = answer(301, Some(to), "").await else {
             panic!("it is no trouble on the way");
         };
         assert!(why.starts_with("https is redirected to http "), "{why}");

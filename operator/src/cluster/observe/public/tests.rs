@@ -1,9 +1,10 @@
 //! The questions, asked of real servers on loopback.
 
+use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use secrecy::ExposeSecret as _;
@@ -57,7 +58,7 @@ impl Server {
     async fn answer(&self, certificate: &str) -> Answer {
         let question = Question {
             url: URL,
-            certificate: Some(certificate),
+            served: &this(certificate),
             connect_to: Some(&self.place),
             pod: None,
         };
@@ -85,7 +86,7 @@ async fn a_pod_is_asked_as_an_edge_asks_it() {
     let server = Server::start(None, OK).await;
     let question = Question {
         url: URL,
-        certificate: Some(&issued().certificate),
+        served: &this(&issued().certificate),
         connect_to: Some("nowhere.example.com:443"),
         pod: Some(&server.place),
     };
@@ -98,6 +99,10 @@ async fn a_pod_is_asked_as_an_edge_asks_it() {
     assert!(asked.contains("x-forwarded-proto: https\r\n"), "{asked}");
 }
 
+fn this(pem: &str) -> Served {
+    Served::This(pem.to_owned())
+}
+
 fn issued() -> Certificate {
     issue(
         None,
@@ -105,6 +110,12 @@ fn issued() -> Certificate {
         "2026-01-31T00:00:00Z".parse().unwrap(),
     )
     .unwrap()
+}
+
+/// The time by which TLS judges certificates.
+fn now() -> Timestamp {
+    let seconds = UnixTime::now().as_secs();
+    Timestamp::from_second(seconds.try_into().unwrap()).unwrap()
 }
 
 /// A server that shows `shown` and signs with the key of `signs`.
@@ -131,7 +142,7 @@ async fn secure(certificate: &Certificate, says: &'static str) -> Server {
 async fn plain(url: &str, limit: Duration) -> Answer {
     let question = Question {
         url,
-        certificate: None,
+        served: &Served::None,
         connect_to: None,
         pod: None,
     };
@@ -140,7 +151,7 @@ async fn plain(url: &str, limit: Duration) -> Answer {
 
 fn why(answer: Answer) -> String {
     match answer {
-        Answer::Infrastructure { why } => why,
+        Answer::Infrastructure { why, .. } => why,
         other => panic!("it is no trouble on the way: {other:?}"),
     }
 }
@@ -188,6 +199,58 @@ async fn another_certificate_for_the_same_name_is_refused_before_anything_is_ask
 }
 
 #[tokio::test]
+async fn where_somebody_else_has_the_certificate_any_one_will_do_that_is_for_the_host_and_good() {
+    let asked = async |it: &Certificate| {
+        let server = secure(it, OK).await;
+        let question = Question {
+            url: URL,
+            served: &Served::AnyOfHost,
+            connect_to: Some(&server.place),
+            pod: None,
+        };
+        (
+            ask_within(&question, LONG).await,
+            server.seen.await.unwrap(),
+        )
+    };
+    let of = |host: &str, at: Timestamp| issue(None, &[host.into()], at).unwrap();
+    let now = now();
+    assert_eq!(asked(&of(HOST, now)).await.0, Answer::Good);
+    let wildcard = of("*.shop.example.com", now);
+    assert_eq!(asked(&wildcard).await.0, Answer::Good);
+
+    let refused = async |it: &Certificate| {
+        let (answer, (request, _)) = asked(it).await;
+        assert_eq!(request, "");
+        why(answer)
+    };
+    let other = refused(&of("other.example.com", now)).await;
+    let expected = "another certificate is served than one for the host: CN=other.example.com";
+    assert!(other.ends_with(expected), "{other}");
+    let long_ago = "2001-01-31T00:00:00Z".parse().unwrap();
+    let expired = refused(&of(HOST, long_ago)).await;
+    assert!(
+        expired.contains("than one that is good now: CN="),
+        "{expired}"
+    );
+}
+
+#[tokio::test]
+async fn when_the_certificate_is_good_that_is_served_is_known_without_a_request() {
+    let it = issue(None, &[HOST.into()], now()).unwrap();
+    let server = secure(&it, OK).await;
+    let question = Question {
+        url: URL,
+        served: &Served::AnyOfHost,
+        connect_to: Some(&server.place),
+        pod: None,
+    };
+    let found = validity(&question).await.unwrap();
+    assert!(found.until > now() && found.from < now());
+    assert_eq!(server.seen.await.unwrap().0, "");
+}
+
+#[tokio::test]
 async fn the_right_certificate_without_its_key_is_refused() {
     for version in [&TLS12, &TLS13] {
         let (shown, other) = (issued(), issued());
@@ -230,7 +293,7 @@ async fn a_server_without_tls_is_no_answer_to_https() {
     let server = Server::start(None, OK).await;
     let question = Question {
         url: URL,
-        certificate: Some(&issued().certificate),
+        served: &this(&issued().certificate),
         connect_to: Some(&server.place),
         pod: None,
     };
@@ -255,7 +318,7 @@ async fn a_name_that_cannot_be_resolved_is_told() {
     let place = format!("{}.example.com:80", "a".repeat(64));
     let question = Question {
         url: "http://api.shop.example.com/",
-        certificate: None,
+        served: &Served::None,
         connect_to: Some(&place),
         pod: None,
     };
@@ -276,7 +339,7 @@ async fn a_server_that_says_nothing_is_waited_for_no_longer_than_the_limit() {
     assert_eq!(why(answer), expected);
     let question = Question {
         url: URL,
-        certificate: Some(&issued().certificate),
+        served: &this(&issued().certificate),
         connect_to: Some(&place),
         pod: None,
     };

@@ -1,4 +1,5 @@
-//! TLS that accepts one certificate: the one that a stack must serve, whoever signed it.
+//! TLS that accepts one certificate: the one that a stack must serve, whoever signed it; or any for its host, where somebody else
+//! looks after it.
 //!
 //! Invariant: nothing is trusted beyond that certificate, its peer proves that it has the key, and no session is kept
 //! that would let a later question skip the proof.
@@ -7,29 +8,38 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
 use rustls::crypto::{
     WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use crate::check::validity_of;
 use crate::cluster::observe::public::reply::one_line;
+use crate::model::stack::Served;
 
 /// How many characters of the subject of a certificate are shown.
 const SUBJECT_CHARACTERS: usize = 100;
 
-/// The settings for a peer that must serve the first certificate of `pem`.
+/// The settings for a peer that must serve a certificate: the first one of a PEM, or any that is for its host and good.
 ///
 /// # Errors
-/// If there is none in it.
-pub(super) fn config(pem: &str) -> Result<ClientConfig, String> {
-    let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
-        .map_err(|_| "the certificate that must be served cannot be read")?;
+/// If there is none in the PEM.
+pub(super) fn config(served: &Served) -> Result<ClientConfig, String> {
+    let this = match served {
+        Served::This(pem) => {
+            let parsed = CertificateDer::from_pem_slice(pem.as_bytes());
+            Some(parsed.map_err(|_| "the certificate that must be served cannot be read")?)
+        }
+        Served::AnyOfHost | Served::None => None,
+    };
     let provider = ring::default_provider();
-    let verifier = Only {
-        certificate,
+    let verifier = Expected {
+        this,
         algorithms: provider.signature_verification_algorithms,
     };
     let config = ClientConfig::builder_with_provider(Arc::new(provider))
@@ -52,36 +62,62 @@ pub(super) fn explain(error: &io::Error) -> String {
     }
 }
 
-/// Accepts one certificate.
+/// Accepts one certificate, or those of a host.
 ///
-/// The operator knows what must be served, so nothing about it is left to ask: names, dates and authorities were judged
-/// where it was issued, and a visitor who trusts another authority than this machine does is none of its business.
+/// Where the operator knows what must be served, nothing about it is left to ask: names, dates and authorities were judged
+/// where it was issued. Where somebody else has it, its names and dates are asked here. A visitor who trusts another authority
+/// than this machine does is none of its business.
 #[derive(Debug)]
-struct Only {
-    certificate: CertificateDer<'static>,
+struct Expected {
+    this: Option<CertificateDer<'static>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 /// Another certificate is served.
 #[derive(Debug, thiserror::Error)]
-#[error("another certificate is served than that of the stack: {subject}")]
+#[error("another certificate is served than {wanted}: {subject}")]
 struct Another {
+    wanted: &'static str,
     subject: String,
 }
 
-impl ServerCertVerifier for Only {
+impl Expected {
+    /// What is wrong with a certificate that is served.
+    fn fault(
+        &self,
+        certificate: &CertificateDer<'_>,
+        host: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<Option<&'static str>, rustls::Error> {
+        if let Some(this) = &self.this {
+            return Ok((certificate != this).then_some("that of the stack"));
+        }
+        let parsed = ParsedCertificate::try_from(certificate)?;
+        if verify_server_name(&parsed, host).is_err() {
+            return Ok(Some("one for the host"));
+        }
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let good = validity_of(certificate);
+        let is_good =
+            good.is_some_and(|it| (it.from.as_second()..=it.until.as_second()).contains(&now));
+        Ok((!is_good).then_some("one that is good now"))
+    }
+}
+
+impl ServerCertVerifier for Expected {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
+        server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
-        _now: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if *end_entity == self.certificate {
+        let Some(wanted) = self.fault(end_entity, server_name, now)? else {
             return Ok(ServerCertVerified::assertion());
-        }
+        };
         let another = Another {
+            wanted,
             subject: subject(end_entity),
         };
         Err(CertificateError::Other(OtherError(Arc::new(another))).into())
