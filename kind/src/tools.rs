@@ -27,8 +27,8 @@ pub struct Tool {
     pub packages: &'static [&'static str],
     /// Values that the linker puts into variables, such as the version a program prints.
     pub variables: &'static [(&'static str, &'static str)],
-    /// A module that it is built from a changed copy of.
-    pub changed: Option<(&'static str, Change)>,
+    /// The modules that it is built from changed copies of.
+    pub changed: &'static [(&'static str, Change)],
     /// How many minutes two cores work on it, from nothing: for the person who waits.
     pub minutes: u64,
 }
@@ -53,7 +53,7 @@ pub const KUBERNETES: Tool = Tool {
         "k8s.io/kubernetes/cmd/kubelet",
     ],
     variables: KUBERNETES_VERSION,
-    changed: None,
+    changed: &[],
     minutes: 5,
 };
 
@@ -63,7 +63,7 @@ pub const KUBECTL: Tool = Tool {
     folder: "kubernetes",
     packages: &["k8s.io/kubernetes/cmd/kubectl"],
     variables: KUBERNETES_VERSION,
-    changed: None,
+    changed: &[],
     minutes: 1,
 };
 
@@ -78,16 +78,45 @@ pub const TRAEFIK: Tool = Tool {
     packages: &["github.com/traefik/traefik/v3/cmd/traefik"],
     variables: &[(
         "github.com/traefik/traefik/v3/pkg/version.Version",
-        "v3.6.0",
+        "v3.6.12",
     )],
-    changed: Some((
-        "github.com/go-acme/lego/v4",
-        Change::File {
-            of_module: "providers/dns/zz_gen_dns_providers.go",
-            own: "lego/dns_providers.go",
-        },
-    )),
-    minutes: 3,
+    changed: &[
+        (
+            "github.com/go-acme/lego/v4",
+            Change::File {
+                of_module: "providers/dns/zz_gen_dns_providers.go",
+                own: "lego/dns_providers.go",
+            },
+        ),
+        ("github.com/traefik/traefik/v3", TRAEFIK_PAGES),
+    ],
+    minutes: 5,
+};
+/// The pages of its dashboard. They are made by yarn, which is a package of npm; what tests and checks them is left out.
+const TRAEFIK_PAGES: Change = Change::Pages {
+    folder: "webui",
+    steps: &[
+        &[
+            "exec",
+            "--yes",
+            "--package=@yarnpkg/cli-dist@4.9.1",
+            "--",
+            "yarn",
+            "workspaces",
+            "focus",
+            "--all",
+            "--production",
+        ],
+        &[
+            "exec",
+            "--yes",
+            "--package=@yarnpkg/cli-dist@4.9.1",
+            "--",
+            "yarn",
+            "build",
+        ],
+    ],
+    variables: &[("VITE_APP_BASE_URL", ""), ("VITE_APP_BASE_API_URL", "/api")],
 };
 /// Enforces network policies. Its package ends in a general word, so the program is named `cmd`.
 pub const KUBE_NETWORK_POLICIES: Tool = plain(
@@ -101,7 +130,17 @@ pub const MAILPIT: Tool = Tool {
     folder: "mailpit",
     packages: &["github.com/axllent/mailpit"],
     variables: &[("github.com/axllent/mailpit/config.Version", "v1.27.11")],
-    changed: Some(("github.com/axllent/mailpit", Change::Pages)),
+    changed: &[(
+        "github.com/axllent/mailpit",
+        Change::Pages {
+            folder: ".",
+            steps: &[
+                &["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+                &["run", "package"],
+            ],
+            variables: &[],
+        },
+    )],
     minutes: 2,
 };
 /// Asks authorities for certificates. Its four parts are one program.
@@ -113,7 +152,7 @@ pub const CERT_MANAGER: Tool = Tool {
         "github.com/cert-manager/cert-manager/pkg/util.AppVersion",
         "v1.21.2",
     )],
-    changed: None,
+    changed: &[],
     minutes: 4,
 };
 /// A certificate authority for tests.
@@ -137,7 +176,7 @@ pub const fn plain(name: &'static str, packages: &'static [&'static str], minute
         folder: name,
         packages,
         variables: &[],
-        changed: None,
+        changed: &[],
         minutes,
     }
 }
@@ -217,12 +256,11 @@ impl Tool {
         }
         std::fs::create_dir_all(&unfinished)?;
         let copy = folder.with_extension("source");
-        let source = match self.changed {
-            Some((module, change)) => {
-                changed::lay(&self.source(), module, change, &copy).await?;
-                copy.clone()
-            }
-            None => self.source(),
+        let source = if self.changed.is_empty() {
+            self.source()
+        } else {
+            changed::lay(&self.source(), self.changed, &copy).await?;
+            copy.clone()
         };
         let mut go = Command::new("go");
         go.current_dir(source)
@@ -275,7 +313,12 @@ impl Tool {
         content::add_folder(&mut hash, &self.source())?;
         hash.update(self.linker_flags());
         hash.update(self.packages.join(" "));
-        hash.update(self.changed.map_or("", |(module, _)| module));
+        for (module, change) in self.changed {
+            hash.update(module);
+            if let Change::Pages { steps, .. } = change {
+                hash.update(steps.concat().join(" "));
+            }
+        }
         hash.update(std::env::consts::ARCH);
         Ok(content::short(hash))
     }

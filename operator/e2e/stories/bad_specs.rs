@@ -228,7 +228,7 @@ const BAD_RELEASES: [(&str, &str, &str, &[&str]); 4] = [
         &["its last lines", "unrecognized subcommand 'nonsense'"],
     ),
     (
-        "backend: {image: 'docker.io/library/traefik:v3.6.0', migrate: null}",
+        "backend: {image: 'docker.io/library/traefik:v3.6.12', migrate: null}",
         "BackendReady",
         "ImageRunsAsRoot",
         &["podTemplate: {spec: {securityContext: {runAsNonRoot: false}}}"],

@@ -32,7 +32,7 @@ const TROUBLE: [(&str, &str, &str, &str); 5] = [
     ),
     (
         "root",
-        "backend: {image: 'docker.io/library/traefik:v3.6.0', migrate: null, podTemplate: null}",
+        "backend: {image: 'docker.io/library/traefik:v3.6.12', migrate: null, podTemplate: null}",
         "BackendReady",
         "ImageRunsAsRoot",
     ),

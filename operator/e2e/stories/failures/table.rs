@@ -179,7 +179,7 @@ spec:
         name: "root",
         title: "The image runs as root",
         before: Before::Nothing,
-        fault: "spec: {backend: {image: 'docker.io/library/traefik:v3.6.0', podTemplate: {spec: {securityContext: {runAsUser: null}}}}}",
+        fault: "spec: {backend: {image: 'docker.io/library/traefik:v3.6.12', podTemplate: {spec: {securityContext: {runAsUser: null}}}}}",
         condition: "BackendReady",
         reason: Reason::ImageRunsAsRoot,
         words: "runAsNonRoot: false",
