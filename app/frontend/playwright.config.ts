@@ -27,7 +27,7 @@ function ours() {
 /** Stories of somebody who has only been told where to click: the browser is as it comes. */
 function strangers() {
   const use = { launchOptions: { ...launch, args: ["--disable-gpu"] } };
-  return [{ name: "addresses", testDir: "e2e/addresses", use }];
+  return ["addresses", "trusting"].map((name) => ({ name, testDir: `e2e/${name}`, use }));
 }
 
 export default defineConfig({

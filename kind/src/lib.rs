@@ -15,7 +15,7 @@
 //! ports and provisions volumes. If one of them ends, the node ends and its log says why. When the first process is
 //! killed, the kernel takes all the rest with it: `down` has only the cluster's folder and control groups to remove.
 //!
-//! [`operator`] knows how the operator is installed, [`demo`] what the demo applies and where it answers, [`machine`] says in one sentence what a machine lacks, [`browser`] finds one for the stories of the pages,
+//! [`operator`] knows how the operator is installed, [`demo`] what the demo applies and where it answers, [`trust`] who is to believe its certificate, [`machine`] says in one sentence what a machine lacks, [`browser`] finds one for the stories of the pages,
 //! [`progress`] shows what goes on, `lock` lets runs that meet do the same thing once, and `kind/README.md` tells what to
 //! look at when something fails.
 
@@ -42,6 +42,7 @@ pub mod progress;
 mod provider;
 pub mod state;
 pub mod tools;
+pub mod trust;
 
 pub use cluster::{Cluster, DEFAULT_NAME, Options};
 pub use images::{Built, Image};

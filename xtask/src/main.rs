@@ -14,6 +14,7 @@ mod load;
 mod operators;
 mod start;
 mod test;
+mod trust;
 mod up;
 
 use std::process::ExitCode;
@@ -46,6 +47,8 @@ enum Command {
     Authority(authority::Authority),
     /// Show one AppStack become a running application on a local cluster
     Demo(demo::Demo),
+    /// Have browsers and programs of this machine trust a local stack, or not any more
+    Trust(trust::Trust),
     /// Run the tests: all of them, or one group
     Test(test::Test),
     /// Measure what the documentation promises, on the cluster of the demo
@@ -125,6 +128,7 @@ async fn work(command: Command) -> Result<()> {
         Command::Load(load) => load.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::Test(test) => test.run().await,
+        Command::Trust(trust) => trust.run().await,
         Command::Bench(bench) => Box::pin(bench.run()).await,
         Command::Failures(failures) => failures.run().await,
         Command::Generate(generate) => generate.run().await,

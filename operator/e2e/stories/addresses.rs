@@ -1,10 +1,10 @@
 //! What `cargo xtask demo` applies, and the addresses that it prints, in a browser that trusts nothing of the stack.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use local_cluster::demo::{self, Address};
-use local_cluster::{Progress, browser, folders};
+use local_cluster::{Progress, browser, folders, trust};
 
 use crate::support::{Playwright, SOON, World, disturbing_story};
 
@@ -19,7 +19,12 @@ fn every_address_of_the_demo_opens_in_a_browser_that_is_asked_once() {
         for file in demo::FILES {
             let text = std::fs::read_to_string(folders::in_kind(file)).unwrap();
             for document in text.split("\n---\n") {
-                world.apply(&world.document(document)).await;
+                let document = world.document(document);
+                let document = match document.name() {
+                    "shop" => document.with("spec: {tools: null}"),
+                    _ => document,
+                };
+                world.apply(&document).await;
             }
         }
         world.ready("shop").await;
@@ -35,6 +40,7 @@ fn every_address_of_the_demo_opens_in_a_browser_that_is_asked_once() {
             .secret_env("SUPERUSER_PASSWORD", &password)
             .run()
             .await;
+        trusts(world, &browser, &addresses).await;
     });
 }
 
@@ -56,6 +62,28 @@ async fn everything_answers(world: &World, addresses: &[Address]) {
             })
             .await;
     }
+}
+
+/// The browser of a user who has told it whom to believe, and who takes that back.
+async fn trusts(world: &World, browser: &Path, addresses: &[Address]) {
+    trust::prepare(&Progress::new()).await.unwrap();
+    let home = folders::in_repository("target/trusting/home");
+    std::fs::create_dir_all(&home).unwrap();
+    let authority = home.join("authority.crt");
+    let certificate = world.secret("shop-edge-ca", "tls.crt").await;
+    std::fs::write(&authority, certificate).unwrap();
+    let [store] = &trust::browsers(&home)[..] else {
+        panic!("the home folder is new")
+    };
+    store.put("appstack-story", &authority).await.unwrap();
+    let results = folders::in_repository("target/trusting/results");
+    Playwright::new("trusting", browser, results)
+        .env("ADDRESSES", serde_json::to_string(addresses).unwrap())
+        .env("HOME", &home)
+        .run()
+        .await;
+    assert!(store.take_out("appstack-story").await.unwrap());
+    assert!(!store.take_out("appstack-story").await.unwrap());
 }
 
 /// Where the pictures go, and what is left of a story that failed.

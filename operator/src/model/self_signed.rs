@@ -13,6 +13,7 @@ use rcgen::{
 use secrecy::{ExposeSecret, SecretString};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use crate::model::hash::short_hash;
 use crate::model::secret::SecretData;
 
 /// How long the authority is valid. It is what people import into a browser, so it must not change often.
@@ -89,12 +90,14 @@ pub fn issue(
 }
 
 fn new_authority(now: Timestamp) -> Result<(String, KeyPair), rcgen::Error> {
+    let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(Vec::new())?;
-    params.distinguished_name = common_name("AppStack self-signed authority");
+    // Browsers tell authorities apart by their names: two of one name would be taken for the same.
+    let which = short_hash(&[&key.public_key_pem()]);
+    params.distinguished_name = common_name(&format!("AppStack self-signed authority {which}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     valid(&mut params, now, AUTHORITY_LIFE);
-    let key = KeyPair::generate()?;
     Ok((params.self_signed(&key)?.pem(), key))
 }
 

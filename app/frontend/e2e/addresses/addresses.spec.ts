@@ -13,10 +13,14 @@ test("every address that is printed opens, with one question about a certificate
   watch,
 }) => {
   watch.expectsError(/ERR_CERT_AUTHORITY_INVALID/);
+  // Traefik's pages ask for advertisements outside, wherever this runs in vain.
+  await page.context().route(/traefik\.github\.io/, (route) => route.abort());
+  watch.expectsError(/hub-ui-demo-app|Worker/);
   let questions = 0;
-  for (const { url, shows } of settings.addresses) {
+  for (const [place, { url, shows }] of settings.addresses.entries()) {
     questions += await open(page, url);
     await expect(page.locator("body"), url).toContainText(shows);
+    await page.screenshot({ path: `${settings.results}/pictures/${place}.png` });
   }
   expect(questions).toBe(1);
 
