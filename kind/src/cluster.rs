@@ -95,7 +95,7 @@ impl Cluster {
     /// When there is no such cluster.
     pub fn addresses(&self) -> Result<Vec<Address>> {
         let state = self.state()?;
-        Ok(demo::addresses(&state.ports, state.kind))
+        Ok(demo::addresses(&state.ports))
     }
 
     /// The port of 127.0.0.1 that answers HTTPS for every host of an Ingress.

@@ -4,14 +4,9 @@
 use serde::Serialize;
 
 use crate::ports::Ports;
-use crate::state::Kind;
 
 /// The manifests in this crate's folder, the stack last.
-pub const FILES: [&str; 3] = [
-    "manifests/local-ports.yaml",
-    "manifests/local-mail.yaml",
-    "stack-local.yaml",
-];
+pub const FILES: [&str; 2] = ["manifests/local-ports.yaml", "stack-local.yaml"];
 
 /// An address for people.
 #[derive(Clone, Debug, Serialize)]
@@ -26,7 +21,7 @@ pub struct Address {
 
 /// Every address that the demo prints. Those by HTTPS have one host, so that a browser asks about its certificate once.
 #[must_use]
-pub fn addresses(ports: &Ports, kind: Kind) -> Vec<Address> {
+pub fn addresses(ports: &Ports) -> Vec<Address> {
     let https = format!("https://dashboard.localhost:{}", ports.https);
     let local = |port: u16, path: &str| format!("http://localhost:{port}{path}");
     let address = |what, url, shows| Address { what, url, shows };
@@ -35,15 +30,13 @@ pub fn addresses(ports: &Ports, kind: Kind) -> Vec<Address> {
         address("its API", format!("{https}/docs"), "AppStack demo"),
         address("without TLS", local(ports.frontend, ""), "Log in"),
         address("its API", local(ports.backend, "/docs"), "AppStack demo"),
+        // That of the role by which Adminer reads.
+        address("its database", local(ports.adminer, ""), "items"),
         address("its mail", local(ports.mail, ""), "Mailpit"),
-        match kind {
-            Kind::Docker => address(
-                "Traefik",
-                local(ports.traefik, "/dashboard/"),
-                "Entrypoints",
-            ),
-            // The module that Traefik is built from holds no pages.
-            Kind::Native => address("Traefik", local(ports.traefik, "/api/rawdata"), "shop-edge"),
-        },
+        address(
+            "Traefik",
+            local(ports.traefik, "/dashboard/"),
+            "Entrypoints",
+        ),
     ]
 }

@@ -26,6 +26,9 @@ pub struct Ports {
     /// The pages of the demo's mail catcher. A cluster from before it was published has none, but can be taken down.
     #[serde(default)]
     pub mail: u16,
+    /// Adminer of the demo. The same.
+    #[serde(default)]
+    pub adminer: u16,
 }
 
 /// One published port.
@@ -46,6 +49,7 @@ impl Ports {
         frontend: 5173,
         backend: 8000,
         mail: 1080,
+        adminer: 8080,
     };
 
     /// The ports of a block that begins here.
@@ -58,12 +62,13 @@ impl Ports {
             frontend: base + 3,
             backend: base + 4,
             mail: base + 5,
+            adminer: base + 6,
         }
     }
 
     /// Each port with the `NodePort` that it leads to.
     #[must_use]
-    pub const fn published(&self) -> [Published; 6] {
+    pub const fn published(&self) -> [Published; 7] {
         [
             Published {
                 host: self.https,
@@ -88,6 +93,10 @@ impl Ports {
             Published {
                 host: self.mail,
                 node: 31080,
+            },
+            Published {
+                host: self.adminer,
+                node: 30880,
             },
         ]
     }

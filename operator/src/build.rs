@@ -8,6 +8,7 @@ mod edge;
 mod meta;
 mod network;
 mod operated;
+mod tools;
 mod workload;
 
 use crate::model::object::Object;
@@ -38,6 +39,8 @@ pub struct Desired {
     pub release: ReleaseHash,
     /// The stages. A name may come twice; its stages then follow each other.
     pub stages: Vec<Stage>,
+    /// What helps developers beside them. No stage waits for it.
+    pub tools: Vec<Object>,
 }
 
 /// The objects that are applied together before their gate is judged.
@@ -167,6 +170,7 @@ pub fn build(stack: &Stack, direction: Direction) -> Desired {
     Desired {
         release: stack.release.clone(),
         stages,
+        tools: tools::objects(stack),
     }
 }
 
@@ -241,8 +245,13 @@ fn database_stage(stack: &Stack, shared: Vec<Object>) -> Stage {
 }
 
 impl Desired {
-    /// Every object, in the order in which it is applied.
+    /// Every object.
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.of_stages().chain(&self.tools)
+    }
+
+    /// Those that a release is made of, in the order in which they are applied.
+    pub fn of_stages(&self) -> impl Iterator<Item = &Object> {
         self.stages.iter().flat_map(Stage::all)
     }
 

@@ -22,6 +22,7 @@ mod schedule;
 mod secrets;
 mod superuser;
 mod text;
+mod tools;
 
 pub use self::certificate::validity_of;
 use crate::release::identity::{self, Identity};
@@ -100,16 +101,15 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
     let database = database::of_release(database, spec, &secrets, inputs, settings);
     let edge = edge::check(spec, &names, inputs, settings, &mut faults);
     let backend = backend(spec, &mut faults);
-    let jobs = jobs::check(spec, &backend, &mut faults);
     let identity = Identity {
         spec,
         values: &secrets.hash,
         ports: settings.ports(),
         renewal: identity::renewal(app, &inputs.records),
     };
-    let kept = inputs.release.clone();
     let is_known = |it: &ReleaseHash| history::is_known(app, &names, &inputs.records, it);
-    let release = kept.unwrap_or_else(|| identity.name(&inputs.records, is_known));
+    let new = || identity.name(&inputs.records, is_known);
+    let release = inputs.release.clone().unwrap_or_else(new);
     let frontend = frontend(spec, &release, inputs, &mut faults);
     let data = data_of(&database, inputs);
     let stack = Stack {
@@ -127,9 +127,11 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
         seed: seed(spec, data.as_ref(), inputs),
         data,
         request: history::attempt(app).request,
-        email: email(spec),
+        email: email(spec, &names),
+        tools: tools::check(spec, &secrets.generated, inputs, settings),
         egress: spec.egress.clone(),
         deletion_policy: spec.deletion_policy(),
+        jobs: jobs::check(spec, &backend, &mut faults),
         rollout: rollout(spec, &backend, &edge, &mut faults),
         image_pull_secrets: pull_secrets(spec),
         hibernates: spec.hibernate == Some(true),
@@ -138,7 +140,6 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
         secrets,
         database,
         backend,
-        jobs,
         frontend,
         edge,
     };
@@ -292,8 +293,10 @@ fn seed(spec: &AppStackSpec, data: Option<&DataId>, inputs: &Inputs) -> Option<S
     })
 }
 
-fn email(spec: &AppStackSpec) -> Option<Email> {
-    let email = spec.email.as_ref()?;
+fn email(spec: &AppStackSpec, names: &Names) -> Option<Email> {
+    let Some(email) = &spec.email else {
+        return tools::caught(spec, names);
+    };
     let tls = email.tls.unwrap_or(EmailTls::Starttls);
     Some(Email {
         host: email.host.clone(),

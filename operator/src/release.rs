@@ -12,3 +12,4 @@ pub mod limits;
 pub mod record;
 pub mod scale;
 pub mod schema;
+pub mod tools;

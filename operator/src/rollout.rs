@@ -14,6 +14,7 @@ pub mod rehearsal;
 mod replicas;
 pub mod revocation;
 pub mod schedules;
+mod tools;
 mod visit;
 
 use std::collections::BTreeSet;
@@ -80,6 +81,8 @@ pub struct RolloutStatus {
     pub certificate: Option<Issuance>,
     /// How it is with the schedules. They are not asked while a gate is shut.
     pub schedules: Option<Vec<Schedule>>,
+    /// Whether the tools run, where there are some.
+    pub tools: Option<Gate>,
 }
 
 /// How far a stage came.
@@ -104,6 +107,7 @@ pub async fn run(
     let mut status = RolloutStatus::default();
     let mut result = Ok(());
     let mut opened = Vec::new();
+    status.tools = tools::step(writer, observer, &rollout.target.tools).await?;
     for stage in &rollout.target.stages {
         if result.is_err() || status.is_shut() {
             status.hold(stage.name);
@@ -414,7 +418,9 @@ mod tests {
                 trial,
                 ..unverified(&target, beside, (&checks, &reach))
             };
-            let all = target.objects().map(|it| (it.kind(), rollout.standing(it)));
+            let all = target
+                .of_stages()
+                .map(|it| (it.kind(), rollout.standing(it)));
             let judged = all.filter(|(_, standing)| *standing != Standing::Known);
             judged.collect::<Vec<_>>()
         };

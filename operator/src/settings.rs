@@ -15,6 +15,9 @@ const IMAGE: &str = concat!(
     env!("CARGO_PKG_VERSION")
 );
 
+const ADMINER_IMAGE: &str = "docker.io/library/adminer:4.8.1";
+const MAILPIT_IMAGE: &str = "docker.io/axllent/mailpit:v1.27.11";
+
 /// What the operator is told when it starts. Every flag can be an environment variable.
 #[derive(Clone, Debug, Args)]
 pub struct RunSettings {
@@ -71,6 +74,12 @@ pub struct ClusterSettings {
         default_value = "docker.io/library/postgres"
     )]
     pub postgres_image: String,
+    /// The image of Adminer, which shows the data of a local stack.
+    #[arg(long, env = "APPSTACK_ADMINER_IMAGE", default_value = ADMINER_IMAGE)]
+    pub adminer_image: String,
+    /// The image of Mailpit, which takes the mail of a local stack.
+    #[arg(long, env = "APPSTACK_MAILPIT_IMAGE", default_value = MAILPIT_IMAGE)]
+    pub mailpit_image: String,
     /// The image of the operator itself, which answers visitors of a stack in maintenance.
     #[arg(long, env = "APPSTACK_IMAGE", default_value = IMAGE)]
     pub image: String,
@@ -114,6 +123,8 @@ impl Default for ClusterSettings {
             public_http_port: 80,
             edge_host: None,
             postgres_image: "docker.io/library/postgres".into(),
+            adminer_image: ADMINER_IMAGE.into(),
+            mailpit_image: MAILPIT_IMAGE.into(),
             image: IMAGE.into(),
         }
     }

@@ -225,7 +225,7 @@ fn paths(value: &Value) -> BTreeSet<String> {
 }
 
 /// Changes of `spec` that the rules refuse, and what the messages say. At least one for each rule.
-const REFUSED: [(&str, &str); 95] = [
+const REFUSED: [(&str, &str); 97] = [
     ("{backend: {image: a/b}}", "version: needed"),
     ("{backend: {image: 'host:5000/a/b'}}", "version: needed"),
     ("{frontend: {image: a/c}}", "version: needed"),
@@ -564,6 +564,14 @@ const REFUSED: [(&str, &str); 95] = [
         "{rollout: {publicCheck: {timeout: 2h}}}",
         "publicCheck.timeout: a duration between",
     ),
+    (
+        "{environment: staging, tools: {mail: true}}",
+        "tools: adminer and mail are for environment local alone",
+    ),
+    (
+        "{environment: production, tools: {adminer: true}}",
+        "tools: adminer and mail are for environment local alone",
+    ),
 ];
 
 /// An empty list would mean nobody to one reader and everybody to the next.
@@ -616,8 +624,10 @@ const REFUSED_CHANGES: [(&str, &str, &str); 5] = [
 ];
 
 /// Changes of `spec` that only look odd.
-const ACCEPTED: [&str; 23] = [
+const ACCEPTED: [&str; 25] = [
     "{egress: []}",
+    "{tools: {adminer: true, adminerAccess: ReadWrite, mail: false}}",
+    "{environment: production, tools: {adminer: false}}",
     "{egress: [{cidr: 192.0.2.1/32, ports: [53], protocol: UDP}, {cidr: '2001:db8::/32'}, {cidr: 0.0.0.0/0}, {pods: {}}, {namespace: shared, pods: {app.kubernetes.io/name: redis, tier: ''}, ports: [1, 65535]}]}",
     "{edge: {tls: {issuer: {name: lets-encrypt.prod, kind: ClusterIssuer}}}}",
     "{edge: {tls: {resolver: Lets_Encrypt-1}}}",

@@ -192,6 +192,12 @@ fn every_object_says_whose_it_is() -> Result<()> {
     })
 }
 
+/// Whether an object is of what shows the page of maintenance, or of a tool.
+fn is_beside(object: &Value) -> bool {
+    let component = text(&object["metadata"]["labels"]["app.kubernetes.io/component"]);
+    ["maintenance", "adminer", "mail"].contains(&component)
+}
+
 #[test]
 fn the_page_for_applications_names_every_variable_of_ours() -> Result<()> {
     let page = fs::read_to_string(operator().join("../docs/your-application.md"))?;
@@ -200,6 +206,7 @@ fn the_page_for_applications_names_every_variable_of_ours() -> Result<()> {
         let stack = stack_text(case)?;
         let objects = objects(case)?;
         let parts = objects.iter().filter(|it| kind(it) == "Deployment");
+        let parts = parts.filter(|it| !is_beside(it));
         let containers = parts.map(|it| &it["spec"]["template"]["spec"]["containers"][0]);
         let names = containers
             .flat_map(|it| list(&it["env"]))
@@ -282,10 +289,8 @@ fn selectors_say_stack_component_and_job_and_for_pods_that_run_on_the_revision()
         match kind(object) {
             // A Service turns to another revision, so that its selector changes with each.
             "Service" => exactly(object, &spec["selector"], &spec["selector"][REVISION]),
-            // What shows the page of maintenance is nobody's release.
-            "Deployment" if text(&object["metadata"]["name"]).ends_with("-maintenance") => {
-                exactly(object, labels, &Value::Null)
-            }
+            // What is beside the application is nobody's release.
+            "Deployment" if is_beside(object) => exactly(object, labels, &Value::Null),
             "Deployment" => {
                 let revision = &labels[REVISION];
                 let name = text(&object["metadata"]["name"]);
@@ -594,7 +599,7 @@ fn a_variable_comes_once_and_after_what_it_refers_to() -> Result<()> {
     })
 }
 
-/// Objects of a spec whose every secret value holds the word `hidden`.
+/// Objects of a spec whose every secret value holds the word `unseen`.
 fn objects_with_hidden_values(spec: &Value) -> Result<Vec<Object>> {
     let mut app: AppStack = serde_json::from_value(json!({
         "apiVersion": "appstack.dev/v1alpha1", "kind": "AppStack",
@@ -602,7 +607,7 @@ fn objects_with_hidden_values(spec: &Value) -> Result<Vec<Object>> {
     }))?;
     app.metadata.generation = Some(1);
     let hidden = |keys: &[&str]| {
-        let value = |key: &&str| ((*key).to_owned(), format!("hidden-{key}").into());
+        let value = |key: &&str| ((*key).to_owned(), format!("unseen-{key}").into());
         keys.iter().map(value).collect::<BTreeMap<_, _>>()
     };
     let mut given = hidden(&[
@@ -613,7 +618,7 @@ fn objects_with_hidden_values(spec: &Value) -> Result<Vec<Object>> {
     ]);
     given.insert(
         "SENTRY_DSN".into(),
-        "https://public:hidden@sentry.example.com/7"
+        "https://public:unseen@sentry.example.com/7"
             .to_owned()
             .into(),
     );
@@ -622,13 +627,14 @@ fn objects_with_hidden_values(spec: &Value) -> Result<Vec<Object>> {
         external.insert(key.into(), key.to_owned().into());
     }
     let mut inputs = Inputs::offline(&app);
-    inputs.random.secret_key = "hidden".to_owned().into();
-    inputs.random.superuser_password = "hidden".to_owned().into();
-    inputs.random.database_password = "hidden".to_owned().into();
-    inputs.random.admin_password = "hidden".to_owned().into();
+    inputs.random.secret_key = "unseen".to_owned().into();
+    inputs.random.superuser_password = "unseen".to_owned().into();
+    inputs.random.database_password = "unseen".to_owned().into();
+    inputs.random.admin_password = "unseen".to_owned().into();
+    inputs.random.adminer_password = "unseen".to_owned().into();
     if let Some(certificate) = &mut inputs.certificate {
-        certificate.key = "hidden".to_owned().into();
-        certificate.authority_key = "hidden".to_owned().into();
+        certificate.key = "unseen".to_owned().into();
+        certificate.authority_key = "unseen".to_owned().into();
     }
     inputs.secrets.extend([
         ("given".to_owned(), given),
@@ -660,7 +666,7 @@ fn secret_values_are_in_secrets_alone() -> Result<()> {
         for object in others {
             let shown = serde_json::to_string(object)?;
             assert!(
-                !shown.contains("hidden"),
+                !shown.contains("unseen"),
                 "{} {} shows a secret",
                 object.kind(),
                 object.name()

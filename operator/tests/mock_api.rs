@@ -55,6 +55,8 @@ mod schedules;
 mod server;
 #[path = "mock_api/starts.rs"]
 mod starts;
+#[path = "mock_api/tools.rs"]
+mod tools;
 
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
@@ -184,6 +186,8 @@ impl World {
                     "environment": "local", "domain": "localhost", "version": "v1",
                     "backend": {"image": "acme/backend", "migrate": {"args": ["migrate"]}},
                     "frontend": {"image": "acme/frontend"},
+                    // What most tests are not about.
+                    "tools": {"adminer": false, "mail": false},
                 },
             }),
         );

@@ -46,7 +46,10 @@ fn pods(fields: &Value) -> Result<Vec<(String, Value)>> {
     let revocation = embedded.map(|it| build::revocation(&stack, it, &[login]));
     let desired = build::build(&stack, Direction::Forward);
     let pulls = build::pulls(&before, &stack).into_iter();
-    let all = desired.objects().cloned().chain(pulls.map(|it| it.object));
+    let all = desired
+        .of_stages()
+        .cloned()
+        .chain(pulls.map(|it| it.object));
     let all = all.chain(revocation.map(|it| Object::Job(Box::new(it))));
     let mut pods = Vec::new();
     for object in all {

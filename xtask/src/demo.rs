@@ -134,7 +134,7 @@ Ready after {}. It goes on running:
 Log in as {SUPERUSER}, with the password that was generated:
   kubectl -n {NAMESPACE} get secret shop-generated -o jsonpath='{{.data.FIRST_SUPERUSER_PASSWORD}}' | base64 -d
 
-The certificate of https:// is self-signed: the browser asks once. Programs trust its authority:
+The certificate of https:// is self-signed: the browser asks once, and not at all after `cargo xtask trust{named}`. Programs trust its authority:
   kubectl -n {NAMESPACE} get secret shop-edge-ca -o jsonpath='{{.data.ca\\.crt}}' | base64 -d > ca.crt
   curl --cacert ca.crt {}/api/v1/version
 

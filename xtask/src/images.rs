@@ -65,10 +65,11 @@ pub(crate) async fn make(cluster: &Cluster, profile: Profile, progress: &Progres
         cluster.prepare(progress).await?;
         tokio::try_join!(
             cluster.stand_in(standin::POSTGRES_TAG, progress),
-            cluster.stand_in(standin::MAILPIT_TAG, progress)
+            cluster.stand_in(standin::MAILPIT_TAG, progress),
+            cluster.stand_in(standin::ADMINER_TAG, progress)
         )
     };
-    let (programs, (), (postgres, mailpit)) =
+    let (programs, (), stand_ins) =
         tokio::try_join!(programs(profile, progress), pages(progress), ready)?;
     let [operator, backend, frontend] = images(&programs)?;
     let operator = cluster.build(&operator, progress).await?;
@@ -76,7 +77,8 @@ pub(crate) async fn make(cluster: &Cluster, profile: Profile, progress: &Progres
         cluster.build(&backend, progress).await?,
         cluster.build(&frontend, progress).await?,
     ];
-    others.extend(postgres.into_iter().chain(mailpit));
+    let (postgres, mailpit, adminer) = stand_ins;
+    others.extend([postgres, mailpit, adminer].into_iter().flatten());
     Ok(Made { operator, others })
 }
 

@@ -12,6 +12,8 @@ use crate::{command, content, folders, lock};
 
 /// The database, as the operator's local environment runs it.
 pub const POSTGRES_TAG: &str = "docker.io/library/postgres:18";
+/// What shows the data of a local stack, as the operator runs it.
+pub const ADMINER_TAG: &str = "docker.io/library/adminer:4.8.1";
 /// What the frontend is built on.
 pub const NGINX_TAG: &str = "docker.io/nginxinc/nginx-unprivileged:1.29";
 
@@ -51,7 +53,15 @@ pub(super) struct Base {
     hook: &'static str,
 }
 
-const BASES: [Base; 2] = [
+const BASES: [Base; 3] = [
+    Base {
+        tag: ADMINER_TAG,
+        folder: "adminer",
+        suite: "bookworm",
+        packages: "php-cli,php-pgsql",
+        // The package of Adminer itself asks for a web server.
+        hook: r#"--customize-hook=cd "$(mktemp -d)" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -qq download adminer && dpkg -x adminer_*.deb "$1""#,
+    },
     Base {
         tag: NGINX_TAG,
         folder: "nginx",

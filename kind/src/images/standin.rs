@@ -10,12 +10,12 @@ use crate::images::{bases, buildah};
 use crate::progress::Progress;
 use crate::tools::{self, Tool};
 
-pub use crate::images::bases::{NGINX_TAG, POSTGRES_TAG};
+pub use crate::images::bases::{ADMINER_TAG, NGINX_TAG, POSTGRES_TAG};
 
 /// The image that holds a pod's namespaces open.
 pub const PAUSE_TAG: &str = "registry.k8s.io/pause:appstack";
 
-/// The mail catcher, as `manifests/local-mail.yaml` runs it.
+/// The mail catcher, as the operator runs it.
 pub const MAILPIT_TAG: &str = "docker.io/axllent/mailpit:v1.27.11";
 
 /// An image that holds one program.
@@ -39,7 +39,7 @@ const OF_THE_NODE: [Program; 4] = [
         tool: tools::COREDNS,
     },
     Program {
-        tag: "docker.io/library/traefik:v3.6.0",
+        tag: "docker.io/library/traefik:v3.6.12",
         folder: "traefik",
         tool: tools::TRAEFIK,
     },
@@ -103,7 +103,7 @@ pub fn of_the_authority() -> impl Iterator<Item = &'static str> {
 pub async fn of_every_node(progress: &Progress) -> Result<Vec<Built>> {
     let programs = OF_THE_NODE.iter().chain([&MAILPIT]);
     let programs = programs.map(|program| program.build(progress));
-    let bases = [POSTGRES_TAG, NGINX_TAG].map(|tag| of_name(tag, progress));
+    let bases = [POSTGRES_TAG, NGINX_TAG, ADMINER_TAG].map(|tag| of_name(tag, progress));
     let (mut built, bases) = futures::try_join!(
         futures::future::try_join_all(programs),
         futures::future::try_join_all(bases)

@@ -14,7 +14,7 @@ spec:
   superuser: admin@example.com
   backend: {image: 'ghcr.io/appstack-dev/demo-backend:dev', replicas: 2, seed: {args: [seed]}}
   frontend: {replicas: 2, assets: {path: /usr/share/nginx/html/assets}}
-  email: {host: mail, port: 1025, tls: none, from: shop@example.com}
+  tools: {mail: true, adminer: false}
 ";
 
 /// The mail catcher has no port of the host here, since only one namespace of a cluster can have that.
@@ -33,7 +33,7 @@ spec:
         paths:
           - path: /
             pathType: Prefix
-            backend: {service: {name: mail, port: {name: http}}}
+            backend: {service: {name: shop-mail, port: {name: http}}}
 ";
 
 /// A browser needs the whole machine: other stories measure how soon things happen.
@@ -42,14 +42,17 @@ fn people_use_the_pages_in_a_browser() {
     disturbing_story("browser", async |world| {
         let browser = browser::provide(&Progress::new()).await.unwrap();
         let playwright = Playwright::new("release", &browser, results());
-        let mail = std::fs::read_to_string(folders::in_kind("manifests/local-mail.yaml")).unwrap();
-        for document in mail.split("\n---\n").chain([MAIL_ROUTE]) {
-            world.apply(&world.document(document)).await;
-        }
+        world.apply(&world.document(MAIL_ROUTE)).await;
         world.apply(&world.document(SHOP).with(STACK)).await;
         let next = later_pages(world).await;
         world.ready("shop").await;
-        let until_it_is_there = ["rollout", "status", "deployment/mail", "--timeout", "60s"];
+        let until_it_is_there = [
+            "rollout",
+            "status",
+            "deployment/shop-mail",
+            "--timeout",
+            "60s",
+        ];
         world.kubectl(&until_it_is_there).await;
 
         let told = settings(world, playwright).await;

@@ -56,6 +56,7 @@ mod rollback;
 mod rollout_restart;
 mod suspend;
 mod takeover;
+mod tools;
 #[cfg(feature = "long")]
 mod upgrade;
 

@@ -220,6 +220,8 @@ pub enum ConditionType {
     Stalled,
     /// The release that serves is as the templates of this version of the operator would make it.
     TemplatesCurrent,
+    /// What helps developers beside the application runs.
+    ToolsReady,
 }
 
 impl ConditionType {
@@ -241,6 +243,7 @@ impl ConditionType {
             Self::ServingKnown => "ServingKnown",
             Self::Stalled => "Stalled",
             Self::TemplatesCurrent => "TemplatesCurrent",
+            Self::ToolsReady => "ToolsReady",
         }
     }
 }

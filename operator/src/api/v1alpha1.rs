@@ -12,6 +12,7 @@ mod egress;
 mod frontend;
 mod jobs;
 mod rollout;
+mod tools;
 mod writable;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
@@ -28,6 +29,7 @@ pub use egress::{Egress, Protocol};
 pub use frontend::Frontend;
 pub use jobs::Job;
 pub use rollout::{Approval, OnFailure, PublicCheck, Rollout, SchemaRollback};
+pub use tools::{AdminerAccess, Tools};
 
 /// One environment of a web application: database, migration, backend, frontend and HTTPS edge.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -79,6 +81,9 @@ pub use rollout::{Approval, OnFailure, PublicCheck, Rollout, SchemaRollback};
     validation = Rule::new("has(self.version) || (self.backend.image.matches('@|:[^/]+$') && (!has(self.frontend) || self.frontend.image.matches('@|:[^/]+$')))")
         .message("version: needed, because an image carries neither a tag nor a digest")
         .field_path(".version"),
+    validation = Rule::new("self.environment == 'local' || !has(self.tools) || !((has(self.tools.adminer) && self.tools.adminer) || (has(self.tools.mail) && self.tools.mail))")
+        .message("tools: adminer and mail are for environment local alone, since everybody who reaches them may use them")
+        .field_path(".tools"),
     validation = Rule::new("(has(self.database) && has(self.database.external)) || (has(oldSelf.database) && has(oldSelf.database.external)) || (has(self.database) && has(self.database.embedded) && has(self.database.embedded.storage) ? self.database.embedded.storage : '') == (has(oldSelf.database) && has(oldSelf.database.embedded) && has(oldSelf.database.embedded.storage) ? oldSelf.database.embedded.storage : '')")
         .message("database.embedded.storage is fixed when the volume is made")
         .field_path(".database"),
@@ -169,6 +174,10 @@ pub struct AppStackSpec {
     /// The mail server that the application sends through. SMTP_USER and SMTP_PASSWORD come from `secrets`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
+
+    /// What helps developers beside the application, in `local` alone. No release waits for it; `ToolsReady` says how it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Tools>,
 
     /// How releases are rolled out.
     #[serde(default, skip_serializing_if = "Option::is_none")]

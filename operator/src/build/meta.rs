@@ -29,6 +29,10 @@ pub(super) enum Component {
     Edge,
     /// Answers visitors in place of the application.
     Maintenance,
+    /// Shows the data.
+    Adminer,
+    /// Takes the application's mail.
+    Mail,
     /// Pulls the images of a release that has not begun.
     Images,
 }
@@ -46,6 +50,8 @@ impl Component {
             Self::Frontend => "frontend",
             Self::Edge => "edge",
             Self::Maintenance => "maintenance",
+            Self::Adminer => "adminer",
+            Self::Mail => "mail",
             Self::Images => "images",
         }
     }

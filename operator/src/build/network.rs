@@ -47,6 +47,10 @@ const APPLICATION: [Component; 6] = [
 /// The label that every namespace has.
 const NAMESPACE: &str = "kubernetes.io/metadata.name";
 const DNS: i32 = 53;
+/// The name of the port of the embedded database.
+const POSTGRES: &str = "postgres";
+/// The name of the port at which mail is caught.
+pub(super) const SMTP: &str = "smtp";
 
 /// The policies of a stack as they are kept with a release: what the spec of now lists is none of it.
 pub(super) fn policies(stack: &Stack) -> Vec<Object> {
@@ -111,6 +115,56 @@ pub(super) fn maintenance(stack: &Stack) -> Object {
     )
 }
 
+/// The policy of what takes the application's mail.
+pub(super) fn mail(stack: &Stack) -> Object {
+    let from_application = NetworkPolicyIngressRule {
+        from: Some(vec![pods(meta::any_selector(stack, &APPLICATION))]),
+        ports: Some(vec![named(SMTP)]),
+    };
+    policy(
+        stack,
+        (&stack.names.mail(), Component::Mail),
+        meta::label_selector(stack, Component::Mail),
+        Rules::IngressAlone(vec![from_everywhere(), from_application]),
+    )
+}
+
+/// The policies of what shows the data. It calls the database alone, of an external one the port alone is known.
+pub(super) fn adminer(stack: &Stack) -> Vec<Object> {
+    let is_embedded = stack.database.embedded.is_some();
+    let selector = meta::label_selector(stack, Component::Adminer);
+    let (to, ports) = if is_embedded {
+        let database = meta::label_selector(stack, Component::Database);
+        (vec![pods(database)], vec![named(POSTGRES)])
+    } else {
+        let ports = database_ports(stack).map(|it| numbered(it.into(), Protocol::Tcp));
+        (anywhere(), ports.collect())
+    };
+    let at_database = NetworkPolicyEgressRule {
+        to: Some(to),
+        ports: Some(ports),
+    };
+    let mut policies = vec![policy(
+        stack,
+        (&stack.names.adminer(), Component::Adminer),
+        selector.clone(),
+        Rules::Both(vec![from_everywhere()], vec![to_dns(), at_database]),
+    )];
+    if is_embedded {
+        let from_adminer = NetworkPolicyIngressRule {
+            from: Some(vec![pods(selector)]),
+            ports: Some(vec![named(POSTGRES)]),
+        };
+        policies.push(policy(
+            stack,
+            (&stack.names.adminer_to_database(), Component::Adminer),
+            meta::label_selector(stack, Component::Database),
+            Rules::Ingress(vec![from_adminer]),
+        ));
+    }
+    policies
+}
+
 fn backend(stack: &Stack) -> Object {
     policy(
         stack,
@@ -128,6 +182,8 @@ enum Rules {
     IngressAlone(Vec<NetworkPolicyIngressRule>),
     /// This may go out; of what comes in it says nothing.
     Egress(Vec<NetworkPolicyEgressRule>),
+    /// These may come in, and this may go out.
+    Both(Vec<NetworkPolicyIngressRule>, Vec<NetworkPolicyEgressRule>),
 }
 
 fn policy(
@@ -140,6 +196,7 @@ fn policy(
         Rules::Ingress(rules) => (vec!["Ingress"], rules, Vec::new()),
         Rules::IngressAlone(rules) => (vec!["Ingress", "Egress"], rules, Vec::new()),
         Rules::Egress(rules) => (vec!["Egress"], Vec::new(), rules),
+        Rules::Both(come, go) => (vec!["Ingress", "Egress"], come, go),
     };
     Object::NetworkPolicy(Box::new(NetworkPolicy {
         metadata: meta::object(stack, name, component),
@@ -169,13 +226,12 @@ fn from_each_other(stack: &Stack) -> NetworkPolicyIngressRule {
 fn from_backend(stack: &Stack) -> NetworkPolicyIngressRule {
     NetworkPolicyIngressRule {
         from: Some(vec![pods(meta::any_selector(stack, &BACKEND))]),
-        ports: Some(vec![named("postgres")]),
+        ports: Some(vec![named(POSTGRES)]),
     }
 }
 
-/// What the application may call. That the site does not reach the database is said at the database.
-fn calls(stack: &Stack, listed: Option<&[Egress]>) -> Vec<NetworkPolicyEgressRule> {
-    let dns = NetworkPolicyEgressRule {
+fn to_dns() -> NetworkPolicyEgressRule {
+    NetworkPolicyEgressRule {
         // A resolver on the node has a link-local address.
         to: None,
         ports: Some(
@@ -183,7 +239,11 @@ fn calls(stack: &Stack, listed: Option<&[Egress]>) -> Vec<NetworkPolicyEgressRul
                 .map(|it| numbered(DNS, it))
                 .into(),
         ),
-    };
+    }
+}
+
+/// What the application may call. That the site does not reach the database is said at the database.
+fn calls(stack: &Stack, listed: Option<&[Egress]>) -> Vec<NetworkPolicyEgressRule> {
     let mut own = vec![Component::Backend];
     own.extend(
         stack
@@ -203,7 +263,7 @@ fn calls(stack: &Stack, listed: Option<&[Egress]>) -> Vec<NetworkPolicyEgressRul
             ports: None,
         }],
     };
-    [dns, own].into_iter().chain(others).collect()
+    [to_dns(), own].into_iter().chain(others).collect()
 }
 
 /// An entry of the spec.
@@ -256,13 +316,16 @@ fn network(cidr: &str) -> NetworkPolicyPeer {
 /// The ports of what is told by a host name, whose addresses nobody knows here: an external database, and the mail server.
 fn ports(stack: &Stack) -> BTreeSet<u16> {
     let external = stack.database.embedded.is_none();
-    let database = external.then_some(stack.database.connection.port.as_str());
-    // libpq takes several, one for each host.
-    let database = database.iter().flat_map(|it| it.split(','));
-    let database = database.filter_map(|it| it.trim().parse().ok());
+    let database = database_ports(stack).filter(|_| external);
     let mail = stack.email.as_ref().map(|it| it.port);
     let mail = mail.and_then(|it| u16::try_from(it).ok());
     database.chain(mail).collect()
+}
+
+/// libpq takes several, one for each host.
+fn database_ports(stack: &Stack) -> impl Iterator<Item = u16> {
+    let ports = stack.database.connection.port.split(',');
+    ports.filter_map(|it| it.trim().parse().ok())
 }
 
 /// A policy for each port, named by it: two releases that need other ones have them both until the older one is gone.

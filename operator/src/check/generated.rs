@@ -6,11 +6,11 @@ use kube::ResourceExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{AppStack, annotation};
-use crate::check::given;
+use crate::check::{given, tools};
 use crate::model::inputs::{Inputs, ReleaseRecord, external_database};
 use crate::model::names::Names;
 use crate::model::secret::SecretData;
-use crate::model::stack::value;
+use crate::model::stack::{Adminer, value};
 use crate::release::history;
 
 /// The password of the embedded database's superuser. It is no value of the application's.
@@ -60,6 +60,11 @@ pub(super) fn values(
             embedded,
         ),
         (ADMIN_PASSWORD, &random.admin_password, embedded),
+        (
+            Adminer::PASSWORD,
+            &random.adminer_password,
+            embedded && tools::has_adminer(&app.spec),
+        ),
     ]
     .into_iter()
     .filter(|(_, _, needed)| *needed)

@@ -411,5 +411,6 @@ fn draw() -> RandomValues {
         superuser_password: text(24),
         database_password: text(32),
         admin_password: text(32),
+        adminer_password: text(32),
     }
 }

@@ -146,6 +146,8 @@ pub struct RandomValues {
     pub database_password: SecretString,
     /// For the superuser of the embedded database.
     pub admin_password: SecretString,
+    /// For Adminer's role in the embedded database.
+    pub adminer_password: SecretString,
 }
 
 impl Inputs {
@@ -209,6 +211,7 @@ impl Inputs {
                 superuser_password: generated(names.stack(), "superuser-password"),
                 database_password: generated(names.stack(), "database-password"),
                 admin_password: generated(names.stack(), "admin-password"),
+                adminer_password: generated(names.stack(), "adminer-password"),
             },
             stored_certificate: None,
             certificate: Some(certificate),

@@ -147,6 +147,24 @@ impl Names {
         self.child("seed")
     }
 
+    /// What shows the data: its Deployment, its Service and the file by which it logs in.
+    #[must_use]
+    pub fn adminer(&self) -> ChildName {
+        self.child("adminer")
+    }
+
+    /// The network policy that lets it to the embedded database.
+    #[must_use]
+    pub fn adminer_to_database(&self) -> ChildName {
+        self.child("db-adminer")
+    }
+
+    /// What takes the application's mail: its Deployment and its Service.
+    #[must_use]
+    pub fn mail(&self) -> ChildName {
+        self.child("mail")
+    }
+
     /// The network policy that lets nothing in or out of any pod.
     #[must_use]
     pub fn default_deny(&self) -> ChildName {

@@ -6,6 +6,7 @@
 mod database;
 mod edge;
 mod limits;
+mod tools;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use crate::model::secret::SecretData;
 pub use self::database::{Connection, Database, Embedded, External, Migration, Role, Seed};
 pub use self::edge::{Edge, IngressController, Issued, Served, Tls, Validity, is_below};
 pub use self::limits::{Limits, Maintenance, Rate, RateLimit};
+pub use self::tools::{Adminer, Tools};
 pub use self::workload::{
     Assets, Autoscaling, Backend, Command, Frontend, Job, Replicas, Rhythm, Times,
 };
@@ -82,6 +84,8 @@ pub struct Stack {
     pub edge: Edge,
     /// The mail server, where there is one.
     pub email: Option<Email>,
+    /// What helps developers beside it.
+    pub tools: Tools,
     /// What else its pods may call; `None` for everything but link-local addresses.
     pub egress: Option<Vec<Egress>>,
     /// What happens to the data when the AppStack goes.
@@ -184,6 +188,9 @@ pub mod value {
     /// Before the name of a variable of the user's that refers to a ConfigMap.
     pub const OF_CONFIG_MAP: &str = "config.";
 }
+
+/// The port at which mail is caught.
+pub const SMTP_PORT: i32 = 1025;
 
 /// The mail server.
 #[derive(Clone, Debug)]

@@ -87,6 +87,8 @@ pub(super) fn after(
             None if progress.queued.is_some() => Action::requeue(WAITING),
             // A run that cannot start says so to nobody whom we watch.
             None if is_starting(progress) => Action::requeue(UNTOLD),
+            // Nor do pods of tools, and nobody tells when the name is free that one of them needs.
+            None if tools_are_missing(progress) => Action::requeue(WAITING),
             None if progress.rests.is_some() => Action::requeue(wait(progress.rests, now)),
             None if progress.rollout.images != Images::Pulled => Action::requeue(WAITING),
             None if progress.rollout.reached.again.is_some() => {
@@ -102,6 +104,10 @@ pub(super) fn after(
 fn is_starting(progress: &Progress) -> bool {
     let mut schedules = progress.rollout.schedules.iter().flatten();
     schedules.any(|it| it.starting)
+}
+
+fn tools_are_missing(progress: &Progress) -> bool {
+    progress.rollout.tools.as_ref().is_some_and(Gate::is_shut)
 }
 
 /// Until a gate opens by itself, or until the next reconcile if that is sooner.

@@ -13,7 +13,7 @@ use crate::model::inputs::{Records, ReleaseRecord};
 use crate::model::manifests::Manifests;
 use crate::model::stack::{Command, Connection};
 use crate::release::history::{newest_first, serving};
-use crate::release::{limits, scale};
+use crate::release::{limits, scale, tools};
 use crate::settings::Ports;
 
 /// What of a spec belongs to a release: all that reaches pods or the edge. What says how the operator works is left out, how
@@ -36,7 +36,7 @@ fn with_numbers(spec: &AppStackSpec) -> AppStackSpec {
         hibernate: None,
         deletion_policy: None,
         rollout: None,
-        ..spec.clone()
+        ..tools::without(spec.clone())
     }
 }
 
@@ -55,7 +55,7 @@ pub fn restored(
         rollout: now.rollout.clone(),
         ..release.spec.clone()
     };
-    limits::of_now(scale::of_now(kept, now, last), now)
+    tools::of_now(limits::of_now(scale::of_now(kept, now, last), now), now)
 }
 
 /// All that makes a release another one.

@@ -46,7 +46,7 @@ pub async fn faults(
         return Ok(Vec::new());
     }
     let mut faults = Vec::new();
-    for object in rollout.target.objects() {
+    for object in rollout.target.of_stages() {
         if !is_workload(object) {
             continue;
         }

@@ -262,6 +262,9 @@ fn of_the_rest() -> Vec<(&'static str, Value)> {
         ("imagePullSecrets", json!([{"name": "registry"}])),
         ("secrets.from", json!([{"name": "nowhere"}])),
         ("email", json!({"host": "mail", "from": "me@example.com"})),
+        ("tools.adminer", json!(true)),
+        ("tools.adminerAccess", json!("ReadWrite")),
+        ("tools.mail", json!(true)),
         ("rollout.progressDeadline", json!("20m")),
         ("rollout.soak", json!("0s")),
         ("rollout.onFailure", json!("Hold")),
@@ -287,7 +290,7 @@ fn fields() -> Result<BTreeSet<String>> {
         .and_then(Value::as_object)
         .context("no schema")?;
     let deep = [
-        "backend", "frontend", "database", "edge", "secrets", "rollout",
+        "backend", "frontend", "database", "edge", "secrets", "rollout", "tools",
     ];
     let mut fields = BTreeSet::new();
     for (name, schema) in spec {

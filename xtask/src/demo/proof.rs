@@ -71,8 +71,11 @@ async fn everything_answers(cluster: &Cluster, urls: &Urls, client: &Client) -> 
     );
     let version = format!("{}/api/v1/version", urls.api);
     answered(|| client.get(&version).send()).await?;
-    let mail = format!("http://127.0.0.1:{}/readyz", cluster.ports()?.mail);
+    let ports = cluster.ports()?;
+    let mail = format!("http://127.0.0.1:{}/readyz", ports.mail);
     answered(|| client.get(&mail).send()).await?;
+    let database = format!("http://127.0.0.1:{}/", ports.adminer);
+    answered(|| client.get(&database).send()).await?;
     Ok(())
 }
 

@@ -140,6 +140,14 @@ impl Visitor {
             .await
     }
 
+    /// Asks for a mail by which a password can be set anew.
+    pub(crate) async fn has_lost_password(&self, email: &str) {
+        let url = format!("{}/api/v1/password-recovery/", self.api);
+        let asked = self.client.post(&url).json(&json!({"email": email}));
+        let answer = asked.send().await.unwrap();
+        assert_eq!(answer.status(), 202, "{url}: {answer:?}");
+    }
+
     /// Makes an item.
     pub(crate) async fn adds_item(&self, title: &str) {
         let url = self.items_url();

@@ -137,9 +137,17 @@ impl World {
         format!("{}.localhost", self.namespace)
     }
 
-    /// A manifest, in which `$domain` stands for the domain of the story.
+    /// A manifest, in which `$domain` stands for the domain of the story. A stack that says nothing of tools has none: its pods are
+    /// not what most stories are about, and cost a machine as much as the others.
     pub(crate) fn document(&self, yaml: &str) -> Document {
-        Document::new(yaml, &self.domain())
+        let document = Document::new(yaml, &self.domain());
+        let spec = &document.0["spec"];
+        let is_silent = document.0["kind"] == "AppStack" && spec.get("tools").is_none();
+        if is_silent {
+            document.with("spec: {tools: {adminer: false, mail: false}}")
+        } else {
+            document
+        }
     }
 
     // What a user does.

@@ -152,7 +152,7 @@ fn resources(embedded: &Embedded) -> ResourceRequirements {
 }
 
 /// Where libpq finds the server, and whose everything in it is.
-fn admin(stack: &Stack, embedded: &Embedded) -> Vec<EnvVar> {
+pub(in crate::build) fn admin(stack: &Stack, embedded: &Embedded) -> Vec<EnvVar> {
     let secret = stack.names.database_admin();
     [
         ("PGHOST", "host"),

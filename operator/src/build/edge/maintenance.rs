@@ -3,14 +3,10 @@
 //! It answers before they do, and is still there while the ingress controller may lead to it. Like the limits it is said when
 //! objects are applied, whichever release they are of.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, Container, PodTemplateSpec, ResourceRequirements, Service, Volume,
+    ConfigMapVolumeSource, Container, PodTemplateSpec, Service, Volume,
 };
 use k8s_openapi::api::networking::v1::Ingress;
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::build::meta::{self, Component};
 use crate::build::network;
@@ -29,7 +25,9 @@ pub(super) fn objects(stack: &Stack) -> Vec<Object> {
     let Some(maintenance) = &stack.edge.limits.maintenance else {
         return Vec::new();
     };
-    let deployment = Object::Deployment(Box::new(deployment(stack, maintenance)));
+    let (name, template) = (stack.names.maintenance(), template(stack, maintenance));
+    let deployment = deployment::single(stack, &name, Component::Maintenance, template);
+    let deployment = Object::Deployment(Box::new(deployment));
     let service = maintenance.answers.then(|| service(stack));
     let service = service.map(|it| Object::Service(Box::new(it)));
     [network::maintenance(stack), deployment]
@@ -52,22 +50,6 @@ pub(super) fn lead(stack: &Stack, ingress: &mut Ingress) {
     }
 }
 
-/// New pods come before old ones go, so that a newer image takes nothing away.
-fn deployment(stack: &Stack, maintenance: &Maintenance) -> Deployment {
-    Deployment {
-        metadata: meta::object(stack, &stack.names.maintenance(), Component::Maintenance),
-        spec: Some(DeploymentSpec {
-            replicas: Some(1),
-            revision_history_limit: Some(2),
-            selector: meta::label_selector(stack, Component::Maintenance),
-            strategy: Some(deployment::strategy()),
-            template: template(stack, maintenance),
-            ..DeploymentSpec::default()
-        }),
-        status: None,
-    }
-}
-
 fn template(stack: &Stack, maintenance: &Maintenance) -> PodTemplateSpec {
     let page = maintenance.page.as_ref();
     let file = page.map(|_| format!("--page={FOLDER}/{}", Maintenance::KEY));
@@ -81,7 +63,8 @@ fn template(stack: &Stack, maintenance: &Maintenance) -> PodTemplateSpec {
         image: Some(maintenance.image.clone()),
         args: Some(words.into_iter().chain(file).collect()),
         ports: Some(vec![pod::port(pod::PORT, PORT)]),
-        resources: Some(resources()),
+        // A few times what it takes. All of them are said, so that it passes every quota.
+        resources: Some(pod::resources(("10m", "16Mi"), ("500m", "64Mi"))),
         volume_mounts: page.map(|_| vec![pod::mount("page", FOLDER)]),
         startup_probe: Some(pod::startup_probe(check.clone(), stack.rollout.startup)),
         readiness_probe: Some(pod::readiness_probe(check.clone())),
@@ -110,20 +93,6 @@ fn template(stack: &Stack, maintenance: &Maintenance) -> PodTemplateSpec {
             template: None,
         },
     )
-}
-
-/// A few times what it takes. All of them are said, so that it passes every quota.
-fn resources() -> ResourceRequirements {
-    let of = |cpu: &str, memory: &str| {
-        let pairs = [("cpu", cpu), ("memory", memory)];
-        let pairs = pairs.map(|(name, value)| (name.to_owned(), Quantity(value.into())));
-        Some(BTreeMap::from(pairs))
-    };
-    ResourceRequirements {
-        requests: of("10m", "16Mi"),
-        limits: of("500m", "64Mi"),
-        claims: None,
-    }
 }
 
 fn service(stack: &Stack) -> Service {

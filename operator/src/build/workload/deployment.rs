@@ -96,8 +96,29 @@ impl Workload<'_> {
     }
 }
 
+/// One pod of something that stands beside the releases. New pods come before old ones go, so that a newer image takes nothing away.
+pub(in crate::build) fn single(
+    stack: &Stack,
+    name: &ChildName,
+    component: Component,
+    template: PodTemplateSpec,
+) -> Deployment {
+    Deployment {
+        metadata: meta::object(stack, name, component),
+        spec: Some(DeploymentSpec {
+            replicas: Some(1),
+            revision_history_limit: Some(2),
+            selector: meta::label_selector(stack, component),
+            strategy: Some(strategy()),
+            template,
+            ..DeploymentSpec::default()
+        }),
+        status: None,
+    }
+}
+
 /// New pods are there before old ones go.
-pub(in crate::build) fn strategy() -> DeploymentStrategy {
+fn strategy() -> DeploymentStrategy {
     DeploymentStrategy {
         type_: Some("RollingUpdate".into()),
         rolling_update: Some(RollingUpdateDeployment {

@@ -7,9 +7,11 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
     HTTPGetAction, Lifecycle, LifecycleHandler, LocalObjectReference, PodSecurityContext, PodSpec,
-    PodTemplateSpec, Probe, SeccompProfile, SecretKeySelector, SecurityContext, SleepAction,
-    Sysctl, TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount,
+    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecretKeySelector,
+    SecurityContext, SleepAction, Sysctl, TCPSocketAction, TopologySpreadConstraint, Volume,
+    VolumeMount,
 };
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use k8s_openapi::{ByteString, DeepMerge as _};
@@ -237,6 +239,20 @@ fn restricted(mut container: Container) -> Container {
         .get_or_insert_default()
         .push(mount(volume::TMP, "/tmp"));
     container
+}
+
+/// What a pod of ours asks for, and what it may take at most: CPU and memory of each.
+pub(in crate::build) fn resources(asked: (&str, &str), most: (&str, &str)) -> ResourceRequirements {
+    let of = |(cpu, memory): (&str, &str)| {
+        let pairs = [("cpu", cpu), ("memory", memory)];
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), Quantity(value.into())));
+        Some(BTreeMap::from(pairs))
+    };
+    ResourceRequirements {
+        requests: of(asked),
+        limits: of(most),
+        claims: None,
+    }
 }
 
 /// A volume that is empty at first and goes with its pod.

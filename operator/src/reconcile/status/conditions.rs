@@ -61,6 +61,11 @@ impl Conditions {
         }
     }
 
+    /// Takes back what was said.
+    pub(super) fn forget(&mut self, type_: ConditionType) {
+        self.after.retain(|it| it.type_ != type_.as_str());
+    }
+
     pub(super) fn is_current(&self, type_: ConditionType) -> bool {
         let found = self.before.iter().find(|it| it.type_ == type_.as_str());
         found.is_some_and(|it| it.observed_generation == self.generation)

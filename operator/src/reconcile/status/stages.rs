@@ -1,4 +1,4 @@
-//! The conditions of the stages, each from its gate, and that of the schedules.
+//! The conditions of the stages, each from its gate, and those of the schedules and the tools.
 //!
 //! Invariant: pure. What belongs to no stage is for `whole` to say.
 
@@ -23,6 +23,7 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
         stage_condition(conditions, stage, report);
     }
     schedules_condition(conditions, progress);
+    tools_condition(conditions, progress);
     edge::set(conditions, progress);
     if let Some(Revocation::Pending { roles, trouble }) = &progress.revocation {
         let again = annotate(progress, annotation::RETRY, NOW);
@@ -56,6 +57,18 @@ fn schedules_condition(conditions: &mut Conditions, progress: &Progress) {
     } else if !all.iter().any(|it| it.starting) || !conditions.is_current(TYPE) {
         let message = "the last run of each schedule ended well, or the first one is still to come";
         conditions.set(TYPE, true, Reason::Available, message);
+    }
+}
+
+/// A stack without tools says nothing of them.
+fn tools_condition(conditions: &mut Conditions, progress: &Progress) {
+    const TYPE: ConditionType = ConditionType::ToolsReady;
+    match &progress.rollout.tools {
+        None => conditions.forget(TYPE),
+        Some(gate) => {
+            let (reason, message) = explain(gate);
+            conditions.set(TYPE, !gate.is_shut(), reason, &message);
+        }
     }
 }
 

@@ -81,6 +81,7 @@ pub(super) async fn look(app: &AppStack, ctx: &Context) -> Result<Seen, Error> {
             opens: Vec::new(),
             record: None,
         }],
+        tools: Vec::new(),
     };
     writer.prune(&[&desired], &BTreeSet::new()).await?;
     let status = applied.iter().find_map(|it| match it.object() {
