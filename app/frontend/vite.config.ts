@@ -9,6 +9,8 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   plugins: [react(), tailwindcss(), fontLicense(), precompress()],
+  // What is none of the sources comes from a cluster: `cargo xtask watch`.
+  server: { proxy: proxied(process.env.CLUSTER) },
   build: {
     // The content security policy of nginx.conf allows no data: URLs but for images.
     assetsInlineLimit: 0,
@@ -24,6 +26,11 @@ export default defineConfig({
     unstubGlobals: true,
   },
 });
+
+/** The API of a stack, and what its site is told about it. */
+function proxied(cluster?: string) {
+  return cluster ? { "^/(api/|docs|config\\.json)": { target: cluster } } : {};
+}
 
 /** The licence of the font goes where the font goes; those of the programs, Vite collects. */
 function fontLicense(): Plugin {

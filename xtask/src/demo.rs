@@ -13,8 +13,9 @@ use local_cluster::{Cluster, Progress, demo, folders};
 use crate::{Named, start};
 
 /// Where the demo lives.
-const NAMESPACE: &str = "shop";
-const STACK: &str = "shop";
+pub(crate) const NAMESPACE: &str = "shop";
+/// What it is called.
+pub(crate) const STACK: &str = "shop";
 /// Who may do everything in it, as `kind/stack-local.yaml` says.
 const SUPERUSER: &str = "admin@example.com";
 /// How long the stack may take to become ready: several times what it takes on two cores.

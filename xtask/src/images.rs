@@ -82,6 +82,18 @@ pub(crate) async fn make(cluster: &Cluster, profile: Profile, progress: &Progres
     Ok(Made { operator, others })
 }
 
+/// Builds the image of the demo's backend under a tag of its own.
+pub(crate) async fn backend(cluster: &Cluster, tag: &str, progress: &Progress) -> Result<Built> {
+    let programs = programs(Profile::Local, progress).await?;
+    let context = context(&programs, "backend")?;
+    let image = Image::new(
+        format!("{REGISTRY}/demo-backend:{tag}"),
+        folders::in_repository("app/backend/Dockerfile"),
+        context,
+    );
+    cluster.build(&image, progress).await
+}
+
 /// Loads what was built, at the same time: each load waits more than it works.
 pub(crate) async fn load(cluster: &Cluster, images: &[Built], progress: &Progress) -> Result<()> {
     let part = progress.part("load the images");
@@ -129,10 +141,7 @@ async fn programs(profile: Profile, progress: &Progress) -> Result<PathBuf> {
         .args(["--package", "appstack-operator", "--package", "backend"])
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
         .kill_on_drop(true);
-    ensure!(
-        cargo.status().await?.success(),
-        "the operator and the backend do not build"
-    );
+    ensure!(cargo.status().await?.success(), "the programs do not build");
     part.done("");
     Ok(folder)
 }

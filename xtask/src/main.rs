@@ -16,6 +16,7 @@ mod start;
 mod test;
 mod trust;
 mod up;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,8 @@ enum Command {
     Demo(demo::Demo),
     /// Have browsers and programs of this machine trust a local stack, or not any more
     Trust(trust::Trust),
+    /// Have each change in app/ in the stack of the demo, and show what its parts print
+    Watch(watch::Watch),
     /// Run the tests: all of them, or one group
     Test(test::Test),
     /// Measure what the documentation promises, on the cluster of the demo
@@ -110,7 +113,12 @@ fn run(command: Command) -> Result<()> {
     if let Command::Node(node) = command {
         return local_cluster::native::run(&node.cluster.name, node.host_network);
     }
-    tokio::runtime::Runtime::new()?.block_on(async {
+    let runtime = tokio::runtime::Runtime::new()?;
+    // It has something to put back when it is told to stop.
+    if let Command::Watch(watch) = command {
+        return runtime.block_on(watch.run(told_to_stop()));
+    }
+    runtime.block_on(async {
         tokio::select! {
             result = work(command) => result,
             // What it started is dropped, and so it ends with it: a compiler would go on for minutes.
@@ -133,7 +141,8 @@ async fn work(command: Command) -> Result<()> {
         Command::Failures(failures) => failures.run().await,
         Command::Generate(generate) => generate.run().await,
         Command::Images(images) => images.run().await,
-        Command::Node(_) => Ok(()),
+        // Neither is worked on here.
+        Command::Node(_) | Command::Watch(_) => Ok(()),
     }
 }
 
