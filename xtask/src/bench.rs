@@ -19,8 +19,8 @@ use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
-use local_cluster::{Cluster, Progress, folders, operator};
-use serde_json::Value;
+use local_cluster::{Cluster, Progress, operator};
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::images::{self, Profile};
@@ -134,10 +134,7 @@ async fn roll_out(client: &Client, namespace: &str) -> Result<RollOut> {
     };
     namespaces.create(&PostParams::default(), &made).await?;
     let stacks: Api<AppStack> = Api::namespaced(client.clone(), namespace);
-    let text = std::fs::read_to_string(folders::in_kind("stack-local.yaml"))?;
-    let mut stack: AppStack = serde_saphyr::from_str(&text)?;
-    // Two stacks cannot share a host name.
-    stack.spec.domain = format!("{namespace}.localhost");
+    let stack = stack::demo(namespace, &json!({}))?;
     let watch = PodWatch::begin(Api::namespaced(client.clone(), namespace), &PATH).await?;
     let started = Instant::now();
     stacks.create(&PostParams::default(), &stack).await?;

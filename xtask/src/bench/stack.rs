@@ -22,6 +22,19 @@ pub(super) struct Stack {
     pub(super) domain: String,
 }
 
+/// The stack of the demo for a namespace of its own, with other fields of the spec. It has a domain of its own, since two stacks cannot
+/// share a host, and no tools, whose pods would be measured with the others.
+pub(super) fn demo(namespace: &str, spec: &Value) -> Result<AppStack> {
+    let text = std::fs::read_to_string(folders::in_kind("stack-local.yaml"))?;
+    let mut app: Value = serde_saphyr::from_str(&text)?;
+    app["spec"]["domain"] = json!(format!("{namespace}.localhost"));
+    app["spec"]["tools"] = json!({"adminer": false, "mail": false});
+    for (field, value) in spec.as_object().into_iter().flatten() {
+        app["spec"][field] = value.clone();
+    }
+    Ok(serde_json::from_value(app)?)
+}
+
 impl Stack {
     /// Makes the stack of the demo in a namespace, with changes of its spec, and the Secret that it needs for these.
     pub(super) async fn install(
@@ -47,15 +60,9 @@ impl Stack {
             api.create(&PostParams::default(), &secret).await?;
         }
         let api: Api<AppStack> = Api::namespaced(client.clone(), name);
-        let text = std::fs::read_to_string(folders::in_kind("stack-local.yaml"))?;
-        let mut app: Value = serde_saphyr::from_str(&text)?;
-        let domain = format!("{name}.localhost");
-        app["spec"]["domain"] = json!(domain);
-        for (field, value) in spec.as_object().into_iter().flatten() {
-            app["spec"][field] = value.clone();
-        }
-        let app: AppStack = serde_json::from_value(app)?;
+        let app = demo(name, &spec)?;
         api.create(&PostParams::default(), &app).await?;
+        let domain = app.spec.domain;
         let stack = Self {
             client,
             api,
