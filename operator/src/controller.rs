@@ -1,7 +1,7 @@
 //! Wakes the reconcilers when something changes that they work on.
 //!
 //! Here is what is the same for every kind. What is its own stands in two files: `controller/<kind>.rs` implements
-//! [`Controlled`], and `reconcile/<kind>.rs` does the work. [`run`] names the kinds.
+//! `Controlled`, and `reconcile/<kind>.rs` does the work. [`run`] names the kinds.
 
 mod appstack;
 mod gate;

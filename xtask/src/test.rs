@@ -164,6 +164,8 @@ async fn fast(count: &mut Count) -> Result<()> {
         "warnings",
     ]))
     .await?;
+    let mut docs = cargo(&["doc", "--workspace", "--no-deps"]);
+    plain(docs.env("RUSTDOCFLAGS", "-D warnings")).await?;
     generate::Generate::check().await?;
     counted(&mut cargo(&["test"]), count).await
 }
