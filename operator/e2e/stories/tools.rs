@@ -58,7 +58,7 @@ fn developers_look_into_the_database_and_read_the_mail() {
         world.apply(&writes).await;
         world
             .until("Adminer may write", ROLL_OUT, async || {
-                let told = asks(world, &["CREATE TABLE mine ()"]).await;
+                let told = answer(world, &["CREATE TABLE mine ()"]).await?;
                 told[0].starts_with('[').then_some(())
             })
             .await;
@@ -67,7 +67,7 @@ fn developers_look_into_the_database_and_read_the_mail() {
         world.apply(&stack).await;
         world
             .until("Adminer may not write any more", ROLL_OUT, async || {
-                let told = asks(world, &["DROP TABLE mine"]).await;
+                let told = answer(world, &["DROP TABLE mine"]).await?;
                 told[0].contains("read-only").then_some(())
             })
             .await;
@@ -130,7 +130,15 @@ async fn are_ready(world: &World) {
 
 /// What the database says to each statement of Adminer's role.
 async fn asks(world: &World, statements: &[&str]) -> Vec<String> {
-    let mut words = vec![
+    let answer = answer(world, statements).await;
+    answer.expect("Adminer runs and is let in")
+}
+
+/// The same; `None` while its pod is on its way.
+async fn answer(world: &World, statements: &[&str]) -> Option<Vec<String>> {
+    let mut kubectl = world.cluster.kubectl().unwrap();
+    kubectl.args(["--namespace", &world.namespace]);
+    kubectl.args([
         "exec",
         "deployment/shop-adminer",
         "--",
@@ -138,13 +146,12 @@ async fn asks(world: &World, statements: &[&str]) -> Vec<String> {
         "-r",
         ASK,
         "--",
-    ];
-    words.extend(statements);
-    let said = world.kubectl(&words).await;
-    said.lines()
-        .filter(|it| !it.trim().is_empty())
-        .map(str::to_owned)
-        .collect()
+    ]);
+    let output = kubectl.args(statements).output().await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let said = said.lines().filter(|it| !it.trim().is_empty());
+    let said = said.map(str::to_owned).collect();
+    output.status.success().then_some(said)
 }
 
 /// Somebody has forgotten the password, and the mail that helps is caught.

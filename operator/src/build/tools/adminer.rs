@@ -5,6 +5,7 @@
 //! everything, or one that acts as the owner as the application does. An external database is nobody's to make roles in; there it logs in as
 //! the application, and without `ReadWrite` its sessions begin read-only, which keeps from mistakes and not from ill will.
 
+use k8s_openapi::api::apps::v1::DeploymentStrategy;
 use k8s_openapi::api::core::v1::{
     ConfigMap, ConfigMapVolumeSource, Container, EnvVar, PodTemplateSpec, Volume,
 };
@@ -41,7 +42,14 @@ pub(super) fn objects(stack: &Stack) -> Vec<Object> {
     let embedded = stack.database.embedded.as_ref();
     let name = stack.names.adminer();
     let template = template(stack, adminer, embedded);
-    let deployment = deployment::single(stack, &name, Component::Adminer, template);
+    let mut deployment = deployment::single(stack, &name, Component::Adminer, template);
+    // A pod sets the role right when it starts. One of before a change that was taken back at once would not start again.
+    if let Some(spec) = &mut deployment.spec {
+        spec.strategy = Some(DeploymentStrategy {
+            type_: Some("Recreate".into()),
+            rolling_update: None,
+        });
+    }
     let selector = meta::selector(stack.names.stack(), Component::Adminer.as_str());
     let service = backend::service(stack, &name, Component::Adminer, selector);
     let mut objects = network::adminer(stack);
