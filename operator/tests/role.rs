@@ -21,7 +21,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-const MAKE: &str = include_str!("../src/build/database/role/make.sh");
+const MAKE: &str = concat!(
+    include_str!("../src/build/database/role/quiet.sh"),
+    include_str!("../src/build/database/role/make.sh")
+);
 const ASK: &str = include_str!("../src/build/database/connection/ask.sh");
 const REVOKE: &str = include_str!("../src/build/database/role/revoke.sh");
 

@@ -25,8 +25,22 @@ use crate::model::stack::{Embedded, Stack, value};
 /// The container that prints how many sessions it ended.
 pub const REVOKE: &str = "revoke";
 
+/// What a script begins with that tells the server a password.
+macro_rules! quiet {
+    ($script:literal) => {
+        concat!(
+            include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/src/build/database/role/quiet.sh"
+            )),
+            include_str!($script)
+        )
+    };
+}
+pub(in crate::build) use quiet;
+
 /// Makes a role, or sets it right.
-const MAKE_SCRIPT: &str = include_str!("role/make.sh");
+const MAKE_SCRIPT: &str = quiet!("role/make.sh");
 /// Drops roles once nobody uses them.
 const REVOKE_SCRIPT: &str = include_str!("role/revoke.sh");
 /// How long it may take to make a role.

@@ -1,11 +1,10 @@
 //! Adminer, which shows the data. It is logged in by a file of ours that its image includes, so that the password never comes to the
 //! browser.
 //!
-//! In the embedded database it has a role of its own, which its pod makes, or sets right, each time it starts: one that may read
-//! everything, or one that acts as the owner as the application does. An external database is nobody's to make roles in; there it logs in as
+//! In the embedded database it has roles of its own, which its pod makes, or sets right, when it starts: one that may read
+//! everything, and one that acts as the owner as the application does. An external database is nobody's to make roles in; there it logs in as
 //! the application, and without `ReadWrite` its sessions begin read-only, which keeps from mistakes and not from ill will.
 
-use k8s_openapi::api::apps::v1::DeploymentStrategy;
 use k8s_openapi::api::core::v1::{
     ConfigMap, ConfigMapVolumeSource, Container, EnvVar, PodTemplateSpec, Volume,
 };
@@ -23,13 +22,15 @@ use crate::model::identity::DataId;
 use crate::model::object::Object;
 use crate::model::stack::{Adminer, Embedded, Stack};
 
-/// Its role in the embedded database.
-const ROLE: &str = "adminer";
+/// Its role in the embedded database by which it reads.
+const READER: &str = "adminer";
+/// The one by which it writes: no right is ever taken from a role that a pod may still log in as, or given to it.
+const WRITER: &str = "adminer_writer";
 /// Where its image looks for files that it is to include.
 const FOLDER: &str = "/var/www/html/plugins-enabled";
 const FILE: &str = "appstack.php";
 const LOGIN: &str = include_str!("adminer/login.php");
-const ROLE_SCRIPT: &str = include_str!("adminer/role.sh");
+const ROLE_SCRIPT: &str = role::quiet!("adminer/role.sh");
 const VOLUME: &str = "login";
 const PORT: i32 = 8080;
 /// PHP, as the first process of a container, does not hear that it is to end; nothing is lost when it is killed.
@@ -42,14 +43,7 @@ pub(super) fn objects(stack: &Stack) -> Vec<Object> {
     let embedded = stack.database.embedded.as_ref();
     let name = stack.names.adminer();
     let template = template(stack, adminer, embedded);
-    let mut deployment = deployment::single(stack, &name, Component::Adminer, template);
-    // A pod sets the role right when it starts. One of before a change that was taken back at once would not start again.
-    if let Some(spec) = &mut deployment.spec {
-        spec.strategy = Some(DeploymentStrategy {
-            type_: Some("Recreate".into()),
-            rolling_update: None,
-        });
-    }
+    let deployment = deployment::single(stack, &name, Component::Adminer, template);
     let selector = meta::selector(stack.names.stack(), Component::Adminer.as_str());
     let service = backend::service(stack, &name, Component::Adminer, selector);
     let mut objects = network::adminer(stack);
@@ -106,7 +100,7 @@ fn template(stack: &Stack, adminer: &Adminer, embedded: Option<&Embedded>) -> Po
 fn container(stack: &Stack, adminer: &Adminer, has_own_role: bool) -> Container {
     let mut env = connection(stack);
     if has_own_role {
-        env.extend(own_role(stack));
+        env.extend(own_role(stack, adminer.access));
     } else {
         env.extend(role_of_application(stack, adminer.access));
     }
@@ -142,13 +136,9 @@ fn container(stack: &Stack, adminer: &Adminer, has_own_role: bool) -> Container 
 
 /// Makes its role before it starts, as the database's superuser.
 fn make_role(stack: &Stack, adminer: &Adminer, embedded: &Embedded) -> Container {
-    let access = match adminer.access {
-        AdminerAccess::ReadOnly => "read",
-        AdminerAccess::ReadWrite => "write",
-    };
     let mut env = role::admin(stack, embedded);
-    env.extend(own_role(stack));
-    env.push(pod::literal("ACCESS", access));
+    env.extend(own_role(stack, adminer.access));
+    env.push(pod::literal("WRITER", WRITER));
     Container {
         name: "role".into(),
         image: Some(embedded.image.clone()),
@@ -173,10 +163,14 @@ fn connection(stack: &Stack) -> Vec<EnvVar> {
 }
 
 /// Who logs in.
-fn own_role(stack: &Stack) -> [EnvVar; 2] {
+fn own_role(stack: &Stack, access: AdminerAccess) -> [EnvVar; 2] {
     let secret = stack.names.generated();
+    let role = match access {
+        AdminerAccess::ReadOnly => READER,
+        AdminerAccess::ReadWrite => WRITER,
+    };
     [
-        pod::literal("LOGIN", ROLE),
+        pod::literal("LOGIN", role),
         pod::from_secret("LOGIN_PASSWORD", secret.as_str(), Adminer::PASSWORD),
     ]
 }
