@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Node, Secret};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::conditions::is_deployment_completed;
 use kube::runtime::wait::{Condition, await_condition};
@@ -31,6 +31,20 @@ pub async fn is_ready(client: &Client) -> bool {
     };
     let answer = tokio::time::timeout(Duration::from_secs(2), client.request_text(request)).await;
     answer.is_ok_and(|answer| answer.is_ok())
+}
+
+/// A text value of a Secret.
+///
+/// # Errors
+/// When it cannot be read, or holds no such text.
+pub async fn secret(client: &Client, namespace: &str, name: &str, key: &str) -> Result<String> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let secret = secrets.get(name).await;
+    let secret = secret.with_context(|| format!("there is no Secret {name} in {namespace}"))?;
+    let mut data = secret.data.unwrap_or_default();
+    let value = data.remove(key);
+    let value = value.with_context(|| format!("Secret {name} has no {key}"))?;
+    Ok(String::from_utf8(value.0)?)
 }
 
 /// Waits until a Deployment has all its replicas.

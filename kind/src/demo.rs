@@ -30,7 +30,6 @@ pub fn addresses(ports: &Ports) -> Vec<Address> {
         address("its API", format!("{https}/docs"), "AppStack demo"),
         address("without TLS", local(ports.frontend, ""), "Log in"),
         address("its API", local(ports.backend, "/docs"), "AppStack demo"),
-        // That of the role by which Adminer reads.
         address("its database", local(ports.adminer, ""), "items"),
         address("its mail", local(ports.mail, ""), "Mailpit"),
         address(

@@ -98,7 +98,6 @@ impl Store {
     /// # Errors
     /// When the store cannot be changed.
     pub async fn put(&self, name: &str, certificate: &Path) -> Result<()> {
-        self.take_out(name).await?;
         match self {
             Self::System { folder, refresh } => {
                 let file = file(folder, name);
@@ -107,6 +106,8 @@ impl Store {
                 as_root(refresh.iter().map(Path::new)).await
             }
             Self::Browser(folder) => {
+                // It would keep both.
+                self.take_out(name).await?;
                 if !folder.join("cert9.db").exists() {
                     std::fs::create_dir_all(folder)?;
                     certutil(folder, &["-N", "--empty-password"]).await?;

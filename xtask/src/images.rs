@@ -85,13 +85,15 @@ pub(crate) async fn make(cluster: &Cluster, profile: Profile, progress: &Progres
 /// Builds the image of the demo's backend under a tag of its own.
 pub(crate) async fn backend(cluster: &Cluster, tag: &str, progress: &Progress) -> Result<Built> {
     let programs = programs(Profile::Local, progress).await?;
-    let context = context(&programs, "backend")?;
-    let image = Image::new(
+    cluster.build(&of_backend(&programs, tag)?, progress).await
+}
+
+fn of_backend(programs: &Path, tag: &str) -> Result<Image> {
+    Ok(Image::new(
         format!("{REGISTRY}/demo-backend:{tag}"),
         folders::in_repository("app/backend/Dockerfile"),
-        context,
-    );
-    cluster.build(&image, progress).await
+        context(programs, "backend")?,
+    ))
 }
 
 /// Loads what was built, at the same time: each load waits more than it works.
@@ -104,7 +106,6 @@ pub(crate) async fn load(cluster: &Cluster, images: &[Built], progress: &Progres
 
 fn images(programs: &Path) -> Result<[Image; 3]> {
     let operator = context(programs, "appstack-operator")?;
-    let backend = context(programs, "backend")?;
     let in_repository = folders::in_repository;
     Ok([
         Image::new(
@@ -112,11 +113,7 @@ fn images(programs: &Path) -> Result<[Image; 3]> {
             in_repository("operator/Dockerfile"),
             operator,
         ),
-        Image::new(
-            format!("{REGISTRY}/demo-backend:dev"),
-            in_repository("app/backend/Dockerfile"),
-            backend,
-        ),
+        of_backend(programs, "dev")?,
         Image::new(
             format!("{REGISTRY}/demo-frontend:dev"),
             in_repository("app/frontend/Dockerfile"),

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
-use local_cluster::{Cluster, Progress, folders, trust};
+use local_cluster::{Progress, api, folders, trust};
 
 use crate::{Named, tell};
 
@@ -44,7 +42,9 @@ impl Trust {
             }
             return Ok(());
         }
-        let authority = self.authority(&cluster).await?;
+        let client = cluster.client().await?;
+        let of_authority = format!("{}-edge-ca", self.stack);
+        let authority = api::secret(&client, &self.namespace, &of_authority, "tls.crt").await?;
         let folder = folders::cache()?.join("trust");
         std::fs::create_dir_all(&folder)?;
         let file = folder.join(format!("{name}.crt"));
@@ -57,20 +57,5 @@ impl Trust {
             "\nStart a browser that runs already anew. Who reads the stack's Secrets can make certificates that this machine trusts: take it out by `cargo xtask trust --remove` when the cluster goes.",
         );
         Ok(())
-    }
-
-    /// The certificate of the stack's authority.
-    async fn authority(&self, cluster: &Cluster) -> Result<Vec<u8>> {
-        let secrets: Api<Secret> = Api::namespaced(cluster.client().await?, &self.namespace);
-        let name = format!("{}-edge-ca", self.stack);
-        let secret = secrets
-            .get(&name)
-            .await
-            .with_context(|| format!("the stack {} has no authority of its own", self.stack))?;
-        let mut data = secret.data.unwrap_or_default();
-        let certificate = data.remove("tls.crt");
-        Ok(certificate
-            .with_context(|| format!("Secret {name} has no tls.crt"))?
-            .0)
     }
 }

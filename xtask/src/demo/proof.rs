@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use appstack_operator::api::{AppStackStatus, Urls};
 use jiff::Zoned;
-use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
-use local_cluster::{Cluster, Progress, browser, folders};
+use local_cluster::{Cluster, Progress, api, browser, folders};
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -156,16 +154,7 @@ async fn client(cluster: &Cluster) -> Result<Client> {
 
 /// A text value of a Secret of the demo.
 async fn secret(cluster: &Cluster, name: &str, key: &str) -> Result<String> {
-    let secrets: Api<Secret> = Api::namespaced(cluster.client().await?, NAMESPACE);
-    let secret = secrets
-        .get(name)
-        .await
-        .with_context(|| format!("the stack has no Secret {name}"))?;
-    let value = secret
-        .data
-        .and_then(|mut it| it.remove(key))
-        .with_context(|| format!("{name} has no {key}"))?;
-    Ok(String::from_utf8(value.0)?)
+    api::secret(&cluster.client().await?, NAMESPACE, name, key).await
 }
 
 /// The text of a good answer; a bad one is asked for again for a while.
