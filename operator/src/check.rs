@@ -8,6 +8,7 @@ mod containers;
 mod database;
 mod edge;
 mod env;
+mod gateway;
 mod generated;
 mod given;
 mod host;
@@ -40,8 +41,8 @@ use crate::model::image;
 use crate::model::inputs::Inputs;
 use crate::model::names::Names;
 use crate::model::stack::{
-    Assets, Backend, Command, Connection, Database, Edge, Email, Frontend, IngressController,
-    Migration, PublicCheck, RolloutRules, Seed, Stack, Tls,
+    Assets, Backend, Command, Connection, Database, Edge, Email, Frontend, Migration, PublicCheck,
+    RolloutRules, Seed, Stack, Tls,
 };
 use crate::release::data::{self, is_about};
 use crate::release::{assets, history};
@@ -99,7 +100,7 @@ fn assemble(app: &AppStack, inputs: &Inputs, settings: &ClusterSettings) -> (Sta
         &mut faults,
     );
     let database = database::of_release(database, spec, &secrets, inputs, settings);
-    let edge = edge::check(spec, &names, inputs, settings, &mut faults);
+    let edge = edge::check(app, &names, inputs, settings, &mut faults);
     let backend = backend(spec, &mut faults);
     let identity = Identity {
         spec,
@@ -390,19 +391,18 @@ pub fn warnings(app: &AppStack, stack: &Stack, inputs: &Inputs) -> Vec<String> {
     });
     let redirect_lost = stack.environment != Environment::Local
         && !matches!(stack.edge.tls, Tls::Off)
-        && !stack.edge.redirect;
+        && !stack.edge.redirect
+        // A Gateway without a listener of plain HTTP has nobody to send on.
+        && stack.edge.gateway().is_none();
     let redirect = redirect_lost.then(|| {
-        match stack.edge.controller {
-            IngressController::Traefik => {
-                "HTTP is not redirected to HTTPS: Traefik's CustomResourceDefinitions are not installed; \
-                 install them and restart the operator"
-            }
-            IngressController::Nginx | IngressController::Other => {
-                "HTTP is not redirected to HTTPS by the operator: it does not know how to tell this \
-                 ingress controller; set it up there"
-            }
-        }
-        .to_owned()
+        let why = if stack.edge.proxy.is_traefik() {
+            "HTTP is not redirected to HTTPS: Traefik's CustomResourceDefinitions are not installed; \
+             install them and restart the operator"
+        } else {
+            "HTTP is not redirected to HTTPS by the operator: it does not know how to tell this \
+             ingress controller; set it up there"
+        };
+        why.to_owned()
     });
     let unused = secrets::unused(&app.spec, &inputs.secrets);
     well_known.chain(redirect).chain(unused).collect()

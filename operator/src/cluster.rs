@@ -4,6 +4,7 @@ pub mod apply;
 pub mod cache;
 pub mod call;
 pub mod dns;
+pub mod gateways;
 pub mod gather;
 pub mod kinds;
 pub mod observe;

@@ -9,6 +9,7 @@ use kube::Client;
 
 use crate::cluster::cache::Cache;
 use crate::cluster::dns::Dns;
+use crate::cluster::gateways::Gateways;
 use crate::cluster::seen_values::SeenValues;
 use crate::cluster::stacks::Stacks;
 use crate::plan::debounce::Debounce;
@@ -43,6 +44,8 @@ pub struct Context {
     pub cache: Cache,
     /// All AppStacks, so that no host is given to two of them.
     pub stacks: Stacks,
+    /// The Gateways of the cluster.
+    pub gateways: Gateways,
     /// How releases fared that are asked through their public address.
     pub public_checks: PublicChecks,
     /// Which releases the API server was asked about.
@@ -61,4 +64,12 @@ pub struct Context {
     pub settings: ClusterSettings,
     /// Which kinds of other projects are served.
     pub optional: OptionalApis,
+}
+
+impl Context {
+    /// What is known of other projects' kinds.
+    #[must_use]
+    pub const fn kinds(&self) -> (&OptionalApis, &Gateways) {
+        (&self.optional, &self.gateways)
+    }
 }

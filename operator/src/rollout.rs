@@ -25,6 +25,7 @@ use crate::cluster::apply::{Applied, Writer};
 use crate::cluster::observe::Observer;
 use crate::error::{Class, Result};
 use crate::model::fact::{Hold, Login, Record};
+use crate::model::kinds::HTTPRoute;
 use crate::model::object::Object;
 use crate::model::observed::{Images, Issuance, Observed, Schedule, Standing};
 use crate::rollout::deadline::JobLimits;
@@ -79,6 +80,8 @@ pub struct RolloutStatus {
     pub reached: Reached,
     /// How far the certificate is that cert-manager looks after, where there is one.
     pub certificate: Option<Issuance>,
+    /// Why a Gateway does not take routes that it is to take.
+    pub refused_routes: Vec<String>,
     /// How it is with the schedules. They are not asked while a gate is shut.
     pub schedules: Option<Vec<Schedule>>,
     /// Whether the tools run, where there are some.
@@ -117,6 +120,7 @@ pub async fn run(
             Ok(step) => {
                 status.record(stage.name, step.gate);
                 status.certificate = status.certificate.or(step.certificate);
+                status.refused_routes.extend(step.refused_routes);
                 opened.extend(step.opened);
             }
             // What serves is kept before the error is told.
@@ -188,6 +192,7 @@ pub async fn heal(writer: &Writer<'_>, serving: &Desired) -> Result<()> {
 struct Step {
     gate: Gate,
     certificate: Option<Issuance>,
+    refused_routes: BTreeSet<String>,
     /// What was applied behind the gate.
     opened: Vec<Applied>,
 }
@@ -208,6 +213,7 @@ async fn step(
         return Ok(Step {
             gate,
             certificate: None,
+            refused_routes: BTreeSet::new(),
             opened: Vec::new(),
         });
     }
@@ -236,9 +242,12 @@ async fn step(
         }
     }
     let certificate = seen.iter().find_map(Observed::certificate).cloned();
+    let refused = seen.iter().filter_map(Observed::refused_route);
+    let refused = refused.map(|it| observer.redactor.redact(it));
     Ok(Step {
         gate,
         certificate,
+        refused_routes: refused.collect(),
         opened,
     })
 }
@@ -290,12 +299,39 @@ const fn is_job(object: &Object) -> bool {
 impl Rollout<'_> {
     /// How the pods of an object stand.
     fn standing(&self, object: &Object) -> Standing {
+        if let Object::HTTPRoute(it) = object {
+            return if self.is_new_route(it) {
+                Standing::First
+            } else {
+                Standing::Known
+            };
+        }
         let is_first = self.unverified && matches!(self.beside, Beside::Nothing);
         match self.is_new(object) {
             true if self.trial.is_some() => Standing::OnTrial,
             true if is_first => Standing::First,
             _ => Standing::Known,
         }
+    }
+
+    /// Whether a route is of a release that has yet to be verified, and that which serves has none for the same hosts at the same
+    /// listeners.
+    fn is_new_route(&self, route: &HTTPRoute) -> bool {
+        let is_same = |it: &HTTPRoute| {
+            it.spec.hostnames == route.spec.hostnames
+                && it.spec.parent_refs == route.spec.parent_refs
+        };
+        let has = |serving: &Desired| {
+            serving
+                .of_stages()
+                .any(|it| matches!(it, Object::HTTPRoute(it) if is_same(it)))
+        };
+        self.unverified
+            && match self.beside {
+                Beside::Nothing => true,
+                Beside::Release(serving) => !has(serving),
+                Beside::Everything => false,
+            }
     }
 
     /// Whether an object makes pods that the serving release does not have, as far as that is known. The database's are

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::cache::Cache;
 use crate::cluster::dns::Dns;
+use crate::cluster::gateways::Gateways;
 use crate::cluster::kinds;
 use crate::cluster::seen_values::SeenValues;
 use crate::cluster::stacks::Stacks;
@@ -144,6 +145,7 @@ fn context(
         rehearsals: Rehearsals::default(),
         seen_values: SeenValues::default(),
         dns: Dns::default(),
+        gateways: Gateways::default(),
         turns: Turns::default(),
         debounce: Debounce::new(BATCH.0, BATCH.1),
         settings: settings.cluster.clone(),

@@ -225,7 +225,7 @@ fn paths(value: &Value) -> BTreeSet<String> {
 }
 
 /// Changes of `spec` that the rules refuse, and what the messages say. At least one for each rule.
-const REFUSED: [(&str, &str); 97] = [
+const REFUSED: [(&str, &str); 101] = [
     ("{backend: {image: a/b}}", "version: needed"),
     ("{backend: {image: 'host:5000/a/b'}}", "version: needed"),
     ("{frontend: {image: a/c}}", "version: needed"),
@@ -402,6 +402,22 @@ const REFUSED: [(&str, &str); 97] = [
     (
         "{edge: {tls: {disabled: {}, selfSigned: {}}}}",
         "tls: exactly one of",
+    ),
+    (
+        "{edge: {className: traefik, gateway: {name: web}}}",
+        "edge: className or gateway, not both",
+    ),
+    (
+        "{edge: {gateway: {name: web}, tls: {selfSigned: {}}}}",
+        "edge: with a gateway the certificate is the one of its listener",
+    ),
+    (
+        "{edge: {gateway: {name: 'infra/web'}}}",
+        "gateway.name: the name of an object",
+    ),
+    (
+        "{edge: {gateway: {name: web, namespace: a.b}}}",
+        "gateway.namespace: the name of a namespace",
     ),
     (
         "{edge: {rateLimit: {}}}",
@@ -624,13 +640,14 @@ const REFUSED_CHANGES: [(&str, &str, &str); 5] = [
 ];
 
 /// Changes of `spec` that only look odd.
-const ACCEPTED: [&str; 25] = [
+const ACCEPTED: [&str; 26] = [
     "{egress: []}",
     "{tools: {adminer: true, adminerAccess: ReadWrite, mail: false}}",
     "{environment: production, tools: {adminer: false}}",
     "{egress: [{cidr: 192.0.2.1/32, ports: [53], protocol: UDP}, {cidr: '2001:db8::/32'}, {cidr: 0.0.0.0/0}, {pods: {}}, {namespace: shared, pods: {app.kubernetes.io/name: redis, tier: ''}, ports: [1, 65535]}]}",
     "{edge: {tls: {issuer: {name: lets-encrypt.prod, kind: ClusterIssuer}}}}",
     "{edge: {tls: {resolver: Lets_Encrypt-1}}}",
+    "{edge: {gateway: {name: web, namespace: infra, sectionName: https}, tls: {disabled: {}}}}",
     "{edge: {maintenance: true, maintenancePage: closed}}",
     "{}",
     "{superuser: admin}",

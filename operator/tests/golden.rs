@@ -17,7 +17,7 @@ use appstack_operator::{check, render};
 use serde_json::{Value, json};
 
 /// What is built, and from what. The examples are cases of their own, so that they always work.
-const CASES: [(&str, &str); 18] = [
+const CASES: [(&str, &str); 20] = [
     ("local", "../examples/stack-local.yaml"),
     ("staging", "../examples/stack-staging.yaml"),
     ("production", "../examples/stack-production.yaml"),
@@ -32,6 +32,8 @@ const CASES: [(&str, &str); 18] = [
     ("resolver", "tests/golden/resolver/stack.yaml"),
     ("no-tls", "tests/golden/no-tls/stack.yaml"),
     ("nginx", "tests/golden/nginx/stack.yaml"),
+    ("gateway", "tests/golden/gateway/stack.yaml"),
+    ("gateway-traefik", "tests/golden/gateway-traefik/stack.yaml"),
     ("long-name", "tests/golden/long-name/stack.yaml"),
     ("jobs", "tests/golden/jobs/stack.yaml"),
     ("image-needs", "tests/golden/image-needs/stack.yaml"),
@@ -235,7 +237,10 @@ fn pods_are_told_of_no_host_that_nobody_serves() -> Result<()> {
         let objects = objects(case)?;
         let ingresses = objects.iter().filter(|it| kind(it) == "Ingress");
         let rules = ingresses.flat_map(|it| list(&it["spec"]["rules"]));
-        let served: BTreeSet<&str> = rules.map(|it| text(&it["host"])).collect();
+        let routes = objects.iter().filter(|it| kind(it) == "HTTPRoute");
+        let by_gateway = routes.flat_map(|it| list(&it["spec"]["hostnames"]));
+        let hosts_of_rules = rules.map(|it| &it["host"]);
+        let served: BTreeSet<&str> = hosts_of_rules.chain(by_gateway).map(text).collect();
         let deployments = objects.iter().filter(|it| kind(it) == "Deployment");
         let pods = deployments.map(|it| &it["spec"]["template"]["spec"]);
         let variables = pods.flat_map(|it| list(&it["containers"][0]["env"]));

@@ -13,6 +13,8 @@ mod connection;
 mod data;
 #[path = "mock_api/defaults.rs"]
 mod defaults;
+#[path = "mock_api/gateway.rs"]
+mod gateway;
 #[path = "mock_api/given.rs"]
 mod given;
 #[path = "mock_api/hosts.rs"]
@@ -66,6 +68,7 @@ use anyhow::{Context as _, Result};
 use appstack_operator::api::{AppStack, Reason};
 use appstack_operator::cluster::cache::Cache;
 use appstack_operator::cluster::dns::Dns;
+use appstack_operator::cluster::gateways::Gateways;
 use appstack_operator::cluster::kinds;
 use appstack_operator::cluster::seen_values::SeenValues;
 use appstack_operator::cluster::stacks::Stacks;
@@ -142,6 +145,7 @@ fn operator(server: &Server, debounce: Debounce) -> Context {
         reach: Reach::default(),
         rehearsals: Rehearsals::default(),
         seen_values: SeenValues::default(),
+        gateways: Gateways::default(),
         dns: Dns::new(known),
         turns: Turns::default(),
         debounce,

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use appstack_operator::cluster::cache::Cache;
 use appstack_operator::cluster::dns::Dns;
+use appstack_operator::cluster::gateways::Gateways;
 use appstack_operator::cluster::kinds;
 use appstack_operator::cluster::seen_values::SeenValues;
 use appstack_operator::cluster::stacks::Stacks;
@@ -77,6 +78,7 @@ fn context(client: Client) -> Arc<Context> {
         reach: Reach::default(),
         rehearsals: Rehearsals::default(),
         seen_values: SeenValues::default(),
+        gateways: Gateways::default(),
         dns: Dns::new(known),
         turns: appstack_operator::plan::turns::Turns::default(),
         debounce: Debounce::new(Duration::ZERO, Duration::ZERO),

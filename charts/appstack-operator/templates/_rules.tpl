@@ -50,6 +50,9 @@ cluster, and in its own namespace. Plain YAML without templating, so that a test
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [traefik.io]
   resources: [middlewares]
   verbs: [get, list, watch, create, patch, delete]
@@ -75,6 +78,10 @@ cluster, and in its own namespace. Plain YAML without templating, so that a test
 - apiGroups: [networking.k8s.io]
   resources: [ingressclasses]
   verbs: [get, list, watch]
+# Which hosts a Gateway takes, and what implements it: it is mostly in another namespace than the stacks.
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [gatewayclasses, gateways]
+  verbs: [get, list, watch]
 # Why an issuer of the whole cluster is not ready.
 - apiGroups: [cert-manager.io]
   resources: [clusterissuers]
@@ -83,7 +90,12 @@ cluster, and in its own namespace. Plain YAML without templating, so that a test
 # is asked instead.
 - apiGroups: [apiextensions.k8s.io]
   resources: [customresourcedefinitions]
-  resourceNames: [certificates.cert-manager.io, middlewares.traefik.io]
+  resourceNames:
+    - certificates.cert-manager.io
+    - gatewayclasses.gateway.networking.k8s.io
+    - gateways.gateway.networking.k8s.io
+    - httproutes.gateway.networking.k8s.io
+    - middlewares.traefik.io
   verbs: [get, list, watch]
 {{- end }}
 

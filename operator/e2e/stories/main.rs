@@ -34,6 +34,7 @@ mod external_database;
 mod failures;
 mod first_rollout;
 mod gates_hold_the_order;
+mod gateway;
 mod hibernate;
 mod hosts;
 mod jobs;

@@ -24,7 +24,9 @@ use serde::{Deserialize, Serialize};
 pub use assets::Assets;
 pub use autoscaling::Autoscaling;
 pub use backend::{Backend, Command, Migrate};
-pub use edge::{Access, Edge, Empty, Hosts, Issuer, IssuerKind, Layout, RateLimit, Tls};
+pub use edge::{
+    Access, Edge, Empty, GatewayRef, Hosts, Issuer, IssuerKind, Layout, RateLimit, Tls,
+};
 pub use egress::{Egress, Protocol};
 pub use frontend::Frontend;
 pub use jobs::Job;

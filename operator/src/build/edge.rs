@@ -1,9 +1,10 @@
 //! The edge stage: the way in, and its certificate.
 //!
 //! A plain Ingress alone works with every controller. What Ingress cannot say is told in the words of the
-//! controller that implements its class, each of which has a file.
+//! controller that implements its class, each of which has a file, as has the Gateway API.
 
 mod certificate;
+mod gateway;
 mod issued;
 mod limits;
 mod maintenance;
@@ -27,7 +28,7 @@ use crate::build::{Check, CheckTarget, Refusal, Stage};
 use crate::model::child_name::ChildName;
 use crate::model::manifests::Manifests;
 use crate::model::object::Object;
-use crate::model::stack::{CheckLimits, IngressController, STEADY, Stack, Tls};
+use crate::model::stack::{CheckLimits, IngressController, Proxy, STEADY, Stack, Tls};
 
 /// How long an ingress controller is waited for that does not lead to the stack: one that is well takes a second or two.
 const ROUTED: Duration = Duration::from_secs(30);
@@ -59,7 +60,7 @@ pub(super) fn stage(stack: &Stack, manifests: &Manifests) -> Stage {
     };
     let certificates = match &stack.edge.tls {
         Tls::SelfSigned(it) => certificate::self_signed(stack, it).into(),
-        Tls::Off | Tls::Secret { .. } | Tls::Issued(_) | Tls::Resolver(_) => Vec::new(),
+        _ => Vec::new(),
     };
     let awaits = stack.edge.issued().and_then(|it| it.pending.clone());
     let is_ready = |it: &Object| awaits.is_none() || matches!(it, Object::Certificate(_));
@@ -112,19 +113,25 @@ fn route(stack: &Stack, refusals: Vec<Refusal>) -> Check {
 pub(super) fn objects(stack: &Stack) -> Vec<Object> {
     let issued = stack.edge.issued();
     let issued = issued.map(|it| issued::certificate(stack, it));
-    let ways = if stack.edge.controller == IngressController::Traefik {
-        traefik::objects(stack)
-    } else {
-        vec![plain_ingress(stack)]
+    let ways = match &stack.edge.proxy {
+        Proxy::Gateway(it) => gateway::objects(stack, it),
+        Proxy::Ingress {
+            class,
+            controller: IngressController::Traefik,
+        } => traefik::objects(stack, class),
+        Proxy::Ingress { class, .. } => vec![plain_ingress(stack, class)],
     };
     issued.into_iter().chain(ways).collect()
 }
 
-fn plain_ingress(stack: &Stack) -> Object {
-    let redirect = (stack.edge.controller == IngressController::Nginx)
+fn plain_ingress(stack: &Stack, class: &str) -> Object {
+    let redirect = stack
+        .edge
+        .proxy
+        .is_nginx()
         .then(|| (NGINX_REDIRECT.to_owned(), stack.edge.redirect.to_string()));
     ingress(
-        stack,
+        (stack, class),
         &stack.names.ingress(),
         rules(stack),
         tls(stack),
@@ -134,7 +141,7 @@ fn plain_ingress(stack: &Stack) -> Object {
 
 fn tls(stack: &Stack) -> Option<IngressTLS> {
     let secret = match &stack.edge.tls {
-        Tls::Off | Tls::Resolver(_) => return None,
+        Tls::Off | Tls::Resolver(_) | Tls::Gateway => return None,
         Tls::Secret { name, .. } => name.clone(),
         Tls::SelfSigned(_) => stack.names.certificate().into(),
         Tls::Issued(it) => (&it.name).into(),
@@ -146,7 +153,7 @@ fn tls(stack: &Stack) -> Option<IngressTLS> {
 }
 
 fn ingress(
-    stack: &Stack,
+    (stack, class): (&Stack, &str),
     name: &ChildName,
     rules: Vec<IngressRule>,
     tls: Option<IngressTLS>,
@@ -158,7 +165,7 @@ fn ingress(
             ..meta::object(stack, name, Component::Edge)
         },
         spec: Some(IngressSpec {
-            ingress_class_name: Some(stack.edge.class.clone()),
+            ingress_class_name: Some(class.to_owned()),
             rules: Some(rules),
             tls: tls.map(|tls| vec![tls]),
             default_backend: None,
@@ -173,7 +180,7 @@ fn rules(stack: &Stack) -> Vec<IngressRule> {
     let (site, api) = (stack.names.frontend(), stack.names.backend());
     match (&edge.dashboard_host, &edge.api_paths) {
         (Some(host), Some(paths)) => {
-            let is_traefik = edge.controller == IngressController::Traefik;
+            let is_traefik = edge.proxy.is_traefik();
             let below = paths.iter().flat_map(|it| below(it, is_traefik));
             let mut all: Vec<_> = below.map(|it| path(it, &api)).collect();
             all.push(path(everything_else(is_traefik), &site));

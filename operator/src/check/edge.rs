@@ -4,12 +4,12 @@ use k8s_openapi::api::networking::v1::IngressClass;
 use kube::ResourceExt;
 use secrecy::ExposeSecret as _;
 
-use crate::api::{self, AppStackSpec, Environment, Layout};
-use crate::check::{Faults, certificate, host, limits};
+use crate::api::{self, AppStack, AppStackSpec, Environment, Layout};
+use crate::check::{Faults, certificate, gateway, host, limits};
 use crate::model::child_name::ChildName;
 use crate::model::inputs::{Inputs, class_name};
 use crate::model::names::Names;
-use crate::model::stack::{Edge, IngressController, Issued, Tls};
+use crate::model::stack::{Edge, IngressController, Issued, Proxy, Tls};
 use crate::settings::ClusterSettings;
 
 /// Marks the class that Ingresses get which name none.
@@ -89,12 +89,13 @@ pub fn issued(names: &Names, spec: &AppStackSpec) -> Option<ChildName> {
 
 /// The edge of a spec.
 pub(super) fn check(
-    spec: &AppStackSpec,
+    app: &AppStack,
     names: &Names,
     inputs: &Inputs,
     settings: &ClusterSettings,
     faults: &mut Faults,
 ) -> Edge {
+    let spec = &app.spec;
     host::refuse(spec, faults);
     let (dashboard_host, api_host) = site_and_api(spec);
     let api_paths = api_paths(spec, faults);
@@ -104,52 +105,68 @@ pub(super) fn check(
             format!("dashboard and api are both {api_host}; give them two names"),
         );
     }
-    let (class, controller) = class(spec, inputs, faults);
-    let redirect_hosts = redirect_hosts(spec);
-    for host in &redirect_hosts {
-        if *host == api_host || Some(host) == dashboard_host.as_ref() {
-            let problem = format!("{host} is an address of the stack itself; take it away");
-            faults.add("edge.hosts.redirects", problem);
-        }
-    }
-    if !redirect_hosts.is_empty()
-        && let Some(why) = limits::unable((&class, controller), inputs.traefik_kinds)
-    {
-        faults.add("edge.hosts.redirects", why);
-    }
     let hosts = hosts(spec);
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let tls = tls(spec, names, inputs, &hosts, faults);
-    if matches!(tls, Tls::Resolver(_)) && controller != IngressController::Traefik {
+    let encrypted = !matches!(tls, Tls::Off);
+    let gateway = gateway::check(app, &inputs.gateways, (&hosts, encrypted), faults);
+    let proxy = gateway.map_or_else(|| class(spec, inputs, faults), Proxy::Gateway);
+    let redirect_hosts = redirect_hosts(spec);
+    let own = [Some(&api_host), dashboard_host.as_ref()];
+    judge_redirects(&redirect_hosts, own, (&proxy, inputs), faults);
+    if matches!(tls, Tls::Resolver(_)) && !proxy.is_traefik() {
         let problem = format!(
-            "certificate resolvers are Traefik's, and IngressClass {class} is not; set edge.className to one of Traefik, or choose issuer or secretName"
+            "certificate resolvers are Traefik's, and {proxy} is not; set edge.className to one of Traefik, or choose issuer or secretName"
         );
         faults.add("edge.tls.resolver", problem);
     }
-    let encrypted = !matches!(tls, Tls::Off);
-    let middlewares = controller == IngressController::Traefik && inputs.traefik_kinds;
-    let can_redirect = middlewares || controller == IngressController::Nginx;
-    let limits = limits::check(spec, inputs, settings, (class.as_str(), controller));
+    let middlewares = proxy.is_traefik() && inputs.traefik_kinds;
+    let (can_redirect, can_set) = match &proxy {
+        Proxy::Gateway(it) => (true, it.sets_headers),
+        Proxy::Ingress { .. } => (middlewares || proxy.is_nginx(), middlewares),
+    };
+    let limits = limits::check(spec, inputs, settings, &proxy);
     faults.0.extend(limits.faults.iter().cloned());
     Edge {
         default_rate: limits::default_rate(spec.environment),
         middlewares,
         limits,
-        class,
-        controller,
+        proxy,
         dashboard_host,
         api_host,
         api_paths,
         redirect_hosts,
         redirect: encrypted && spec.environment != Environment::Local && can_redirect,
-        hsts: encrypted && spec.environment == Environment::Production && middlewares,
+        hsts: encrypted && spec.environment == Environment::Production && can_set,
         tls,
         https_port: settings.public_https_port,
         http_port: settings.public_http_port,
     }
 }
 
-fn class(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) -> (String, IngressController) {
+/// What is wrong with the hosts whose visitors are to be sent on, to hosts of the stack's own.
+fn judge_redirects(
+    redirects: &[String],
+    own: [Option<&String>; 2],
+    (proxy, inputs): (&Proxy, &Inputs),
+    faults: &mut Faults,
+) {
+    const FIELD: &str = "edge.hosts.redirects";
+    for host in redirects.iter().filter(|it| own.contains(&Some(*it))) {
+        let problem = format!("{host} is an address of the stack itself; take it away");
+        faults.add(FIELD, problem);
+    }
+    let unable = match proxy {
+        Proxy::Gateway(_) => gateway::unable_to_redirect(redirects),
+        Proxy::Ingress { .. } if redirects.is_empty() => None,
+        Proxy::Ingress { .. } => limits::unable(proxy, inputs.traefik_kinds),
+    };
+    if let Some(why) = unable {
+        faults.add(FIELD, why);
+    }
+}
+
+fn class(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) -> Proxy {
     let requested = class_name(spec);
     let name = requested.map_or_else(|| default_class(&inputs.ingress_classes), str::to_owned);
     let found = inputs
@@ -171,13 +188,16 @@ fn class(spec: &AppStackSpec, inputs: &Inputs, faults: &mut Faults) -> (String, 
             "edge.className",
             format!("there is no IngressClass {name}; this cluster has: {known}"),
         );
-        return (name, IngressController::Other);
+        return Proxy::Ingress {
+            class: name,
+            controller: IngressController::Other,
+        };
     };
     let controller = found.spec.as_ref().and_then(|it| it.controller.as_deref());
-    (
-        name,
-        controller.map_or(IngressController::Other, implementation),
-    )
+    Proxy::Ingress {
+        class: name,
+        controller: controller.map_or(IngressController::Other, implementation),
+    }
 }
 
 fn default_class(classes: &[IngressClass]) -> String {
@@ -206,7 +226,12 @@ fn tls(
     hosts: &[&str],
     faults: &mut Faults,
 ) -> Tls {
-    let requested = spec.edge.as_ref().and_then(|it| it.tls.as_ref());
+    let edge = spec.edge.as_ref();
+    let requested = edge.and_then(|it| it.tls.as_ref());
+    let is_off = requested.is_some_and(|it| it.disabled.is_some());
+    if edge.is_some_and(|it| it.gateway.is_some()) && !is_off {
+        return Tls::Gateway;
+    }
     if requested.is_none() && spec.environment != Environment::Local {
         faults.add(
             "edge.tls",
@@ -217,7 +242,7 @@ fn tls(
         );
         return Tls::Off;
     }
-    if requested.is_some_and(|it| it.disabled.is_some()) {
+    if is_off {
         return Tls::Off;
     }
     if let Some(issuer) = requested.and_then(|it| it.issuer.as_ref()) {

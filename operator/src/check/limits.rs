@@ -11,7 +11,7 @@ use crate::api::{self, AppStackSpec, Environment};
 use crate::check::Faults;
 use crate::model::inputs::{Inputs, maintenance_page, users_secret};
 use crate::model::network::start_of;
-use crate::model::stack::{IngressController, Limits, Maintenance, Rate, RateLimit};
+use crate::model::stack::{Limits, Maintenance, Proxy, Rate, RateLimit};
 use crate::settings::ClusterSettings;
 
 /// The key that holds names and hashes of passwords.
@@ -28,12 +28,12 @@ pub(super) fn default_rate(environment: Environment) -> Option<RateLimit> {
     })
 }
 
-/// The limits of a spec, whose IngressClass is this one and implemented by that.
+/// The limits of a spec, whose visitors come in by this.
 pub(super) fn check(
     spec: &AppStackSpec,
     inputs: &Inputs,
     settings: &ClusterSettings,
-    class: (&str, IngressController),
+    proxy: &Proxy,
 ) -> Limits {
     let mut faults = Faults::default();
     let Some(edge) = &spec.edge else {
@@ -57,7 +57,7 @@ pub(super) fn check(
         matches!(rate, Rate::Most(_)).then_some("edge.rateLimit"),
         edge.access.as_ref().map(|_| "edge.access"),
     ];
-    if let Some(why) = unable(class, inputs.traefik_kinds) {
+    if let Some(why) = unable(proxy, inputs.traefik_kinds) {
         for field in asked.into_iter().flatten() {
             faults.add(field, &why);
         }
@@ -98,19 +98,19 @@ fn rate(requested: Option<&api::RateLimit>) -> Rate {
     })
 }
 
-/// Why an ingress controller cannot do any of it, and what to do.
-pub(super) fn unable(
-    (class, controller): (&str, IngressController),
-    traefik_kinds: bool,
-) -> Option<String> {
-    let why = match controller {
-        IngressController::Traefik if traefik_kinds => return None,
-        IngressController::Traefik => {
+/// Why what leads visitors in cannot do any of it, and what to do.
+pub(super) fn unable(proxy: &Proxy, traefik_kinds: bool) -> Option<String> {
+    let why = match proxy {
+        it if it.is_traefik() && traefik_kinds => return None,
+        it if it.is_traefik() => {
             "Traefik's CustomResourceDefinitions are not installed; install them".to_owned()
         }
-        IngressController::Nginx | IngressController::Other => format!(
-            "IngressClass {class} is not Traefik's, and the operator can tell no other ingress controller; \
+        Proxy::Ingress { .. } => format!(
+            "{proxy} is not Traefik's, and the operator can tell no other ingress controller; \
              set edge.className to one of Traefik"
+        ),
+        Proxy::Gateway(_) => format!(
+            "{proxy} is not Traefik's, and the Gateway API has no word for it; take a Gateway of Traefik"
         ),
     };
     Some(format!(

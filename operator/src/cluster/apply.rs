@@ -119,14 +119,14 @@ impl<'a> Writer<'a> {
         Ok(answer)
     }
 
-    /// Whether an object is a certificate that is asked for while another one of the stack is, or an Ingress that is there as it
-    /// was before, and names what its controller may not know of. A new one has no visitors to lose.
+    /// Whether an object is a certificate that is asked for while another one of the stack is, or an Ingress or a route that is
+    /// there as it was before, and names what its controller may not know of. A new one has no visitors to lose.
     async fn is_too_early_for(&self, object: &Object) -> Result<bool> {
         if let Object::Certificate(it) = object {
             return self.has_another_order(it).await;
         }
-        let is_ingress = matches!(object, Object::Ingress(_));
-        if !is_ingress || !self.cache.propagation(|it| it.awaits_middlewares(self.now)) {
+        let is_way_in = matches!(object, Object::Ingress(_) | Object::HTTPRoute(_));
+        if !is_way_in || !self.cache.propagation(|it| it.awaits_middlewares(self.now)) {
             return Ok(false);
         }
         let found = self.own(object.owned().kind, &object.name()).await?;

@@ -25,15 +25,16 @@ use crate::api::AppStack;
 use crate::check;
 use crate::cluster::cache::{Content, KeptRecord, StackCache};
 use crate::cluster::call::send;
+use crate::cluster::gateways::{Gateways, Kept};
 use crate::error::{Error, Result};
 use crate::model::child_name::ChildName;
 use crate::model::fact::Record;
 use crate::model::identity::{ManifestsHash, ReleaseHash, TemplateHash, VolumeUid};
 use crate::model::inputs::{
-    Inputs, RandomValues, Records, ReleaseRecord, external_database, referenced_config_maps,
+    self, Inputs, RandomValues, Records, ReleaseRecord, external_database, referenced_config_maps,
     referenced_secrets, template_secrets,
 };
-use crate::model::kinds::{Certificate, Middleware};
+use crate::model::kinds::{Certificate, Gateway, Middleware};
 use crate::model::manifests::Manifests;
 use crate::model::names::Names;
 use crate::model::secret::{NoText, SecretData};
@@ -50,7 +51,7 @@ pub async fn inputs(
     client: &Client,
     cache: &StackCache<'_>,
     app: &AppStack,
-    optional: &OptionalApis,
+    (optional, known): (&OptionalApis, &Gateways),
     now: Timestamp,
 ) -> Result<Inputs> {
     let namespace = app.namespace().unwrap_or_default();
@@ -83,6 +84,7 @@ pub async fn inputs(
         volume: volume(client, cache, &namespace, app, &names, &records).await?,
         random: draw(),
         stored_certificate,
+        gateways: gateways(client, known, app, &records, &names, optional).await?,
         traefik_kinds: optional.serves(Kind::of::<Middleware>()),
         certificates: optional.serves(Kind::of::<Certificate>()),
         records,
@@ -282,6 +284,48 @@ async fn ingress_classes(client: &Client, cache: &StackCache<'_>) -> Result<Vec<
     }
     cache.listed_ingress_classes(versions(&classes), Arc::new(classes.clone()));
     Ok(classes)
+}
+
+/// The Gateways of the cluster, where the spec or a release that may be restored asks for one: as the watches see them, else as
+/// they are.
+async fn gateways(
+    client: &Client,
+    known: &Gateways,
+    app: &AppStack,
+    records: &Records,
+    names: &Names,
+    optional: &OptionalApis,
+) -> Result<inputs::Gateways> {
+    let kept = history::restorable(&app.spec, names, records);
+    let mut specs = kept.map(|it| &it.spec).chain([&app.spec]);
+    let served = optional.serves(Kind::of::<Gateway>());
+    if !served || specs.all(|it| inputs::gateway_of(it, "").is_none()) {
+        return Ok(inputs::Gateways {
+            served,
+            ..inputs::Gateways::default()
+        });
+    }
+    Ok(inputs::Gateways {
+        served,
+        all: kept_or_listed(client, known.gateways()).await?,
+        classes: kept_or_listed(client, known.classes()).await?,
+    })
+}
+
+async fn kept_or_listed<K>(client: &Client, kept: &Kept<K>) -> Result<Vec<Arc<K>>>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    if let Some(known) = kept.all() {
+        return Ok(known);
+    }
+    let api: Api<K> = Api::all(client.clone());
+    let list = send(api.list(&ListParams::default())).await;
+    let list = list.map_err(|source| Error::Read {
+        what: format!("the list of kind {}", kind::<K>()),
+        source,
+    })?;
+    Ok(list.into_iter().map(Arc::new).collect())
 }
 
 async fn records(

@@ -4,6 +4,7 @@
 //! are cut out of whatever others say before anybody sees it, and before any of it is cut off.
 
 mod certificate;
+mod gateway;
 mod images;
 mod job;
 mod lifecycle;
@@ -56,7 +57,7 @@ pub struct Observer<'a> {
     pub namespace: &'a str,
     /// Cuts out what must not be seen.
     pub redactor: &'a Redactor,
-    /// The host at which the ingress controller is reached; `None` if it is reached by the host names of the stack.
+    /// The host at which the ingress controller or the Gateway is reached; `None` if it is reached by the host names of the stack.
     pub edge_host: Option<&'a str>,
     /// The time of now.
     pub now: Timestamp,
@@ -84,6 +85,9 @@ impl Observer<'_> {
                     Observed::EndingClaim(it.name_any())
                 }
                 Object::Certificate(it) => Observed::Certificate(self.issuance(it).await),
+                Object::HTTPRoute(it) => {
+                    Observed::Route(gateway::seen(it, standing == Standing::First, self.now))
+                }
                 Object::Finished(_) => Observed::Job(JobRun::done(None)),
                 _ => Observed::Nothing,
             });

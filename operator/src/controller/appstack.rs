@@ -15,7 +15,8 @@ use crate::context::Context;
 use crate::controller::Controlled;
 use crate::controller::watches::Scope;
 use crate::error::{Error, Result};
-use crate::model::inputs::{referenced_config_maps, referenced_secrets};
+use crate::model::inputs::{GatewayKey, gateway, referenced_config_maps, referenced_secrets};
+use crate::model::kinds::{Gateway, GatewayClass};
 use crate::model::object::Object;
 use crate::reconcile::appstack;
 use crate::release::approval;
@@ -84,6 +85,8 @@ fn watch_references(
     let by_secret = store.clone();
     let by_config_map = store.clone();
     let all = store.clone();
+    let (by_gateway, by_gateway_class) = (store.clone(), store.clone());
+    let Context { gateways, .. } = scope.ctx.as_ref();
     controller
         .watches_stream(scope.all::<Secret>(), move |secret| {
             let refers =
@@ -101,6 +104,28 @@ fn watch_references(
                 .map(|it| ObjectRef::from_obj(it.as_ref()))
                 .collect::<Vec<_>>()
         })
+        .watches_stream(
+            scope.kept(gateways.gateways().clone()),
+            move |gateway: Gateway| {
+                led_in(&by_gateway, |(namespace, name)| {
+                    Some(namespace) == gateway.namespace().as_ref() && *name == gateway.name_any()
+                })
+            },
+        )
+        .watches_stream(
+            scope.kept(gateways.classes().clone()),
+            move |_: GatewayClass| led_in(&by_gateway_class, |_| true),
+        )
+}
+
+/// The stacks whose specs name one of these Gateways.
+fn led_in(
+    store: &Store<AppStack>,
+    is_meant: impl Fn(&GatewayKey) -> bool,
+) -> Vec<ObjectRef<AppStack>> {
+    let all = store.state().into_iter();
+    let led_in = all.filter(|it| gateway(it).is_some_and(|it| is_meant(&it)));
+    led_in.map(|it| ObjectRef::from_obj(it.as_ref())).collect()
 }
 
 /// The stack that a child belongs to, by its label.

@@ -17,8 +17,10 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
 
 use crate::api::{MANAGER, label};
+use crate::cluster::gateways::{Kept, Sight};
 use crate::context::Context;
 use crate::controller::Controlled;
 use crate::controller::gate::Gate;
@@ -153,6 +155,33 @@ impl Scope {
 
     pub(super) fn ingress_classes(&self) -> impl Touched<IngressClass> + use<> {
         self.seen(kind::<IngressClass>(), "", |_, client| Api::all(client))
+    }
+
+    /// The objects of another project's kind that are kept whole, wherever they are, while it is served. Gives those that change in
+    /// what is used of them.
+    pub(super) fn kept<K>(&self, kept: Arc<Kept<K>>) -> BoxStream<'static, watcher::Result<K>>
+    where
+        K: Resource<DynamicType = ()>
+            + Clone
+            + PartialEq
+            + Debug
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
+    {
+        let (kind, scope) = (Kind::of::<K>(), self.clone());
+        let begin = move || {
+            let mut sight = Sight::new(kept.clone());
+            let events = watcher(Api::<K>::all(scope.ctx.client.clone()), short());
+            let events = undisturbed(kind.name(), events, scope.ctx.jitter, |_| {});
+            let changed = events.flat_map(move |event| {
+                let changed = sight.note(event).into_iter();
+                stream::iter(changed.map(|it| Ok(K::clone(&it))))
+            });
+            scope.gate.passed(changed)
+        };
+        self.ctx.optional.while_served(kind, begin).boxed()
     }
 
     /// What is seen through an API, of what has these labels.

@@ -2,6 +2,8 @@
 //!
 //! Invariant: data only. `gather` fills it from the cluster, `Inputs::offline` without one.
 
+mod gateways;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ use crate::model::names::Names;
 use crate::model::secret::{NoText, SecretData};
 use crate::model::self_signed::Certificate;
 use crate::settings::Ports;
+
+pub use self::gateways::{GatewayKey, Gateways, gateway, gateway_of};
 
 /// What a roll-out depends on beside the spec.
 #[derive(Clone, Debug)]
@@ -51,6 +55,8 @@ pub struct Inputs {
     pub turned: BTreeMap<String, TemplateHash>,
     /// The IngressClasses of the cluster.
     pub ingress_classes: Vec<IngressClass>,
+    /// The Gateways of the cluster.
+    pub gateways: Gateways,
     /// The UID of the embedded database's volume claim. A claim that was deleted and made again holds none of the data
     /// that migrations and the seed made.
     pub volume: Option<VolumeUid>,
@@ -201,6 +207,7 @@ impl Inputs {
             manifests: BTreeMap::new(),
             turned: BTreeMap::new(),
             ingress_classes: vec![offline_class(class)],
+            gateways: Gateways::offline(app),
             traefik_kinds: true,
             certificates: true,
             page_answers: true,

@@ -3,13 +3,47 @@
 //! Invariant: data only. Whether the API server has them is seen by `cluster`.
 
 pub mod certificate;
+pub mod gateway;
 
 pub use self::certificate::{
-    Certificate, CertificateSpec, CertificateStatus, IssuerRef, PrivateKey, Said,
+    Certificate, CertificateSpec, CertificateStatus, IssuerRef, PrivateKey,
 };
+pub use self::gateway::{Gateway, GatewayClass, HTTPRoute, HTTPRouteSpec};
 
+use jiff::Timestamp;
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
+
+/// A condition of one of their objects: all but its type and status may be absent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Said {
+    /// Of what.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// Why, in a word.
+    pub reason: String,
+    /// Why, for people.
+    pub message: String,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_transition_time: Option<Timestamp>,
+    /// Of which generation of the spec.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+}
+
+impl Said {
+    /// Whether it is true of this generation.
+    #[must_use]
+    pub fn holds(&self, generation: Option<i64>) -> bool {
+        let is_of_now =
+            self.observed_generation.is_none() || self.observed_generation == generation;
+        self.status == "True" && is_of_now
+    }
+}
 
 /// Traefik's middleware, as much of it as we use.
 ///

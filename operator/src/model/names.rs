@@ -239,19 +239,20 @@ impl Names {
         self.child(&format!("frontend-{}", short_hash(&[content])))
     }
 
-    /// The Ingress of HTTPS, or of HTTP where TLS is off.
+    /// The Ingress of HTTPS, or of HTTP where TLS is off; by a Gateway the route of the site, or of a stack's only host.
     #[must_use]
     pub fn ingress(&self) -> ChildName {
         self.child("edge")
     }
 
-    /// The Ingress of plain HTTP beside HTTPS.
+    /// The Ingress of plain HTTP beside HTTPS; by a Gateway the route that leads to HTTPS.
     #[must_use]
     pub fn http_ingress(&self) -> ChildName {
         self.child("edge-http")
     }
 
-    /// The Ingress of the API where the site beside it is guarded; over HTTPS, or HTTP where TLS is off.
+    /// The Ingress of the API where the site beside it is guarded; over HTTPS, or HTTP where TLS is off. By a Gateway the route of the
+    /// API beside a site.
     #[must_use]
     pub fn api_ingress(&self) -> ChildName {
         self.child("edge-api")
@@ -314,7 +315,7 @@ impl Names {
         self.child("redirect-hosts")
     }
 
-    /// The Ingress of the hosts whose visitors are sent to the site.
+    /// The Ingress or the route of the hosts whose visitors are sent to the site.
     #[must_use]
     pub fn redirect_ingress(&self) -> ChildName {
         self.child("edge-hosts")

@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::model::child_name::ChildName;
-use crate::model::kinds::{Certificate, Middleware};
+use crate::model::kinds::{Certificate, HTTPRoute, Middleware};
 use crate::runtime::kind::Kind;
 
 /// What is true of a kind that we own.
@@ -145,6 +145,8 @@ kinds! {
     Certificate: kept pruned optional;
     /// A way in.
     Ingress: kept pruned;
+    /// A way in by a Gateway.
+    HTTPRoute: kept pruned optional;
     /// What Traefik does with a request on its way.
     Middleware: kept pruned optional;
 }

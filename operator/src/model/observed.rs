@@ -17,6 +17,8 @@ pub enum Observed {
     Job(JobRun),
     /// A certificate that cert-manager looks after.
     Certificate(Issuance),
+    /// A route that a Gateway is to take.
+    Route(RouteSeen),
     /// The volume claim of this name was deleted, and goes once no pod uses it.
     EndingClaim(String),
     /// Nothing to wait for.
@@ -29,7 +31,19 @@ impl Observed {
     pub const fn certificate(&self) -> Option<&Issuance> {
         match self {
             Self::Certificate(it) => Some(it),
-            Self::Workload(_) | Self::Job(_) | Self::EndingClaim(_) | Self::Nothing => None,
+            _ => None,
+        }
+    }
+
+    /// Why a Gateway does not take a route, where it is one and that is so.
+    #[must_use]
+    pub fn refused_route(&self) -> Option<&str> {
+        match self {
+            Self::Route(RouteSeen {
+                admission: Admission::Refused(why),
+                ..
+            }) => Some(why),
+            _ => None,
         }
     }
 
@@ -38,9 +52,29 @@ impl Observed {
     pub const fn job(&self) -> Option<&JobRun> {
         match self {
             Self::Job(run) => Some(run),
-            Self::Workload(_) | Self::Certificate(_) | Self::EndingClaim(_) | Self::Nothing => None,
+            _ => None,
         }
     }
+}
+
+/// A route that a Gateway is to take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteSeen {
+    /// Whether the release that serves has none for the same hosts at the same listeners.
+    pub is_new: bool,
+    /// Whether it is taken.
+    pub admission: Admission,
+}
+
+/// What a Gateway says of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It leads visitors by it.
+    Taken,
+    /// Nothing yet.
+    Pending,
+    /// It does not, for this reason.
+    Refused(String),
 }
 
 /// How far a certificate is that cert-manager looks after.

@@ -26,7 +26,9 @@ use crate::model::names::Names;
 use crate::model::secret::SecretData;
 
 pub use self::database::{Connection, Database, Embedded, External, Migration, Role, Seed};
-pub use self::edge::{Edge, IngressController, Issued, Served, Tls, Validity, is_below};
+pub use self::edge::{
+    Edge, Gateway, IngressController, Issued, Proxy, Served, Tls, Validity, is_below,
+};
 pub use self::limits::{Limits, Maintenance, Rate, RateLimit};
 pub use self::tools::{Adminer, Tools};
 pub use self::workload::{

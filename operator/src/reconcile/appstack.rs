@@ -69,9 +69,9 @@ async fn roll_out(
     if app.spec.suspend == Some(true) {
         return Ok(Outcome::Suspended);
     }
-    let mut inputs = gather::inputs(&ctx.client, cache, app, &ctx.optional, now).await?;
+    let mut inputs = gather::inputs(&ctx.client, cache, app, ctx.kinds(), now).await?;
     if data::are_given_back(app, ctx, writer, &inputs, now).await? {
-        inputs = gather::inputs(&ctx.client, cache, app, &ctx.optional, now).await?;
+        inputs = gather::inputs(&ctx.client, cache, app, ctx.kinds(), now).await?;
     }
     let waits = data::hibernate_waits(app, &inputs, now);
     let awake;

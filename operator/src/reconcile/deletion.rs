@@ -26,7 +26,7 @@ pub(super) async fn step(app: &AppStack, ctx: &Context, now: Timestamp) -> Resul
     }
     let cache = ctx.cache.of_stack(&ctx.versions, app);
     let writer = Writer::new(&ctx.client, &cache, app, &ctx.optional, now);
-    let inputs = gather::inputs(&ctx.client, &cache, app, &ctx.optional, now).await?;
+    let inputs = gather::inputs(&ctx.client, &cache, app, ctx.kinds(), now).await?;
     let hold = inputs.records.hold.as_ref();
     let Some(hold) = hold.filter(|it| it.is_waited_for(now)) else {
         writer.keep_from_deletion(false).await?;

@@ -11,8 +11,9 @@ use crate::api::{AppStackStatus, ConditionType, Reason, StageName};
 use crate::model::stack::value;
 
 /// Reasons for which a condition is False while all goes well.
-const PROGRESS: [Reason; 13] = [
+const PROGRESS: [Reason; 14] = [
     Reason::CertificatePending,
+    Reason::RoutePending,
     Reason::Hibernated,
     Reason::Soaking,
     Reason::WaitingForEarlierStage,

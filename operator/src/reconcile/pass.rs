@@ -67,7 +67,10 @@ impl Pass<'_> {
             client: &self.ctx.client,
             namespace: &plan.target.namespace,
             redactor,
-            edge_host: self.ctx.settings.edge_host.as_deref(),
+            edge_host: match plan.target.edge.gateway() {
+                Some(gateway) => gateway.address.as_deref(),
+                None => self.ctx.settings.edge_host.as_deref(),
+            },
             now: self.now,
         };
         if let Some(claim) = self.lost_claim(&plan.target) {
@@ -141,7 +144,10 @@ impl Pass<'_> {
         if hosts.is_empty() {
             return None;
         }
-        let address = observer.address_of(&target.names.ingress()).await;
+        let address = match target.edge.gateway() {
+            Some(gateway) => gateway.address.clone(),
+            None => observer.address_of(&target.names.ingress()).await,
+        };
         Some(UnknownHosts { hosts, address })
     }
 

@@ -71,6 +71,7 @@ pub(super) fn after(
                         | Reason::ReplicasOutdated
                         | Reason::JobRunning
                         | Reason::CertificatePending
+                        | Reason::RoutePending
                         // Nor do the last pods of a Job that is gone.
                         | Reason::DataInUse,
                     until: None,

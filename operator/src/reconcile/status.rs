@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use self::conditions::Conditions;
-pub use self::edge::{Resolver, UnknownHosts, WayIn};
+pub use self::edge::{CertificateKeeper, Keeper, UnknownHosts, WayIn};
 use crate::api::{
     AppStack, AppStackStatus, CertificateStatus, ConditionType, Reason, ReleaseStatus, Urls,
 };

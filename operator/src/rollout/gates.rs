@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use crate::api::Reason;
 use crate::model::message;
 use crate::model::observed::{
-    Cause, Issuance, JobRun, JobState, Observed, OldPod, Standing, Trouble, Workload,
+    Admission, Cause, Issuance, JobRun, JobState, Observed, OldPod, RouteSeen, Standing, Trouble,
+    Workload,
 };
 use crate::release::assets;
 use crate::rollout::public_check::Verdict;
@@ -85,6 +86,7 @@ pub fn stuck(observed: &[Observed]) -> impl Iterator<Item = &OldPod> {
         Observed::Workload(workload) => Some(workload).filter(|it| it.seen && it.wanted > 0),
         Observed::Job(_)
         | Observed::Certificate(_)
+        | Observed::Route(_)
         | Observed::EndingClaim(_)
         | Observed::Nothing => None,
     });
@@ -129,7 +131,21 @@ fn judge_one(observed: &Observed, trial: Option<&Trial>) -> Gate {
             ),
         ),
         Observed::Certificate(it) => judge_certificate(it),
+        Observed::Route(it) => judge_route(it),
         Observed::Nothing => Gate::Open,
+    }
+}
+
+/// A route that is refused fails no release: another one would be refused as well. Of one that was there before it is told beside.
+fn judge_route(it: &RouteSeen) -> Gate {
+    match &it.admission {
+        _ if !it.is_new => Gate::Open,
+        Admission::Taken => Gate::Open,
+        Admission::Pending => waiting(
+            Reason::RoutePending,
+            "the Gateway has yet to take up the routes".to_owned(),
+        ),
+        Admission::Refused(why) => waiting(Reason::RouteRefused, why.clone()),
     }
 }
 

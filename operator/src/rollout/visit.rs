@@ -137,7 +137,7 @@ impl Rollout<'_> {
         self.edge_check().filter(|it| !it.decides)?;
         match observer.edge_host {
             None => Some(
-                "whether visitors reach it was not asked: the operator is not told where the ingress controller is (`edge.host` of its chart); rollout.publicCheck asks by the host names"
+                "whether visitors reach it was not asked: it is not known where the ingress controller is (`edge.host` of the operator's chart; a Gateway says it by its addresses); rollout.publicCheck asks by the host names"
                     .into(),
             ),
             Some(_) => self.visits.checks.caveat(&self.key(StageName::Edge)),

@@ -252,6 +252,7 @@ fn of_the_rest() -> Vec<(&'static str, Value)> {
         ("edge.tls", json!({"disabled": {}})),
         ("edge.tls", json!({"issuer": {"name": "letsencrypt"}})),
         ("edge.tls", json!({"resolver": "letsencrypt"})),
+        ("edge.gateway", json!({"name": "web", "namespace": "infra"})),
         ("edge.rateLimit", json!({"average": 5})),
         ("edge.access", json!({"allow": ["10.0.0.0/8"]})),
         ("edge.trustedProxies", json!(1)),

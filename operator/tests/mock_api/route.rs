@@ -71,7 +71,7 @@ async fn a_stack_that_is_reached_already_loses_nothing_by_trouble_on_the_way() -
 async fn where_the_way_is_not_known_the_stack_is_ready_and_says_that_nobody_asked() -> Result<()> {
     let world = World::serving().await?;
     assert_eq!(world.condition("EdgeReady"), "True Available");
-    let why = "was not asked: the operator is not told where the ingress controller is";
+    let why = "was not asked: it is not known where the ingress controller is";
     assert!(said(&world)?.contains(why), "{}", said(&world)?);
     let told = told(world);
     told.reconcile().await??;

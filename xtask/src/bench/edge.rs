@@ -48,7 +48,7 @@ pub(super) async fn measure(cluster: &Cluster, progress: &Progress) -> Result<()
     let own = issued(None, &hosts)?;
     let client = cluster.client().await?;
     let spec = json!({"edge": {"tls": {"secretName": SECRET}}});
-    let stack = Stack::install(client, NAMESPACE, spec, Some(&secret(&own))).await?;
+    let stack = Box::pin(Stack::install(client, NAMESPACE, spec, Some(&secret(&own)))).await?;
     let edge = Edge::new(&stack, cluster.https_port()?).await?;
     let plain = edge.shares(progress, "without a limit").await?;
     let many = json!({"average": 100_000, "burst": 200_000});

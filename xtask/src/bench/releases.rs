@@ -28,7 +28,13 @@ pub(super) async fn measure(cluster: &Cluster, progress: &Progress) -> Result<()
         "soak": format!("{SOAK}s"), "progressDeadline": "15s", "publicCheck": {},
     });
     let spec = json!({"rollout": rollout});
-    let stack = Stack::install(cluster.client().await?, NAMESPACE, spec, None).await?;
+    let stack = Box::pin(Stack::install(
+        cluster.client().await?,
+        NAMESPACE,
+        spec,
+        None,
+    ))
+    .await?;
     let visitors = Visitors::send(&stack.place(cluster).await?)?;
     let measured = stack.releases(progress).await;
     let count = visitors.count().await;

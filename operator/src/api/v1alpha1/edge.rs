@@ -10,12 +10,21 @@ use serde::{Deserialize, Serialize};
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.paths) || (has(self.layout) && self.layout == 'SingleHost')")
-    .message("edge: paths need `layout: SingleHost`; with Subdomains the API has a host of its own"))]
+    .message("edge: paths need `layout: SingleHost`; with Subdomains the API has a host of its own"),
+    validation = Rule::new("!has(self.gateway) || !has(self.className)")
+    .message("edge: className or gateway, not both"),
+    validation = Rule::new("!has(self.gateway) || !has(self.tls) || has(self.tls.disabled)")
+    .message("edge: with a gateway the certificate is the one of its listener; leave tls out, or say `disabled: {}` for a listener of plain HTTP"))]
 pub struct Edge {
     /// The IngressClass. Default: the one that the cluster marks as its default, else `traefik`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub class_name: Option<String>,
+
+    /// A Gateway of the Gateway API, to which the operator adds HTTPRoutes in place of Ingresses. Whoever looks after the Gateway says
+    /// in its listeners which hosts and namespaces it takes, and has the certificates; what it refuses is told in EdgeReady.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewayRef>,
 
     /// Whether site and API have a host name each or share one. Default: `Subdomains`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,14 +53,14 @@ pub struct Edge {
     pub tls: Option<Tls>,
 
     /// How many requests a client may send; who sends more gets 429. It counts for site and API, separately for each
-    /// address. A change is no release and holds at once. It needs an IngressClass of Traefik and its
-    /// CustomResourceDefinitions. Default in production, where the class can do it: `{average: 100, burst: 200}`; else none.
+    /// address. A change is no release and holds at once. It needs an IngressClass or a Gateway of Traefik and its
+    /// CustomResourceDefinitions. Default in production, where that is so: `{average: 100, burst: 200}`; else none.
     /// A production stack that serves already has the default from its next release on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
 
-    /// Who may come in. Default: everybody. A change is no release and holds at once. It needs an IngressClass of Traefik and
-    /// its CustomResourceDefinitions.
+    /// Who may come in. Default: everybody. A change is no release and holds at once. It needs an IngressClass or a Gateway of
+    /// Traefik and its CustomResourceDefinitions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
 
@@ -76,6 +85,30 @@ pub struct Edge {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub maintenance_page: Option<String>,
+}
+
+/// A Gateway, and which of its listeners.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayRef {
+    /// Its name.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
+        .message("gateway.name: the name of an object, such as web: lower-case letters, digits, `-` and `.`"))]
+    pub name: String,
+
+    /// Its namespace. Default: that of the AppStack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')")
+        .message("gateway.namespace: the name of a namespace, such as infra: lower-case letters, digits and `-`"))]
+    pub namespace: Option<String>,
+
+    /// The name of one of its listeners. Default: all HTTPS listeners that are for the hosts of the stack, and those of plain HTTP
+    /// where HTTP is sent to HTTPS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub section_name: Option<String>,
 }
 
 /// Whether site and API have a host name each or share one. Default: `Subdomains`.
@@ -111,8 +144,8 @@ pub struct Hosts {
     pub api: Option<String>,
 
     /// More host names that lead to the site, without a frontend to the API: visitors are sent to the same path of its address
-    /// by 301, as from `www.example.com` to `example.com`. The certificate has to be for them too. It needs an IngressClass of
-    /// Traefik and its CustomResourceDefinitions.
+    /// by 301, as from `www.example.com` to `example.com`. The certificate has to be for them too. It needs a Gateway, or an
+    /// IngressClass of Traefik and its CustomResourceDefinitions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 20), inner(length(min = 1, max = 253)))]
     #[x_kube(

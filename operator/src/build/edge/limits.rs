@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress};
 
-use super::maintenance;
 use super::traefik::{MIDDLEWARES, middleware, reference};
+use super::{gateway, maintenance};
 use crate::build::Refusal;
 use crate::model::child_name::ChildName;
 use crate::model::kinds::{self, BasicAuth, IpAllowList, IpStrategy, MiddlewareSpec};
@@ -17,13 +17,13 @@ use crate::model::manifests::Manifests;
 use crate::model::object::Object;
 use crate::model::stack::{RateLimit, Stack};
 
-/// Says the limits of a stack in the objects of its release. Where they are faulty, what is in force stays: Ingresses are not
-/// touched.
+/// Says the limits of a stack in the objects of its release. Where they are faulty, what is in force stays: Ingresses and routes are
+/// not touched.
 pub(in crate::build) fn limit(manifests: &mut Manifests, stack: &Stack) {
     if !stack.edge.limits.faults.is_empty() {
         manifests
             .edge
-            .retain(|it| !matches!(it, Object::Ingress(_)));
+            .retain(|it| !matches!(it, Object::Ingress(_) | Object::HTTPRoute(_)));
         return;
     }
     let rate = rate(stack, manifests.rate_limit);
@@ -34,10 +34,15 @@ pub(in crate::build) fn limit(manifests: &mut Manifests, stack: &Stack) {
         .map(|(name, spec)| middleware(stack, name, spec.clone()))
         .collect();
     let names: Vec<&ChildName> = all.iter().map(|(name, _)| name).collect();
+    let password = password.as_ref().map(|(name, _)| name);
     for object in manifests.edge.drain(..) {
         match object {
+            Object::HTTPRoute(mut it) => {
+                gateway::guard(stack, &mut it, &names, password);
+                maintenance::lead_route(stack, &mut it);
+                limited.push(Object::HTTPRoute(it));
+            }
             Object::Ingress(it) => {
-                let password = password.as_ref().map(|(name, _)| name);
                 let ways = guarded(stack, *it, &names, password).into_iter();
                 limited.extend(ways.map(|mut it| {
                     maintenance::lead(stack, &mut it);

@@ -8,10 +8,12 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::networking::v1::Ingress;
 
+use super::gateway;
 use crate::build::meta::{self, Component};
 use crate::build::network;
 use crate::build::workload::pod::{self, Pod};
 use crate::build::workload::{backend, deployment};
+use crate::model::kinds::HTTPRoute;
 use crate::model::object::Object;
 use crate::model::stack::{Maintenance, Stack};
 
@@ -36,10 +38,21 @@ pub(super) fn objects(stack: &Stack) -> Vec<Object> {
         .collect()
 }
 
+/// Leads all requests of a route there, once they are answered.
+pub(super) fn lead_route(stack: &Stack, route: &mut HTTPRoute) {
+    if is_answered(stack) {
+        gateway::lead(route, &stack.names.maintenance());
+    }
+}
+
+fn is_answered(stack: &Stack) -> bool {
+    let maintenance = stack.edge.limits.maintenance.as_ref();
+    maintenance.is_some_and(|it| it.answers)
+}
+
 /// Leads all requests of an Ingress there, once they are answered.
 pub(super) fn lead(stack: &Stack, ingress: &mut Ingress) {
-    let maintenance = stack.edge.limits.maintenance.as_ref();
-    if !maintenance.is_some_and(|it| it.answers) {
+    if !is_answered(stack) {
         return;
     }
     let rules = ingress.spec.iter_mut().flat_map(|it| &mut it.rules);

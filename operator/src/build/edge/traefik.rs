@@ -12,7 +12,7 @@ use crate::model::object::Object;
 use crate::model::stack::{Stack, Tls};
 
 /// For how long browsers remember to use HTTPS alone: a year, in seconds.
-const HSTS_SECONDS: i64 = 31_536_000;
+pub(super) const HSTS_SECONDS: i64 = 31_536_000;
 /// Traefik's entry points, as its chart and most installations name them.
 const ENTRYPOINTS: &str = "traefik.ingress.kubernetes.io/router.entrypoints";
 /// What makes a way one of HTTPS, whose certificates a resolver asks for.
@@ -22,9 +22,9 @@ const RESOLVER: &str = "traefik.ingress.kubernetes.io/router.tls.certresolver";
 pub(super) const MIDDLEWARES: &str = "traefik.ingress.kubernetes.io/router.middlewares";
 
 /// The way in.
-pub(super) fn objects(stack: &Stack) -> Vec<Object> {
+pub(super) fn objects(stack: &Stack, class: &str) -> Vec<Object> {
     let mut objects = middlewares(stack);
-    objects.extend(ingresses(stack));
+    objects.extend(ingresses((stack, class)));
     objects
 }
 
@@ -79,7 +79,8 @@ pub(super) fn reference(stack: &Stack, name: &ChildName) -> String {
 }
 
 /// Traefik serves an Ingress with TLS on HTTPS alone, so plain HTTP has an Ingress of its own.
-fn ingresses(stack: &Stack) -> Vec<Object> {
+fn ingresses(of: (&Stack, &str)) -> Vec<Object> {
+    let (stack, _) = of;
     let (names, edge) = (&stack.names, &stack.edge);
     let redirect = edge.redirect.then(|| names.redirect());
     let hsts = edge.hsts.then(|| names.hsts());
@@ -87,49 +88,45 @@ fn ingresses(stack: &Stack) -> Vec<Object> {
     let is_encrypted = !matches!(edge.tls, Tls::Off);
     let mut all = if is_encrypted {
         vec![
-            encrypted(stack, &names.ingress(), of_stack(), hsts),
-            plain(stack, &names.http_ingress(), of_stack(), redirect),
+            encrypted(of, &names.ingress(), of_stack(), hsts),
+            plain(of, &names.http_ingress(), of_stack(), redirect),
         ]
     } else {
-        vec![plain(stack, &names.ingress(), of_stack(), redirect)]
+        vec![plain(of, &names.ingress(), of_stack(), redirect)]
     };
     if !edge.redirect_hosts.is_empty() {
         let others = || redirected(stack);
         let sends = || Some(names.redirect_hosts());
         let (https, http) = (names.redirect_ingress(), names.http_redirect_ingress());
-        all.extend(is_encrypted.then(|| encrypted(stack, &https, others(), sends())));
-        all.push(plain(stack, &http, others(), sends()));
+        all.extend(is_encrypted.then(|| encrypted(of, &https, others(), sends())));
+        all.push(plain(of, &http, others(), sends()));
     }
     all
 }
 
 fn plain(
-    stack: &Stack,
+    of: (&Stack, &str),
     name: &ChildName,
     rules: Vec<IngressRule>,
     middleware: Option<ChildName>,
 ) -> Object {
-    ingress(
-        stack,
-        name,
-        rules,
-        None,
-        annotations(stack, "web", middleware),
-    )
+    let annotations = annotations(of.0, "web", middleware);
+    ingress(of, name, rules, None, annotations)
 }
 
 fn encrypted(
-    stack: &Stack,
+    of: (&Stack, &str),
     name: &ChildName,
     rules: Vec<IngressRule>,
     middleware: Option<ChildName>,
 ) -> Object {
+    let (stack, _) = of;
     let mut annotations = annotations(stack, "websecure", middleware);
     if let Some(resolver) = stack.edge.resolver() {
         let named = [(TLS, "true"), (RESOLVER, resolver)];
         annotations.extend(named.map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
-    ingress(stack, name, rules, tls(stack), annotations)
+    ingress(of, name, rules, tls(stack), annotations)
 }
 
 fn annotations(

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::*;
+use crate::model::stack::IngressController;
 
 /// `password`, hashed in each way that is known.
 const BCRYPT: &str = "$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC";
@@ -28,10 +29,19 @@ fn settings() -> ClusterSettings {
     ClusterSettings::default()
 }
 
-const TRAEFIK: (&str, IngressController) = ("traefik", IngressController::Traefik);
+fn ingress(class: &str, controller: IngressController) -> Proxy {
+    Proxy::Ingress {
+        class: class.into(),
+        controller,
+    }
+}
+
+fn traefik() -> Proxy {
+    ingress("traefik", IngressController::Traefik)
+}
 
 fn limits(edge: &str) -> Limits {
-    check(&spec(edge), &inputs(), &settings(), TRAEFIK)
+    check(&spec(edge), &inputs(), &settings(), &traefik())
 }
 
 /// What is wrong with a Secret of these users.
@@ -43,7 +53,7 @@ fn faults_of_users(users: &str) -> Vec<String> {
         &spec("access: {basicAuthSecret: team}"),
         &inputs,
         &settings(),
-        TRAEFIK,
+        &traefik(),
     )
     .faults
 }
@@ -174,7 +184,7 @@ fn a_line_that_cannot_be_is_told_by_its_number_and_never_shown() {
 fn a_secret_that_the_edge_could_not_use_is_told() {
     let spec = spec("access: {basicAuthSecret: team}");
     let mut inputs = inputs();
-    let faults = |inputs: &Inputs| check(&spec, inputs, &settings(), TRAEFIK).faults;
+    let faults = |inputs: &Inputs| check(&spec, inputs, &settings(), &traefik()).faults;
     let field = "spec.edge.access.basicAuthSecret";
     let missing = format!("{field}: there is no Secret team in this namespace");
     assert_eq!(faults(&inputs), [missing]);
@@ -209,8 +219,8 @@ fn what_the_users_are_is_hidden_line_by_line() {
 #[test]
 fn what_an_ingress_controller_cannot_do_is_refused_where_it_is_asked_for() {
     let edge = "rateLimit: {average: 5}, access: {allow: ['10.0.0.0/8']}, trustedProxies: 1";
-    let nginx = ("nginx", IngressController::Nginx);
-    let faults = check(&spec(edge), &inputs(), &settings(), nginx).faults;
+    let nginx = ingress("nginx", IngressController::Nginx);
+    let faults = check(&spec(edge), &inputs(), &settings(), &nginx).faults;
     let why = "IngressClass nginx is not Traefik's, and the operator can tell no other ingress controller; set edge.className to one of Traefik, or leave this out and do it at the load balancer";
     assert_eq!(
         faults,
@@ -223,7 +233,7 @@ fn what_an_ingress_controller_cannot_do_is_refused_where_it_is_asked_for() {
         &spec("rateLimit: {disabled: {}}"),
         &inputs(),
         &settings(),
-        nginx,
+        &nginx,
     );
     assert_eq!(off.faults, [""; 0]);
     let without = Inputs {
@@ -234,7 +244,7 @@ fn what_an_ingress_controller_cannot_do_is_refused_where_it_is_asked_for() {
         &spec("rateLimit: {average: 5}"),
         &without,
         &settings(),
-        TRAEFIK,
+        &traefik(),
     )
     .faults;
     assert_eq!(
@@ -255,7 +265,7 @@ fn a_page_is_looked_at_before_anybody_needs_it() {
             inputs.config_maps.insert("closed".into(), data.collect());
         }
         let spec = spec("maintenancePage: closed");
-        check(&spec, &inputs, &settings(), TRAEFIK).faults
+        check(&spec, &inputs, &settings(), &traefik()).faults
     };
     assert_eq!(
         judged(&[]),

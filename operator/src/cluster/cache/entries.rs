@@ -240,6 +240,7 @@ fn judged(answer: &Object) -> Option<Object> {
         }
         Object::PersistentVolumeClaim(it) => strip(&mut it.metadata, None),
         Object::Certificate(it) => strip(&mut it.metadata, None),
+        Object::HTTPRoute(it) => strip(&mut it.metadata, None),
         Object::CronJob(it) => {
             strip(&mut it.metadata, None);
             it.spec.get_or_insert_default().job_template = JobTemplateSpec::default();

@@ -1,6 +1,6 @@
 //! Since when an ingress controller knows of the last changes of the edge.
 //!
-//! Traefik reads Ingresses and Middlewares by two watches and takes up the changes of each at most every two seconds (its
+//! Traefik reads Ingresses, HTTPRoutes and Middlewares by watches of their own and takes up the changes of each at most every two seconds (its
 //! `providersThrottleDuration`), without regard to the other. A route that names a middleware which it has not taken up, or which
 //! it has forgotten already, is not served at all. So one of the two changes only when it knows of the other.
 //!
@@ -34,7 +34,7 @@ impl Propagation {
                 let made = metadata.and_then(|it| it.creation_timestamp.as_ref());
                 self.middlewares = self.middlewares.max(made.map(|it| it.0 + DELAY));
             }
-            Object::Ingress(_) => {
+            Object::Ingress(_) | Object::HTTPRoute(_) => {
                 let managers = metadata.and_then(|it| it.managed_fields.as_ref());
                 let ours = managers.into_iter().flatten().filter(|it| {
                     it.manager.as_deref() == Some(MANAGER) && it.subresource.is_none()

@@ -6,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
+use super::Said;
+
 /// The API group of certificates and of cert-manager's own issuers.
 pub const GROUP: &str = "cert-manager.io";
 
@@ -80,27 +82,6 @@ pub struct CertificateStatus {
     pub revision: Option<i64>,
 }
 
-/// A condition of one of cert-manager's objects: all but its type and status may be absent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Said {
-    /// Of what.
-    #[serde(rename = "type")]
-    pub type_: String,
-    /// `True`, `False` or `Unknown`.
-    pub status: String,
-    /// Why, in a word.
-    pub reason: String,
-    /// Why, for people.
-    pub message: String,
-    /// Since when.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_transition_time: Option<Timestamp>,
-    /// Of which generation of the spec.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-}
-
 impl CertificateStatus {
     /// A condition.
     #[must_use]
@@ -115,16 +96,6 @@ impl CertificateStatus {
         let doublings = u32::try_from(doublings.clamp(0, DOUBLINGS)).unwrap_or_default();
         let wait = FIRST_WAIT.checked_mul(1 << doublings)?;
         self.last_failure_time?.checked_add(wait).ok()
-    }
-}
-
-impl Said {
-    /// Whether it is true of this generation.
-    #[must_use]
-    pub fn holds(&self, generation: Option<i64>) -> bool {
-        let is_of_now =
-            self.observed_generation.is_none() || self.observed_generation == generation;
-        self.status == "True" && is_of_now
     }
 }
 

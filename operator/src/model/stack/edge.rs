@@ -2,10 +2,13 @@
 //!
 //! Invariant: data, and addresses that are made of it. It looks nothing up and judges no certificate: both were done before.
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Issuer;
 use crate::model::child_name::ChildName;
+use crate::model::kinds::gateway::Listener;
 use crate::model::self_signed::Certificate;
 use crate::model::stack::limits::{Limits, Rate, RateLimit};
 use crate::settings::Ports;
@@ -18,10 +21,8 @@ const LAST_PART: i32 = 6;
 /// The way in.
 #[derive(Clone, Debug)]
 pub struct Edge {
-    /// The IngressClass.
-    pub class: String,
-    /// What implements it.
-    pub controller: IngressController,
+    /// What leads visitors in.
+    pub proxy: Proxy,
     /// The host of the site; `None` without a frontend.
     pub dashboard_host: Option<String>,
     /// The host of the API.
@@ -36,7 +37,7 @@ pub struct Edge {
     pub redirect: bool,
     /// Whether browsers are told to use HTTPS alone.
     pub hsts: bool,
-    /// Whether the ingress controller takes Middlewares.
+    /// Whether the proxy takes Traefik's Middlewares.
     pub middlewares: bool,
     /// Who may come in, and how often.
     pub limits: Limits,
@@ -46,6 +47,37 @@ pub struct Edge {
     pub https_port: u16,
     /// The port at which clients reach HTTP; 80 is left out of addresses.
     pub http_port: u16,
+}
+
+/// What leads visitors in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proxy {
+    /// The ingress controller of an IngressClass.
+    Ingress {
+        /// The IngressClass.
+        class: String,
+        /// What implements it.
+        controller: IngressController,
+    },
+    /// A Gateway.
+    Gateway(Gateway),
+}
+
+/// A Gateway that the stack's routes are added to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gateway {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Those of its listeners that may be used.
+    pub listeners: Vec<Listener>,
+    /// Whether it can give headers to answers.
+    pub sets_headers: bool,
+    /// Whether it is Traefik's.
+    pub is_traefik: bool,
+    /// Where it is reached, as it says: an IP address or a name.
+    pub address: Option<String>,
 }
 
 /// What implements an IngressClass, as far as it matters to us.
@@ -79,6 +111,8 @@ pub enum Tls {
     Issued(Issued),
     /// One for each host that the ingress controller asks an authority for, by the resolver of this name.
     Resolver(String),
+    /// That of the Gateway's listener.
+    Gateway,
 }
 
 /// The certificate that visitors are served.
@@ -181,7 +215,7 @@ impl Edge {
             Tls::SelfSigned(it) => this(&it.certificate),
             // Without one visitors are not led here.
             Tls::Issued(it) => it.certificate.as_ref().map_or(Served::None, this),
-            Tls::Resolver(_) => Served::AnyOfHost,
+            Tls::Resolver(_) | Tls::Gateway => Served::AnyOfHost,
         }
     }
 
@@ -190,7 +224,16 @@ impl Edge {
     pub fn resolver(&self) -> Option<&str> {
         match &self.tls {
             Tls::Resolver(name) => Some(name),
-            Tls::Off | Tls::Secret { .. } | Tls::SelfSigned(_) | Tls::Issued(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The Gateway that visitors come in by, where they do.
+    #[must_use]
+    pub const fn gateway(&self) -> Option<&Gateway> {
+        match &self.proxy {
+            Proxy::Gateway(it) => Some(it),
+            Proxy::Ingress { .. } => None,
         }
     }
 
@@ -199,7 +242,7 @@ impl Edge {
     pub const fn issued(&self) -> Option<&Issued> {
         match &self.tls {
             Tls::Issued(it) => Some(it),
-            Tls::Off | Tls::Secret { .. } | Tls::SelfSigned(_) | Tls::Resolver(_) => None,
+            _ => None,
         }
     }
 
@@ -209,7 +252,7 @@ impl Edge {
         match &self.tls {
             Tls::Secret { name, expires, .. } => Some((name, (*expires)?)),
             Tls::Issued(it) => Some((it.name.as_str(), it.validity?.until)),
-            Tls::Off | Tls::SelfSigned(_) | Tls::Resolver(_) => None,
+            Tls::Off | Tls::SelfSigned(_) | Tls::Resolver(_) | Tls::Gateway => None,
         }
     }
 
@@ -229,6 +272,60 @@ impl Edge {
             (_, _, 443) => format!("https://{host}"),
             (_, _, port) => format!("https://{host}:{port}"),
         }
+    }
+}
+
+impl Proxy {
+    /// Whether it is Traefik's.
+    #[must_use]
+    pub const fn is_traefik(&self) -> bool {
+        match self {
+            Self::Ingress { controller, .. } => matches!(controller, IngressController::Traefik),
+            Self::Gateway(it) => it.is_traefik,
+        }
+    }
+
+    /// Whether it is ingress-nginx, or reads its annotations.
+    #[must_use]
+    pub const fn is_nginx(&self) -> bool {
+        matches!(
+            self,
+            Self::Ingress {
+                controller: IngressController::Nginx,
+                ..
+            }
+        )
+    }
+}
+
+/// As messages name it.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ingress { class, .. } => write!(f, "IngressClass {class}"),
+            Self::Gateway(it) => it.fmt(f),
+        }
+    }
+}
+
+impl Gateway {
+    /// The listeners that lead requests for a host here, encrypted or not.
+    pub fn listeners_for(&self, host: &str, encrypted: bool) -> impl Iterator<Item = &Listener> {
+        let protocol = if encrypted { Self::HTTPS } else { Self::HTTP };
+        let listeners = self.listeners.iter();
+        listeners.filter(move |it| it.protocol == protocol && it.takes(host))
+    }
+
+    /// The protocol of listeners that encrypt.
+    pub const HTTPS: &str = "HTTPS";
+    /// The protocol of those that do not.
+    pub const HTTP: &str = "HTTP";
+}
+
+/// As messages name it.
+impl fmt::Display for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gateway {}/{}", self.namespace, self.name)
     }
 }
 

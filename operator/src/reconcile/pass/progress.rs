@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use super::{Pass, routed};
 use crate::api::{Environment, SchemaRollback, StageName, Urls};
 use crate::build;
-use crate::model::stack::Stack;
+use crate::model::stack::{Stack, Tls};
 use crate::plan::{self, Plan, Serving};
-use crate::reconcile::status::{Progress, Resolver, WayIn};
+use crate::reconcile::status::{CertificateKeeper, Keeper, Progress, WayIn};
 use crate::release::database_roles::Revocation;
 use crate::release::{approval, history};
 use crate::rollout::RolloutStatus;
@@ -53,12 +53,17 @@ impl Pass<'_> {
             .map(|it| it.to_string())
     }
 
-    /// How it is with certificates that the ingress controller asks for by itself.
-    fn resolver(&self, target: &Stack, status: &RolloutStatus) -> Option<Resolver> {
+    /// How it is with certificates that the operator sees only where they are served.
+    fn keeper(&self, target: &Stack, status: &RolloutStatus) -> Option<Keeper> {
         let first = status.reached.ends_first.as_ref();
         let soon = first.filter(|(_, it)| it.ends_soon(self.now));
-        Some(Resolver {
-            name: target.edge.resolver()?.to_owned(),
+        let who = match &target.edge.tls {
+            Tls::Resolver(name) => CertificateKeeper::Resolver(name.clone()),
+            Tls::Gateway => CertificateKeeper::Gateway(target.edge.gateway()?.to_string()),
+            _ => return None,
+        };
+        Some(Keeper {
+            who,
             ends_soon: soon.map(|(host, it)| (host.clone(), it.until)),
         })
     }
@@ -109,7 +114,7 @@ impl Pass<'_> {
                     let soon = plan.target.edge.expires_soon(self.now);
                     soon.map(|(secret, at)| (secret.to_owned(), at))
                 },
-                resolver: self.resolver(&plan.target, &status),
+                keeper: self.keeper(&plan.target, &status),
                 tries_in_production: tries_in_production(&plan.target, &status),
                 unknown_hosts: None,
             },

@@ -29,21 +29,30 @@ pub struct WayIn {
     pub maintenance: bool,
     /// The Secret of a certificate that expires soon, and when it does.
     pub expires: Option<(String, Timestamp)>,
-    /// The ingress controller's resolver that asks for the certificates, where one does.
-    pub resolver: Option<Resolver>,
+    /// Who looks after the certificates that the operator does not see, where somebody does.
+    pub keeper: Option<Keeper>,
     /// A certificate is asked for at an authority that has another one for stacks that are not production.
     pub tries_in_production: bool,
     /// Hosts that DNS does not know.
     pub unknown_hosts: Option<UnknownHosts>,
 }
 
-/// A resolver of the ingress controller, which looks after certificates by itself.
+/// Who looks after certificates that the operator sees only where they are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolver {
-    /// Its name.
-    pub name: String,
+pub struct Keeper {
+    /// Who.
+    pub who: CertificateKeeper,
     /// The host whose certificate ends soon, and when it does.
     pub ends_soon: Option<(String, Timestamp)>,
+}
+
+/// Who looks after certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateKeeper {
+    /// The ingress controller's resolver of this name.
+    Resolver(String),
+    /// Whoever looks after this Gateway.
+    Gateway(String),
 }
 
 /// Hosts that DNS does not know.
@@ -68,7 +77,8 @@ pub(super) fn set(conditions: &mut Conditions, progress: &Progress) {
         let records = progress.way_in.unknown_hosts.as_ref().map(dns_records);
         let ways = ways(progress);
         let said = closed.into_iter().chain(unlimited).chain(caveat);
-        let first = records.as_deref().into_iter();
+        let refused = progress.rollout.refused_routes.iter().map(String::as_str);
+        let first = refused.chain(records.as_deref());
         let first = first.chain(ways.iter().map(String::as_str));
         for said in first.chain(expires.as_deref()).chain(said) {
             conditions.add(ConditionType::EdgeReady, said);
@@ -91,15 +101,17 @@ pub(super) fn unreached(progress: &Progress) -> Vec<UnreachedHost> {
 
 /// Those of them that DNS knows, as far as that matters to the operator.
 fn beyond_dns(progress: &Progress) -> impl Iterator<Item = UnreachedHost> {
-    let resolver = progress.way_in.resolver.as_ref();
+    let keeper = progress.way_in.keeper.as_ref();
     let all = progress.rollout.reached.unreached.iter();
     all.map(move |it| {
-        let hint = resolver.filter(|_| it.step == HostStep::Certificate);
-        let hint = hint.map_or_else(String::new, |it| {
-            format!(
-                "; Traefik asks for one by its resolver {} as soon as it has the route, and its log says what is in the way, or that it has no resolver of this name",
-                it.name
-            )
+        let keeper = keeper.filter(|_| it.step == HostStep::Certificate);
+        let hint = keeper.map_or_else(String::new, |it| match &it.who {
+            CertificateKeeper::Resolver(name) => format!(
+                "; Traefik asks for one by its resolver {name} as soon as it has the route, and its log says what is in the way, or that it has no resolver of this name"
+            ),
+            CertificateKeeper::Gateway(gateway) => {
+                format!("; the certificate is that of a listener of {gateway}")
+            }
         });
         UnreachedHost {
             message: format!("{}{hint}", it.message),
@@ -149,10 +161,18 @@ fn dns_record(address: Option<&str>) -> String {
 
 /// What is to be said of a certificate that serves: that it expires soon, or could not be renewed.
 fn certificate(progress: &Progress) -> Option<String> {
-    if let Some(resolver) = &progress.way_in.resolver {
-        let (host, at) = resolver.ends_soon.as_ref()?;
+    if let Some(keeper) = &progress.way_in.keeper {
+        let (host, at) = keeper.ends_soon.as_ref()?;
+        let what = match &keeper.who {
+            CertificateKeeper::Resolver(_) => {
+                "and Traefik has not renewed it; its log says why".to_owned()
+            }
+            CertificateKeeper::Gateway(gateway) => {
+                format!("and nobody has renewed it; ask whoever looks after {gateway}")
+            }
+        };
         return Some(format!(
-            "the certificate that is served for {host} expires at {at}, and Traefik has not renewed it; its log says why"
+            "the certificate that is served for {host} expires at {at}, {what}"
         ));
     }
     let soon = progress.way_in.expires.as_ref();

@@ -54,7 +54,14 @@ pub(super) async fn look(app: &AppStack, ctx: &Context) -> Result<Seen, Error> {
     let cache = ctx.cache.of_stack(&ctx.versions, app);
     let none = kinds::optional();
     let writer = Writer::new(&ctx.client, &cache, app, &none, Timestamp::UNIX_EPOCH);
-    let inputs = gather::inputs(&ctx.client, &cache, app, &none, Timestamp::UNIX_EPOCH).await?;
+    let inputs = gather::inputs(
+        &ctx.client,
+        &cache,
+        app,
+        (&none, &ctx.gateways),
+        Timestamp::UNIX_EPOCH,
+    )
+    .await?;
     let Ok(objects) = wanted(app, &inputs) else {
         unreachable!("each object is of its kind");
     };

@@ -1,0 +1,238 @@
+//! The way in by a Gateway: HTTPRoutes that are added to its listeners.
+//!
+//! What the Gateway API has no word for is told to Traefik by its Middlewares, where the Gateway is Traefik's.
+
+use kube::Resource as _;
+
+use super::traefik::HSTS_SECONDS;
+use crate::build::meta::{self, Component};
+use crate::build::workload::backend;
+use crate::model::child_name::ChildName;
+use crate::model::kinds::gateway::{
+    BackendRef, Header, HeaderModifier, LocalObject, ParentRef, PathMatch, RequestRedirect,
+    RouteFilter, RouteMatch, RouteRule,
+};
+use crate::model::kinds::{HTTPRoute, HTTPRouteSpec, Middleware};
+use crate::model::object::Object;
+use crate::model::stack::{Gateway, Stack, Tls};
+
+/// How many requests a rule may tell apart: older versions of the Gateway API take no more.
+const MOST_MATCHES: usize = 8;
+/// Moved for good.
+const MOVED: u16 = 301;
+
+/// The listeners that a route is added to.
+#[derive(Clone, Copy)]
+enum Listeners {
+    Encrypted,
+    Plain,
+    Both,
+}
+
+/// The way in.
+pub(super) fn objects(stack: &Stack, gateway: &Gateway) -> Vec<Object> {
+    let (names, edge) = (&stack.names, &stack.edge);
+    let (serving, both) = match edge.tls {
+        Tls::Off => (Listeners::Plain, Listeners::Plain),
+        _ if edge.redirect => (Listeners::Encrypted, Listeners::Both),
+        _ => (Listeners::Both, Listeners::Both),
+    };
+    let has_own_host = edge.dashboard_host.is_some() && edge.api_paths.is_none();
+    let api_host = has_own_host.then_some(&edge.api_host);
+    let first = edge.dashboard_host.as_ref().unwrap_or(&edge.api_host);
+    let hosts: Vec<&String> = [first].into_iter().chain(api_host).collect();
+    let others: Vec<&String> = edge.redirect_hosts.iter().collect();
+    let of_api = |_| vec![leading(stack, &["/"], &names.backend())];
+    let routes = [
+        route(
+            stack,
+            gateway,
+            &names.ingress(),
+            (&[first], serving),
+            of_first(stack),
+        ),
+        api_host.and_then(|host| {
+            let hosts = (&[host][..], serving);
+            route(stack, gateway, &names.api_ingress(), hosts, of_api(host))
+        }),
+        edge.redirect
+            .then(|| vec![sending(to_https(stack))])
+            .and_then(|it| {
+                let hosts = (&hosts[..], Listeners::Plain);
+                route(stack, gateway, &names.http_ingress(), hosts, it)
+            }),
+        (!others.is_empty())
+            .then(|| vec![sending(to_site(stack, first))])
+            .and_then(|it| {
+                route(
+                    stack,
+                    gateway,
+                    &names.redirect_ingress(),
+                    (&others, both),
+                    it,
+                )
+            }),
+    ];
+    let routes = routes.into_iter().flatten();
+    routes.map(|it| Object::HTTPRoute(Box::new(it))).collect()
+}
+
+/// The rules of the first host of a stack: that of the site, which the API may share.
+fn of_first(stack: &Stack) -> Vec<RouteRule> {
+    let (site, api) = (stack.names.frontend(), stack.names.backend());
+    let paths: Vec<&str> = stack
+        .edge
+        .api_paths
+        .iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    let of_api = paths.chunks(MOST_MATCHES);
+    let of_api = of_api.map(|paths| leading(stack, paths, &api));
+    let everything = match stack.edge.dashboard_host {
+        Some(_) => &site,
+        None => &api,
+    };
+    of_api.chain([leading(stack, &["/"], everything)]).collect()
+}
+
+/// A route for hosts, if there is a listener for them.
+fn route(
+    stack: &Stack,
+    gateway: &Gateway,
+    name: &ChildName,
+    (hosts, listeners): (&[&String], Listeners),
+    rules: Vec<RouteRule>,
+) -> Option<HTTPRoute> {
+    let protocols: &[bool] = match listeners {
+        Listeners::Encrypted => &[true],
+        Listeners::Plain => &[false],
+        Listeners::Both => &[true, false],
+    };
+    let mut parents: Vec<ParentRef> = Vec::new();
+    for (host, encrypted) in hosts
+        .iter()
+        .flat_map(|host| protocols.iter().map(move |it| (host, *it)))
+    {
+        for listener in gateway.listeners_for(host, encrypted) {
+            let parent = ParentRef {
+                namespace: gateway.namespace.clone(),
+                name: gateway.name.clone(),
+                section_name: Some(listener.name.clone()),
+            };
+            if !parents.contains(&parent) {
+                parents.push(parent);
+            }
+        }
+    }
+    if parents.is_empty() {
+        return None;
+    }
+    let mut route = HTTPRoute::new(
+        name.as_str(),
+        HTTPRouteSpec {
+            parent_refs: parents,
+            hostnames: hosts.iter().map(|it| (*it).clone()).collect(),
+            rules,
+        },
+    );
+    route.metadata = meta::object(stack, name, Component::Edge);
+    Some(route)
+}
+
+/// A rule that leads paths, each with all that is below it, to a Service.
+fn leading(stack: &Stack, paths: &[&str], service: &ChildName) -> RouteRule {
+    let matches = paths.iter().map(|path| RouteMatch {
+        path: PathMatch {
+            type_: "PathPrefix".into(),
+            value: (*path).to_owned(),
+        },
+    });
+    let hsts = stack
+        .edge
+        .hsts
+        .then(|| RouteFilter::ResponseHeaderModifier {
+            response_header_modifier: HeaderModifier {
+                set: vec![Header {
+                    name: "Strict-Transport-Security".into(),
+                    value: format!("max-age={HSTS_SECONDS}"),
+                }],
+            },
+        });
+    RouteRule {
+        matches: matches.collect(),
+        filters: hsts.into_iter().collect(),
+        backend_refs: vec![BackendRef {
+            name: service.into(),
+            port: backend::SERVICE_PORT,
+        }],
+    }
+}
+
+/// A rule that sends every client to another address.
+fn sending(request_redirect: RequestRedirect) -> RouteRule {
+    RouteRule {
+        filters: vec![RouteFilter::RequestRedirect { request_redirect }],
+        ..RouteRule::default()
+    }
+}
+
+fn to_https(stack: &Stack) -> RequestRedirect {
+    RequestRedirect {
+        scheme: "https".into(),
+        hostname: None,
+        port: Some(stack.edge.https_port).filter(|it| *it != 443),
+        status_code: MOVED,
+    }
+}
+
+fn to_site(stack: &Stack, host: &str) -> RequestRedirect {
+    let edge = &stack.edge;
+    let (scheme, port, usual) = match edge.tls {
+        Tls::Off => ("http", edge.http_port, 80),
+        _ => ("https", edge.https_port, 443),
+    };
+    RequestRedirect {
+        scheme: scheme.into(),
+        hostname: Some(host.to_owned()),
+        port: Some(port).filter(|it| *it != usual),
+        status_code: MOVED,
+    }
+}
+
+/// Has the requests of a route pass these middlewares before its own filters, and those that are led to what is guarded the
+/// password beside.
+pub(super) fn guard(
+    stack: &Stack,
+    route: &mut HTTPRoute,
+    names: &[&ChildName],
+    password: Option<&ChildName>,
+) {
+    let api: String = stack.names.backend().into();
+    let has_site = stack.edge.dashboard_host.is_some();
+    for rule in &mut route.spec.rules {
+        let mut led = rule.backend_refs.iter();
+        let is_guarded = led.any(|it| !has_site || it.name != api);
+        let password = password.filter(|_| is_guarded);
+        let passed = names.iter().copied().chain(password);
+        rule.filters.splice(0..0, passed.map(by_middleware));
+    }
+}
+
+/// Leads all requests of a route to another Service.
+pub(super) fn lead(route: &mut HTTPRoute, service: &ChildName) {
+    let rules = route.spec.rules.iter_mut();
+    for led in rules.flat_map(|it| &mut it.backend_refs) {
+        led.name = service.into();
+    }
+}
+
+fn by_middleware(name: &ChildName) -> RouteFilter {
+    RouteFilter::ExtensionRef {
+        extension_ref: LocalObject {
+            group: Middleware::group(&()).into_owned(),
+            kind: Middleware::kind(&()).into_owned(),
+            name: name.into(),
+        },
+    }
+}
