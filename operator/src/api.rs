@@ -54,6 +54,8 @@ pub const DATA_FINALIZER: &str = "appstack.dev/data";
 
 /// Annotation keys on children.
 pub mod annotation {
+    /// On a Service: how Traefik asks its pods, by the name of a ServersTransport. It is Traefik's own word.
+    pub const TRANSPORT: &str = "traefik.ingress.kubernetes.io/service.serverstransport";
     /// On an AppStack: the name of the release that may be rolled out where `rollout.approval` is `Required`.
     pub const APPROVE: &str = "appstack.dev/approve";
     /// On an AppStack: any value. A release that failed is tried once more when it changes.

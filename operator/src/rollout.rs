@@ -231,6 +231,11 @@ async fn step(
     if let (Gate::Open, Some(check)) = (&gate, rollout.check(stage, observer)) {
         gate = visit(observer, rollout, check, stage.name).await?;
     }
+    // Of a release that serves its Services stay as they are until then.
+    let is_turned = rollout.unverified;
+    if gate == Gate::Open && is_turned && writer.is_too_early_to_open(&stage.opens) {
+        gate = gates::awaits_proxy();
+    }
     let mut opened = Vec::new();
     if gate == Gate::Open {
         opened = writer.apply(&stage.opens).await?;

@@ -225,7 +225,7 @@ fn paths(value: &Value) -> BTreeSet<String> {
 }
 
 /// Changes of `spec` that the rules refuse, and what the messages say. At least one for each rule.
-const REFUSED: [(&str, &str); 101] = [
+const REFUSED: [(&str, &str); 104] = [
     ("{backend: {image: a/b}}", "version: needed"),
     ("{backend: {image: 'host:5000/a/b'}}", "version: needed"),
     ("{frontend: {image: a/c}}", "version: needed"),
@@ -418,6 +418,18 @@ const REFUSED: [(&str, &str); 101] = [
     (
         "{edge: {gateway: {name: web, namespace: a.b}}}",
         "gateway.namespace: the name of a namespace",
+    ),
+    (
+        "{edge: {maxBodySize: 50MB}}",
+        "edge.maxBodySize: a size such as 50Mi",
+    ),
+    (
+        "{edge: {maxBodySize: 500m}}",
+        "edge.maxBodySize: a size such as 50Mi",
+    ),
+    (
+        "{edge: {timeouts: {response: 0s}}}",
+        "timeouts.response: a duration between 1s and 24h",
     ),
     (
         "{edge: {rateLimit: {}}}",
@@ -640,13 +652,14 @@ const REFUSED_CHANGES: [(&str, &str, &str); 5] = [
 ];
 
 /// Changes of `spec` that only look odd.
-const ACCEPTED: [&str; 26] = [
+const ACCEPTED: [&str; 27] = [
     "{egress: []}",
     "{tools: {adminer: true, adminerAccess: ReadWrite, mail: false}}",
     "{environment: production, tools: {adminer: false}}",
     "{egress: [{cidr: 192.0.2.1/32, ports: [53], protocol: UDP}, {cidr: '2001:db8::/32'}, {cidr: 0.0.0.0/0}, {pods: {}}, {namespace: shared, pods: {app.kubernetes.io/name: redis, tier: ''}, ports: [1, 65535]}]}",
     "{edge: {tls: {issuer: {name: lets-encrypt.prod, kind: ClusterIssuer}}}}",
     "{edge: {tls: {resolver: Lets_Encrypt-1}}}",
+    "{edge: {maxBodySize: 1.5Mi, securityHeaders: true, timeouts: {response: 1m30s}}}",
     "{edge: {gateway: {name: web, namespace: infra, sectionName: https}, tls: {disabled: {}}}}",
     "{edge: {maintenance: true, maintenancePage: closed}}",
     "{}",

@@ -54,7 +54,7 @@ cluster, and in its own namespace. Plain YAML without templating, so that a test
   resources: [httproutes]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [traefik.io]
-  resources: [middlewares]
+  resources: [middlewares, serverstransports]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [cert-manager.io]
   resources: [certificates]
@@ -96,6 +96,7 @@ cluster, and in its own namespace. Plain YAML without templating, so that a test
     - gateways.gateway.networking.k8s.io
     - httproutes.gateway.networking.k8s.io
     - middlewares.traefik.io
+    - serverstransports.traefik.io
   verbs: [get, list, watch]
 {{- end }}
 

@@ -61,6 +61,7 @@ spec:
                     print $client "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
                     while (print $client "data: $ENV{WORD}\n\n") { select undef, undef, undef, 0.1 }
                   } else {
+                    sleep 4 if $asked =~ m{^GET /slow };
                     my $got = 0;
                     while ($got < ($said{"content-length"} || 0)) { $got += read($client, my $bytes, 65536) || last }
                     my $length = length $got;
@@ -106,6 +107,88 @@ fn what_is_open_outlives_a_release_until_the_old_pod_ends() {
         assert!(told > 20, "{told} events");
         assert_eq!(words, ["data: one"]);
     });
+}
+
+#[test]
+fn how_much_may_be_sent_and_how_long_it_may_take_holds_at_once() {
+    story("connections-limits", async |world| {
+        world.apply_secret("nowhere", NOWHERE).await;
+        let stack = world.document(LASTING);
+        world.apply(&stack).await;
+        let served = release(&world.ready("shop").await).to_owned();
+        let visitor = world.visitor("shop").await;
+        visitor.reads(world, &visitor.api).await;
+        let asker = visitor.keeps_asking_at("/");
+        let slow = format!("{}/slow", visitor.api);
+        assert_eq!(visitor.ask(&slow).await.unwrap().status(), 200);
+
+        let limited =
+            "spec: {edge: {maxBodySize: 1Mi, securityHeaders: true, timeouts: {response: 1s}}}";
+        world.apply(&stack.with(limited)).await;
+        sends(world, &visitor, 2 << 20, Some(413)).await;
+        sends(world, &visitor, 1 << 20, None).await;
+        slowly(world, &visitor, 504).await;
+        let answer = visitor.ask(&visitor.api).await.unwrap();
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "SAMEORIGIN"),
+            ("referrer-policy", "strict-origin-when-cross-origin"),
+        ] {
+            assert_eq!(answer.headers()[name], value);
+        }
+        // A socket is no answer that ends.
+        let mut socket = Socket::open(&visitor).await;
+        assert_eq!(socket.says("hello").await, Some("one hello".into()));
+        // As the docs say: an answer that is limited is kept until its end.
+        let events = format!("{}/events", visitor.api);
+        let told = tokio::time::timeout(PROMPT, visitor.listens_to(&events)).await;
+        assert!(told.is_err(), "events come though bodies are limited");
+        // Another time needs no other object.
+        let longer = "spec: {edge: {timeouts: {response: 10s}}}";
+        world.apply(&stack.with(limited).with(longer)).await;
+        slowly(world, &visitor, 200).await;
+        world.apply(&stack).await;
+        sends(world, &visitor, 2 << 20, None).await;
+        world
+            .until("nothing of it is left", SOON * 3, async || {
+                let kinds = "middlewares,serverstransports";
+                let left = world.kubectl(&["get", kinds, "--output=name"]).await;
+                left.trim().is_empty().then_some(())
+            })
+            .await;
+        asker.was_always_answered().await;
+        assert_eq!(release(&world.ready("shop").await), served);
+    });
+}
+
+/// A body of so many bytes is refused with this status, or counted.
+async fn sends(world: &World, visitor: &Visitor, bytes: usize, refused: Option<u16>) {
+    world
+        .until(
+            &format!("{bytes} bytes are answered"),
+            SOON * 3,
+            async || {
+                let answer = visitor.uploads(&visitor.api, vec![b'x'; bytes]).await;
+                let is_right = match (answer, refused) {
+                    (Ok(counted), None) => counted == bytes.to_string(),
+                    (Err(error), Some(status)) => error.status().is_some_and(|it| it == status),
+                    _ => false,
+                };
+                is_right.then_some(())
+            },
+        )
+        .await;
+}
+
+/// What takes four seconds is answered so.
+async fn slowly(world: &World, visitor: &Visitor, wanted: u16) {
+    let url = format!("{}/slow", visitor.api);
+    world
+        .until(&format!("{url} answers {wanted}"), SOON * 5, async || {
+            let answer = visitor.ask(&url).await.ok()?;
+            (answer.status() == wanted).then_some(())
+        })
+        .await;
 }
 
 /// Who comes anew comes to the new pods.

@@ -185,8 +185,8 @@ reasons! {
         "the certificate of `edge.tls.issuer` does not come: the issuer is missing or not ready, a host cannot be proven, or the authority refuses. Visitors keep the hosts and the certificate of before"
         => "the message has what cert-manager or the authority says, and what to do: mostly a DNS record, or the issuer's own settings; `kubectl describe certificate,order,challenge` shows all of it";
     RoutePending:
-        "the Gateway of `edge.gateway` has said nothing yet of the routes of new hosts"
-        => "wait; it takes a second or two";
+        "the Gateway of `edge.gateway` has said nothing yet of the routes of new hosts, or Traefik may not know yet of `edge.timeouts`"
+        => "wait; it takes a second or three";
     RouteRefused:
         "the Gateway of `edge.gateway` does not take the routes of new hosts. Routes of before stay as they were; where those are refused later, the message of `EdgeReady` says so and it stays True"
         => "the message says which listener refuses them and why; whoever looks after the Gateway changes that, or `edge.gateway` names another one";

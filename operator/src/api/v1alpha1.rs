@@ -25,7 +25,7 @@ pub use assets::Assets;
 pub use autoscaling::Autoscaling;
 pub use backend::{Backend, Command, Migrate};
 pub use edge::{
-    Access, Edge, Empty, GatewayRef, Hosts, Issuer, IssuerKind, Layout, RateLimit, Tls,
+    Access, Edge, Empty, GatewayRef, Hosts, Issuer, IssuerKind, Layout, RateLimit, Timeouts, Tls,
 };
 pub use egress::{Egress, Protocol};
 pub use frontend::Frontend;

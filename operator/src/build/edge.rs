@@ -8,6 +8,7 @@ mod gateway;
 mod issued;
 mod limits;
 mod maintenance;
+mod nginx;
 mod traefik;
 
 pub(super) use self::limits::limit;
@@ -34,7 +35,6 @@ use crate::model::stack::{CheckLimits, IngressController, Proxy, STEADY, Stack, 
 const ROUTED: Duration = Duration::from_secs(30);
 /// The same where it asks an authority for the certificate first.
 const RESOLVED: Duration = Duration::from_mins(2);
-const NGINX_REDIRECT: &str = "nginx.ingress.kubernetes.io/ssl-redirect";
 
 /// The stage of the edge.
 pub(super) fn stage(stack: &Stack, manifests: &Manifests) -> Stage {
@@ -125,17 +125,17 @@ pub(super) fn objects(stack: &Stack) -> Vec<Object> {
 }
 
 fn plain_ingress(stack: &Stack, class: &str) -> Object {
-    let redirect = stack
-        .edge
-        .proxy
-        .is_nginx()
-        .then(|| (NGINX_REDIRECT.to_owned(), stack.edge.redirect.to_string()));
+    let annotations = if stack.edge.proxy.is_nginx() {
+        nginx::annotations(stack)
+    } else {
+        BTreeMap::new()
+    };
     ingress(
         (stack, class),
         &stack.names.ingress(),
         rules(stack),
         tls(stack),
-        redirect.into_iter().collect(),
+        annotations,
     )
 }
 

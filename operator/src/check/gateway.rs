@@ -79,6 +79,7 @@ fn of(gateway: Gateway, asked: &GatewayRef, found: &kinds::Gateway, known: &Gate
     Gateway {
         listeners: listeners.cloned().collect(),
         sets_headers: class.is_some_and(|it| it.supports(Feature::RESPONSE_HEADERS)),
+        keeps_time: class.is_some_and(|it| it.supports(Feature::REQUEST_TIMEOUT)),
         is_traefik: class.is_some_and(|it| it.is_traefik()),
         address: addresses.map(|it| it.value.clone()).next(),
         ..gateway

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::{self, AppStackSpec, Environment};
-use crate::check::Faults;
+use crate::check::{Faults, resources};
 use crate::model::inputs::{Inputs, maintenance_page, users_secret};
 use crate::model::network::start_of;
 use crate::model::stack::{Limits, Maintenance, Proxy, Rate, RateLimit};
@@ -53,20 +54,16 @@ pub(super) fn check(
     if let Some(name) = page {
         judge_page(name, inputs, &mut faults);
     }
-    let asked = [
-        matches!(rate, Rate::Most(_)).then_some("edge.rateLimit"),
-        edge.access.as_ref().map(|_| "edge.access"),
-    ];
-    if let Some(why) = unable(proxy, inputs.traefik_kinds) {
-        for field in asked.into_iter().flatten() {
-            faults.add(field, &why);
-        }
-    }
+    judge_proxy(edge, proxy, inputs.traefik_kinds, &mut faults);
+    let response_timeout = response_timeout(edge, proxy, inputs.traefik_kinds, &mut faults);
     Limits {
         rate,
         allow,
         users: users.map(str::to_owned),
         proxies: edge.trusted_proxies.unwrap_or_default(),
+        max_body: edge.max_body_size.as_ref().and_then(resources::bytes),
+        security_headers: edge.security_headers == Some(true),
+        response_timeout,
         maintenance: (edge.maintenance == Some(true)).then(|| Maintenance {
             image: settings.image.clone(),
             page: page.map(str::to_owned),
@@ -86,6 +83,56 @@ pub(super) fn hidden(spec: &AppStackSpec, inputs: &Inputs) -> Vec<SecretString> 
         [text].into_iter().chain(hashes.map(|(_, hash)| hash))
     });
     parts.map(SecretString::from).collect()
+}
+
+/// Tells of what is asked for and what leads visitors in cannot do.
+fn judge_proxy(edge: &api::Edge, proxy: &Proxy, traefik_kinds: bool, faults: &mut Faults) {
+    let Some(why) = unable(proxy, traefik_kinds) else {
+        return;
+    };
+    let sets_headers = proxy.gateway().is_some_and(|it| it.sets_headers);
+    let is_limited = matches!(rate(edge.rate_limit.as_ref()), Rate::Most(_));
+    let asked = [
+        ("edge.rateLimit", is_limited),
+        ("edge.access", edge.access.is_some()),
+        (
+            "edge.maxBodySize",
+            edge.max_body_size.is_some() && !proxy.is_nginx(),
+        ),
+        (
+            "edge.securityHeaders",
+            edge.security_headers == Some(true) && !sets_headers,
+        ),
+    ];
+    for (field, _) in asked.into_iter().filter(|(_, is_asked)| *is_asked) {
+        faults.add(field, &why);
+    }
+}
+
+/// How long an answer may take to begin, where the spec says so and what leads visitors in can keep it.
+fn response_timeout(
+    edge: &api::Edge,
+    proxy: &Proxy,
+    traefik_kinds: bool,
+    faults: &mut Faults,
+) -> Option<Duration> {
+    let asked = edge.timeouts.as_ref()?;
+    let unable = match proxy {
+        Proxy::Gateway(it) if it.keeps_time => None,
+        // Traefik takes a route that says a time, and waits all the same.
+        Proxy::Gateway(it) => Some(format!(
+            "the class of {it} does not list HTTPRouteRequestTimeout, so it may wait all the same; set the time at the Gateway, and leave this out"
+        )),
+        Proxy::Ingress { .. } if proxy.is_nginx() => None,
+        Proxy::Ingress { .. } => unable(proxy, traefik_kinds),
+    };
+    match unable {
+        Some(why) => {
+            faults.add("edge.timeouts", why);
+            None
+        }
+        None => Some(asked.response.into()),
+    }
 }
 
 fn rate(requested: Option<&api::RateLimit>) -> Rate {

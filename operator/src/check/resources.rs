@@ -117,6 +117,15 @@ fn amounts<'a>(
     found
 }
 
+/// A quantity of bytes, of which a part counts as a whole one.
+pub(super) fn bytes(Quantity(text): &Quantity) -> Option<i64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a float becomes the nearest whole number there is"
+    )]
+    number(text).map(|it| it.ceil() as i64)
+}
+
 /// A quantity as a number (`apimachinery/pkg/api/resource/quantity.go`).
 fn number(text: &str) -> Option<f64> {
     let is_of_number = |it: char| it.is_ascii_digit() || "+-.".contains(it);

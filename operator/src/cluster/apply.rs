@@ -125,12 +125,32 @@ impl<'a> Writer<'a> {
         if let Object::Certificate(it) = object {
             return self.has_another_order(it).await;
         }
-        let is_way_in = matches!(object, Object::Ingress(_) | Object::HTTPRoute(_));
-        if !is_way_in || !self.cache.propagation(|it| it.awaits_middlewares(self.now)) {
+        let is_too_early = match object {
+            Object::Ingress(_) | Object::HTTPRoute(_) => {
+                self.cache.propagation(|it| it.awaits_middlewares(self.now))
+            }
+            Object::Service(_) => self.is_too_early_to_open(std::slice::from_ref(object)),
+            _ => false,
+        };
+        if !is_too_early {
             return Ok(false);
         }
         let found = self.own(object.owned().kind, &object.name()).await?;
         Ok(found.is_some())
+    }
+
+    /// Whether one of these is a Service that says what its proxy may not know yet.
+    #[must_use]
+    pub fn is_too_early_to_open(&self, opens: &[Object]) -> bool {
+        let names = |it: &ObjectMeta| {
+            let annotations = it.annotations.as_ref();
+            annotations.is_some_and(|it| it.contains_key(annotation::TRANSPORT))
+        };
+        let mut services = opens.iter().filter_map(|it| match it {
+            Object::Service(it) => Some(&it.metadata),
+            _ => None,
+        });
+        services.any(names) && self.cache.propagation(|it| it.awaits_transports(self.now))
     }
 
     /// When that is to be done for which it was too early.

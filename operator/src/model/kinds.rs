@@ -10,6 +10,8 @@ pub use self::certificate::{
 };
 pub use self::gateway::{Gateway, GatewayClass, HTTPRoute, HTTPRouteSpec};
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
@@ -73,9 +75,37 @@ pub struct MiddlewareSpec {
     /// Answers 403 to who is not listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip_allow_list: Option<IpAllowList>,
+    /// Answers 413 to who sends too much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buffering: Option<Buffering>,
     /// Answers 401 to who sends no name and password that are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basic_auth: Option<BasicAuth>,
+}
+
+/// How Traefik asks pods, as much of it as we use.
+///
+/// Source: `traefik.io/v1alpha1`, <https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/crd/http/serverstransport/>.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "traefik.io",
+    version = "v1alpha1",
+    kind = "ServersTransport",
+    namespaced,
+    schema = "disabled"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ServersTransportSpec {
+    /// For how long it waits.
+    pub forwarding_timeouts: ForwardingTimeouts,
+}
+
+/// For how long Traefik waits.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForwardingTimeouts {
+    /// For the first byte of an answer, such as `120s`.
+    pub response_header_timeout: String,
 }
 
 /// Where to send a client.
@@ -106,7 +136,19 @@ pub struct RedirectRegex {
 #[serde(rename_all = "camelCase")]
 pub struct Headers {
     /// For how many seconds browsers use HTTPS alone.
-    pub sts_seconds: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sts_seconds: Option<i64>,
+    /// These, in place of those of the same name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom_response_headers: BTreeMap<String, String>,
+}
+
+/// What is read whole before it is passed on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Buffering {
+    /// How many bytes the body of a request may have.
+    pub max_request_body_bytes: i64,
 }
 
 /// How many requests a client may send.

@@ -303,6 +303,24 @@ impl Names {
         self.child("rate-limit")
     }
 
+    /// How Traefik asks the pods of a stack, where it is to wait for them for a certain time.
+    #[must_use]
+    pub fn transport(&self) -> ChildName {
+        self.child("edge")
+    }
+
+    /// The Traefik middleware that limits how large the body of a request may be.
+    #[must_use]
+    pub fn max_body(&self) -> ChildName {
+        self.child("max-body")
+    }
+
+    /// The Traefik middleware that gives answers headers that browsers are careful by.
+    #[must_use]
+    pub fn security_headers(&self) -> ChildName {
+        self.child("security-headers")
+    }
+
     /// The Traefik middleware that lets in whoever is listed.
     #[must_use]
     pub fn allow_list(&self) -> ChildName {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::model::child_name::ChildName;
-use crate::model::kinds::{Certificate, HTTPRoute, Middleware};
+use crate::model::kinds::{Certificate, HTTPRoute, Middleware, ServersTransport};
 use crate::runtime::kind::Kind;
 
 /// What is true of a kind that we own.
@@ -149,6 +149,8 @@ kinds! {
     HTTPRoute: kept pruned optional;
     /// What Traefik does with a request on its way.
     Middleware: kept pruned optional;
+    /// How Traefik asks pods.
+    ServersTransport: kept pruned optional;
 }
 
 impl Traits {

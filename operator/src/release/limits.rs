@@ -24,6 +24,9 @@ fn say(spec: &mut AppStackSpec, limits: &Edge) {
         rate_limit: limits.rate_limit.clone(),
         access: limits.access.clone(),
         trusted_proxies: limits.trusted_proxies,
+        max_body_size: limits.max_body_size.clone(),
+        security_headers: limits.security_headers,
+        timeouts: limits.timeouts.clone(),
         maintenance: limits.maintenance,
         maintenance_page: limits.maintenance_page.clone(),
         ..spec.edge.take().unwrap_or_default()
@@ -36,7 +39,7 @@ mod tests {
     use super::*;
     use crate::fixtures::spec;
 
-    const ALL: &str = "rateLimit: {average: 5}, access: {allow: ['10.0.0.0/8']}, trustedProxies: 1, maintenance: true, maintenancePage: closed";
+    const ALL: &str = "rateLimit: {average: 5}, access: {allow: ['10.0.0.0/8']}, trustedProxies: 1, maxBodySize: 1Mi, securityHeaders: true, timeouts: {response: 2m}, maintenance: true, maintenancePage: closed";
 
     #[test]
     fn a_spec_without_limits_is_the_same_whatever_they_are() {

@@ -179,6 +179,13 @@ pub fn awaits(what: &str) -> Gate {
     waiting(Reason::CertificatePending, what.to_owned())
 }
 
+/// The gate of a stage whose Services say what Traefik may not know yet: it would answer none of their requests.
+#[must_use]
+pub fn awaits_proxy() -> Gate {
+    let what = "Traefik has yet to take up edge.timeouts";
+    waiting(Reason::RoutePending, what.to_owned())
+}
+
 type Check = fn(&Workload) -> Option<Gate>;
 
 /// The first that finds something speaks; the order is that of what helps most to know.

@@ -338,7 +338,7 @@ fn is_passing(error: &Error) -> bool {
 async fn run(subject: &Subject, steps: &[Step]) -> Result<(), (Vec<String>, String)> {
     let mut model = Model::new(subject.clone());
     for step in steps {
-        if let Err(why) = model.step(step).await {
+        if let Err(why) = Box::pin(model.step(step)).await {
             return Err((model.cluster().story.clone(), why));
         }
     }
@@ -352,7 +352,7 @@ async fn shrunk(subject: &Subject, mut steps: Vec<Step>) -> Vec<Step> {
     while size > 0 && Instant::now() < end {
         let mut found = None;
         for fewer in steps::fewer(&steps, size) {
-            if Instant::now() < end && Box::pin(run(subject, &fewer)).await.is_err() {
+            if Instant::now() < end && run(subject, &fewer).await.is_err() {
                 found = Some(fewer);
                 break;
             }
@@ -376,9 +376,9 @@ async fn explore(subject: Subject, seeds: u64, count: usize, mix: Mix) -> Result
     let seeds = asked.map_or(0..seeds, |it| it..it + 1);
     for seed in seeds {
         let steps = steps::drawn(seed, count, mix);
-        if let Err((_, first)) = Box::pin(run(&subject, &steps)).await {
+        if let Err((_, first)) = run(&subject, &steps).await {
             let steps = Box::pin(shrunk(&subject, steps)).await;
-            let (story, why) = Box::pin(run(&subject, &steps))
+            let (story, why) = run(&subject, &steps)
                 .await
                 .err()
                 .unwrap_or_else(|| (Vec::new(), format!("{first}; it does not fail again")));

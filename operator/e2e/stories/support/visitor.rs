@@ -208,11 +208,16 @@ impl Visitor {
 
     /// Somebody who keeps asking the API until told to stop.
     pub(crate) fn keeps_asking(&self) -> Asker {
+        self.keeps_asking_at(HEALTH)
+    }
+
+    /// The same at a path of the API.
+    pub(crate) fn keeps_asking_at(&self, path: &'static str) -> Asker {
         let visitor = self.clone();
         Asker::new(move || {
             let visitor = visitor.clone();
             async move {
-                let url = format!("{}{HEALTH}", visitor.api);
+                let url = format!("{}{path}", visitor.api);
                 visitor.text(&url).await.map(drop)
             }
         })

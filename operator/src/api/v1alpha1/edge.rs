@@ -2,7 +2,9 @@
 //!
 //! Invariant: data only, as everything of `v1alpha1`.
 
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::KubeSchema;
+use kube::core::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +76,27 @@ pub struct Edge {
     #[schemars(range(min = 0, max = 10))]
     pub trusted_proxies: Option<i32>,
 
+    /// How large the body of a request may be, such as `50Mi`; a larger one gets 413. It counts for site and API. A change is no
+    /// release and holds at once. It needs Traefik as `rateLimit` does, or ingress-nginx. Traefik reads the whole body before it asks the
+    /// application, and keeps the whole answer before the visitor gets it: server-sent events come to their end first, so that an
+    /// application that sends them limits bodies itself. Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 20))]
+    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isInteger() && quantity(self).isGreaterThan(quantity('0'))")
+        .message("edge.maxBodySize: a size such as 50Mi"))]
+    pub max_body_size: Option<Quantity>,
+
+    /// How long visitors wait at most; see [`Timeouts`]. A change is no release and holds at once. Default: those of what leads visitors
+    /// in; Traefik waits as long as it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<Timeouts>,
+
+    /// Gives every answer of site and API the headers X-Content-Type-Options `nosniff`, X-Frame-Options `SAMEORIGIN` and
+    /// Referrer-Policy `strict-origin-when-cross-origin`, in place of what the application says of them. A change is no release and holds at
+    /// once. It needs Traefik as `rateLimit` does, or a Gateway whose class lists HTTPRouteResponseHeaderModification. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_headers: Option<bool>,
+
     /// Answers every visitor of every host with 503 and a page that says so, in their language (English, French or German), with
     /// `Retry-After`; programs get JSON. The application goes on behind it, and so do releases and their gates; who asks a pod
     /// itself is answered. A change is no release and holds at once. Default: false.
@@ -109,6 +132,19 @@ pub struct GatewayRef {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub section_name: Option<String>,
+}
+
+/// How long visitors wait at most.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Timeouts {
+    /// How long site and API may take to begin an answer, such as `2m`; then the visitor gets 504. A Gateway of the Gateway API knows a
+    /// time for the whole answer alone, streams of events included, so there it is that one. It needs an IngressClass of Traefik with its
+    /// CustomResourceDefinitions, ingress-nginx, or a Gateway whose class lists HTTPRouteRequestTimeout.
+    #[schemars(length(max = 20))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')")
+        .message("timeouts.response: a duration between 1s and 24h, such as 2m"))]
+    pub response: Duration,
 }
 
 /// Whether site and API have a host name each or share one. Default: `Subdomains`.

@@ -4,13 +4,14 @@
 
 use kube::Resource as _;
 
+use super::limits::SECURITY_HEADERS;
 use super::traefik::HSTS_SECONDS;
 use crate::build::meta::{self, Component};
 use crate::build::workload::backend;
 use crate::model::child_name::ChildName;
 use crate::model::kinds::gateway::{
     BackendRef, Header, HeaderModifier, LocalObject, ParentRef, PathMatch, RequestRedirect,
-    RouteFilter, RouteMatch, RouteRule,
+    RouteFilter, RouteMatch, RouteRule, RouteTimeouts,
 };
 use crate::model::kinds::{HTTPRoute, HTTPRouteSpec, Middleware};
 use crate::model::object::Object;
@@ -148,17 +149,9 @@ fn leading(stack: &Stack, paths: &[&str], service: &ChildName) -> RouteRule {
             value: (*path).to_owned(),
         },
     });
-    let hsts = stack
-        .edge
-        .hsts
-        .then(|| RouteFilter::ResponseHeaderModifier {
-            response_header_modifier: HeaderModifier {
-                set: vec![Header {
-                    name: "Strict-Transport-Security".into(),
-                    value: format!("max-age={HSTS_SECONDS}"),
-                }],
-            },
-        });
+    let hsts = format!("max-age={HSTS_SECONDS}");
+    let hsts = [("Strict-Transport-Security", hsts.as_str())];
+    let hsts = stack.edge.hsts.then(|| headers(&hsts));
     RouteRule {
         matches: matches.collect(),
         filters: hsts.into_iter().collect(),
@@ -166,6 +159,40 @@ fn leading(stack: &Stack, paths: &[&str], service: &ChildName) -> RouteRule {
             name: service.into(),
             port: backend::SERVICE_PORT,
         }],
+        timeouts: None,
+    }
+}
+
+fn headers(all: &[(&str, &str)]) -> RouteFilter {
+    let set = all.iter().map(|(name, value)| Header {
+        name: (*name).to_owned(),
+        value: (*value).to_owned(),
+    });
+    RouteFilter::ResponseHeaderModifier {
+        response_header_modifier: HeaderModifier { set: set.collect() },
+    }
+}
+
+/// Gives the answers of a rule these headers. A rule has one filter of each kind.
+fn add_headers(rule: &mut RouteRule, more: RouteFilter) {
+    let RouteFilter::ResponseHeaderModifier {
+        response_header_modifier: more,
+    } = more
+    else {
+        return;
+    };
+    let mut filters = rule.filters.iter_mut();
+    let own = filters.find_map(|it| match it {
+        RouteFilter::ResponseHeaderModifier {
+            response_header_modifier: own,
+        } => Some(own),
+        _ => None,
+    });
+    match own {
+        Some(own) => own.set.extend(more.set),
+        None => rule.filters.push(RouteFilter::ResponseHeaderModifier {
+            response_header_modifier: more,
+        }),
     }
 }
 
@@ -201,7 +228,7 @@ fn to_site(stack: &Stack, host: &str) -> RequestRedirect {
 }
 
 /// Has the requests of a route pass these middlewares before its own filters, and those that are led to what is guarded the
-/// password beside.
+/// password beside; gives the answers the headers that browsers are careful by, and says how long they may take, where that is wanted.
 pub(super) fn guard(
     stack: &Stack,
     route: &mut HTTPRoute,
@@ -210,12 +237,22 @@ pub(super) fn guard(
 ) {
     let api: String = stack.names.backend().into();
     let has_site = stack.edge.dashboard_host.is_some();
+    let limits = &stack.edge.limits;
     for rule in &mut route.spec.rules {
         let mut led = rule.backend_refs.iter();
         let is_guarded = led.any(|it| !has_site || it.name != api);
         let password = password.filter(|_| is_guarded);
         let passed = names.iter().copied().chain(password);
         rule.filters.splice(0..0, passed.map(by_middleware));
+        if rule.backend_refs.is_empty() {
+            continue;
+        }
+        if limits.security_headers {
+            add_headers(rule, headers(&SECURITY_HEADERS));
+        }
+        rule.timeouts = limits.response_timeout.map(|it| RouteTimeouts {
+            request: format!("{}ms", it.as_millis()),
+        });
     }
 }
 

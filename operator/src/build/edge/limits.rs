@@ -8,18 +8,28 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress};
 
-use super::traefik::{MIDDLEWARES, middleware, reference};
-use super::{gateway, maintenance};
+use super::traefik::{MIDDLEWARES, limit_time, middleware, reference};
+use super::{gateway, maintenance, nginx};
 use crate::build::Refusal;
 use crate::model::child_name::ChildName;
-use crate::model::kinds::{self, BasicAuth, IpAllowList, IpStrategy, MiddlewareSpec};
+use crate::model::kinds::{
+    self, BasicAuth, Buffering, Headers, IpAllowList, IpStrategy, MiddlewareSpec,
+};
 use crate::model::manifests::Manifests;
 use crate::model::object::Object;
 use crate::model::stack::{RateLimit, Stack};
 
+/// What browsers are careful by: no guessing of types, no frame of another site's, and no path in what other sites are told of.
+pub(super) const SECURITY_HEADERS: [(&str, &str); 3] = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "SAMEORIGIN"),
+    ("Referrer-Policy", "strict-origin-when-cross-origin"),
+];
+
 /// Says the limits of a stack in the objects of its release. Where they are faulty, what is in force stays: Ingresses and routes are
 /// not touched.
 pub(in crate::build) fn limit(manifests: &mut Manifests, stack: &Stack) {
+    limit_time(stack, manifests);
     if !stack.edge.limits.faults.is_empty() {
         manifests
             .edge
@@ -43,7 +53,9 @@ pub(in crate::build) fn limit(manifests: &mut Manifests, stack: &Stack) {
                 limited.push(Object::HTTPRoute(it));
             }
             Object::Ingress(it) => {
-                let ways = guarded(stack, *it, &names, password).into_iter();
+                let mut it = *it;
+                nginx::limit(stack, &mut it);
+                let ways = guarded(stack, it, &names, password).into_iter();
                 limited.extend(ways.map(|mut it| {
                     maintenance::lead(stack, &mut it);
                     Object::Ingress(Box::new(it))
@@ -114,9 +126,37 @@ fn everywhere(
         }),
         ..MiddlewareSpec::default()
     });
-    let allow = allow.map(|it| (stack.names.allow_list(), it));
-    let rate = rate.map(|it| (stack.names.rate_limit(), it));
-    allow.into_iter().chain(rate)
+    let max_body = limits
+        .max_body
+        .map(|max_request_body_bytes| MiddlewareSpec {
+            buffering: Some(Buffering {
+                max_request_body_bytes,
+            }),
+            ..MiddlewareSpec::default()
+        });
+    let is_by_filter = stack.edge.gateway().is_some();
+    let headers = (limits.security_headers && !is_by_filter).then(|| MiddlewareSpec {
+        headers: Some(Headers {
+            custom_response_headers: BTreeMap::from(
+                SECURITY_HEADERS.map(|(name, value)| (name.to_owned(), value.to_owned())),
+            ),
+            ..Headers::default()
+        }),
+        ..MiddlewareSpec::default()
+    });
+    let names = &stack.names;
+    [
+        (names.allow_list(), allow),
+        (names.rate_limit(), rate),
+        // What is said of the answer is said of refusals too.
+        (names.security_headers(), headers),
+        (
+            names.max_body(),
+            max_body.filter(|_| stack.edge.middlewares),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, spec)| Some((name, spec?)))
 }
 
 /// What asks for a password.

@@ -5,9 +5,14 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::networking::v1::IngressRule;
 
 use super::{ingress, rules, tls, whole};
+use crate::api::annotation;
 use crate::build::meta::{self, Component};
 use crate::model::child_name::ChildName;
-use crate::model::kinds::{Headers, Middleware, MiddlewareSpec, RedirectRegex, RedirectScheme};
+use crate::model::kinds::{
+    ForwardingTimeouts, Headers, Middleware, MiddlewareSpec, RedirectRegex, RedirectScheme,
+    ServersTransport, ServersTransportSpec,
+};
+use crate::model::manifests::Manifests;
 use crate::model::object::Object;
 use crate::model::stack::{Stack, Tls};
 
@@ -45,7 +50,8 @@ fn middlewares(stack: &Stack) -> Vec<Object> {
     let hsts = stack.edge.hsts.then(|| {
         let spec = MiddlewareSpec {
             headers: Some(Headers {
-                sts_seconds: HSTS_SECONDS,
+                sts_seconds: Some(HSTS_SECONDS),
+                ..Headers::default()
             }),
             ..MiddlewareSpec::default()
         };
@@ -64,6 +70,33 @@ fn middlewares(stack: &Stack) -> Vec<Object> {
         middleware(stack, &stack.names.redirect_hosts(), spec)
     });
     redirect.into_iter().chain(hsts).chain(sends_on).collect()
+}
+
+/// Has Traefik wait for the pods of a stack no longer than the spec of now says: an object, and Services that name it.
+pub(super) fn limit_time(stack: &Stack, manifests: &mut Manifests) {
+    let can = stack.edge.gateway().is_none() && stack.edge.middlewares;
+    let Some(time) = stack.edge.limits.response_timeout.filter(|_| can) else {
+        return;
+    };
+    let name = stack.names.transport();
+    let forwarding_timeouts = ForwardingTimeouts {
+        response_header_timeout: format!("{}ms", time.as_millis()),
+    };
+    let spec = ServersTransportSpec {
+        forwarding_timeouts,
+    };
+    let mut transport = ServersTransport::new(name.as_str(), spec);
+    transport.metadata = meta::object(stack, &name, Component::Edge);
+    let transport = Object::ServersTransport(Box::new(transport));
+    // It is there before the Services.
+    manifests.shared.push(transport);
+    let parts = [Some(&mut manifests.backend), manifests.frontend.as_mut()];
+    for opens in parts.into_iter().flatten().flat_map(|it| &mut it.opens) {
+        if let Object::Service(it) = opens {
+            let annotations = it.metadata.annotations.get_or_insert_default();
+            annotations.insert(annotation::TRANSPORT.to_owned(), reference(stack, &name));
+        }
+    }
 }
 
 /// A middleware of the stack.

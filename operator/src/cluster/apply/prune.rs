@@ -14,7 +14,7 @@ use crate::cluster::call::send;
 use crate::cluster::ours;
 use crate::error::{Error, Result};
 use crate::model::identity::TemplateHash;
-use crate::model::kinds::{HTTPRoute, Middleware};
+use crate::model::kinds::{HTTPRoute, Middleware, ServersTransport};
 use crate::model::names::Names;
 use crate::model::object::Object;
 use crate::runtime::kind::{Kind, kind};
@@ -80,15 +80,17 @@ impl Writer<'_> {
         Ok(false)
     }
 
-    /// Whether the ingress controller may still need what is there of a kind: a middleware for an Ingress as it is or was, an
+    /// Whether the ingress controller may still need what is there of a kind: a middleware for an Ingress as it is or was, how pods are asked for a Service as it is or was, an
     /// Ingress because another one has yet to take its hosts, or pods and their Service because an Ingress led to them.
     fn is_too_early_to_delete(&self, of: Kind) -> bool {
         let is = |kinds: &[&str]| kinds.contains(&of.name());
         let middleware = kind::<Middleware>();
         let (ingress, route) = (kind::<Ingress>(), kind::<HTTPRoute>());
         let is_led_to = is(&[middleware, kind::<Service>(), kind::<Deployment>()]);
+        let transport = kind::<ServersTransport>();
         self.cache.propagation(|it| {
-            (is(&[middleware, ingress, route]) && it.awaits_middlewares(self.now))
+            (is(&[transport]) && (it.awaits_transports(self.now) || it.awaits_services(self.now)))
+                || (is(&[middleware, ingress, route]) && it.awaits_middlewares(self.now))
                 || (is_led_to && it.awaits_ingresses(self.now))
         })
     }

@@ -7,6 +7,7 @@
 //! Invariant: pure. What is noted comes from answers of the API server, so that a new process learns the same from its own.
 
 use jiff::{SignedDuration, Timestamp};
+use kube::api::ObjectMeta;
 
 use crate::api::MANAGER;
 use crate::model::object::Object;
@@ -21,7 +22,9 @@ const APART: SignedDuration = SignedDuration::from_secs(30);
 #[derive(Debug, Default)]
 pub struct Propagation {
     middlewares: Option<Timestamp>,
+    transports: Option<Timestamp>,
     ingresses: Option<Timestamp>,
+    services: Option<Timestamp>,
     postponed: Option<Timestamp>,
 }
 
@@ -30,20 +33,25 @@ impl Propagation {
     pub fn note(&mut self, answer: &Object) {
         let metadata = answer.metadata();
         match answer {
-            Object::Middleware(_) => {
-                let made = metadata.and_then(|it| it.creation_timestamp.as_ref());
-                self.middlewares = self.middlewares.max(made.map(|it| it.0 + DELAY));
-            }
+            Object::Middleware(_) => self.middlewares = self.middlewares.max(made(metadata)),
+            Object::ServersTransport(_) => self.transports = self.transports.max(made(metadata)),
             Object::Ingress(_) | Object::HTTPRoute(_) => {
-                let managers = metadata.and_then(|it| it.managed_fields.as_ref());
-                let ours = managers.into_iter().flatten().filter(|it| {
-                    it.manager.as_deref() == Some(MANAGER) && it.subresource.is_none()
-                });
-                let changed = ours.filter_map(|it| it.time.as_ref()).map(|it| it.0).max();
-                self.ingresses = self.ingresses.max(changed.map(|it| it + DELAY));
+                self.ingresses = self.ingresses.max(changed(metadata));
             }
+            Object::Service(_) => self.services = self.services.max(changed(metadata)),
             _ => {}
         }
+    }
+
+    /// Whether the ingress controller may not know how it is to ask pods. Then no Service is to say so; it is postponed.
+    pub fn awaits_transports(&mut self, now: Timestamp) -> bool {
+        self.postpone(self.transports, now)
+    }
+
+    /// Whether the ingress controller may not know of every change of a Service. Then how it asks pods is not to be deleted; it
+    /// is postponed.
+    pub fn awaits_services(&mut self, now: Timestamp) -> bool {
+        self.postpone(self.services, now)
     }
 
     /// Whether the ingress controller may not know of every middleware. Then no Ingress is to be changed, and
@@ -70,6 +78,21 @@ impl Propagation {
         self.postponed = self.postponed.max(until);
         until.is_some()
     }
+}
+
+/// When what was made is taken up.
+fn made(metadata: Option<&ObjectMeta>) -> Option<Timestamp> {
+    let made = metadata?.creation_timestamp.as_ref()?;
+    Some(made.0 + DELAY)
+}
+
+/// When what we changed last is taken up.
+fn changed(metadata: Option<&ObjectMeta>) -> Option<Timestamp> {
+    let managers = metadata?.managed_fields.iter().flatten();
+    let ours =
+        managers.filter(|it| it.manager.as_deref() == Some(MANAGER) && it.subresource.is_none());
+    let changed = ours.filter_map(|it| it.time.as_ref()).map(|it| it.0).max();
+    changed.map(|it| it + DELAY)
 }
 
 #[cfg(test)]

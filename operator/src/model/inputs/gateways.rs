@@ -79,9 +79,9 @@ impl Gateways {
             },
         );
         class.status = Some(GatewayClassStatus {
-            supported_features: vec![Feature::Named {
-                name: Feature::RESPONSE_HEADERS.into(),
-            }],
+            supported_features: [Feature::RESPONSE_HEADERS, Feature::REQUEST_TIMEOUT]
+                .map(|name| Feature::Named { name: name.into() })
+                .into(),
         });
         Self {
             served: true,

@@ -165,6 +165,16 @@ pub struct RouteRule {
     /// Where they go.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub backend_refs: Vec<BackendRef>,
+    /// How long they may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<RouteTimeouts>,
+}
+
+/// How long a request may take.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteTimeouts {
+    /// In all, from its first byte to the last one of the answer, such as `120s`.
+    pub request: String,
 }
 
 /// What a request is to be like.
@@ -281,6 +291,8 @@ pub struct RouteParentStatus {
 impl Feature {
     /// That answers can be given headers.
     pub const RESPONSE_HEADERS: &str = "HTTPRouteResponseHeaderModification";
+    /// That a time for requests is kept.
+    pub const REQUEST_TIMEOUT: &str = "HTTPRouteRequestTimeout";
 }
 
 impl Listener {

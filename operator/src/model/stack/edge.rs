@@ -74,6 +74,8 @@ pub struct Gateway {
     pub listeners: Vec<Listener>,
     /// Whether it can give headers to answers.
     pub sets_headers: bool,
+    /// Whether it keeps a time for requests.
+    pub keeps_time: bool,
     /// Whether it is Traefik's.
     pub is_traefik: bool,
     /// Where it is reached, as it says: an IP address or a name.
@@ -231,10 +233,7 @@ impl Edge {
     /// The Gateway that visitors come in by, where they do.
     #[must_use]
     pub const fn gateway(&self) -> Option<&Gateway> {
-        match &self.proxy {
-            Proxy::Gateway(it) => Some(it),
-            Proxy::Ingress { .. } => None,
-        }
+        self.proxy.gateway()
     }
 
     /// The certificate that cert-manager looks after, where it does.
@@ -276,6 +275,15 @@ impl Edge {
 }
 
 impl Proxy {
+    /// The Gateway, where it is one.
+    #[must_use]
+    pub const fn gateway(&self) -> Option<&Gateway> {
+        match self {
+            Self::Gateway(it) => Some(it),
+            Self::Ingress { .. } => None,
+        }
+    }
+
     /// Whether it is Traefik's.
     #[must_use]
     pub const fn is_traefik(&self) -> bool {

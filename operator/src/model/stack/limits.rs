@@ -2,6 +2,8 @@
 //!
 //! Invariant: data only.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Who may come in, and how often.
@@ -15,6 +17,12 @@ pub struct Limits {
     pub users: Option<String>,
     /// How many proxies stand before the ingress controller.
     pub proxies: i32,
+    /// How many bytes the body of a request may have.
+    pub max_body: Option<i64>,
+    /// Whether answers are given headers that browsers are careful by.
+    pub security_headers: bool,
+    /// How long an answer may take to begin.
+    pub response_timeout: Option<Duration>,
     /// What answers visitors in place of the application, while it does.
     pub maintenance: Option<Maintenance>,
     /// What is wrong with them. Then those that are in force stay, whatever they are: nobody is let in, or shut out, by a
