@@ -53,8 +53,6 @@ pub use generated::unanswerable;
 /// How often a failed attempt of a migration is repeated: enough for a database that is just coming up, too few to hide
 /// an error.
 const RETRIES: i32 = 2;
-/// What a pod of the backend is asked for, where the spec does not say.
-const HEALTH_PATH: &str = "/api/v1/utils/health-check/";
 /// How long pods may take to become ready, where the spec does not say.
 const PROGRESS_DEADLINE: Duration = Duration::from_mins(10);
 /// How many earlier images' assets are served on: a page that is open for longer than two releases is rare, and each image
@@ -170,7 +168,7 @@ fn backend(spec: &AppStackSpec, faults: &mut Faults) -> Backend {
     let backend = &spec.backend;
     let resources = backend.resources.clone();
     let resources = resources.unwrap_or_else(|| requests("100m", "128Mi"));
-    let port = backend.port.unwrap_or(8000);
+    let port = backend.port.unwrap_or(Backend::PORT);
     let health_path = backend.health_path.clone();
     Backend {
         run: Command::new(&backend.command, &backend.args),
@@ -178,13 +176,9 @@ fn backend(spec: &AppStackSpec, faults: &mut Faults) -> Backend {
         writable_paths: backend.writable_paths.iter().cloned().collect(),
         image: image::with_tag(&backend.image, spec.version.as_deref()),
         port,
-        health_path: health_path.unwrap_or_else(|| HEALTH_PATH.into()),
+        health_path: health_path.unwrap_or_else(|| Backend::HEALTH_PATH.into()),
         health_port: backend.health_port.filter(|it| *it != port),
-        workers: backend.workers.unwrap_or(match spec.environment {
-            Environment::Local => 1,
-            Environment::Staging => 2,
-            Environment::Production => 4,
-        }),
+        workers: (backend.workers).unwrap_or_else(|| Backend::workers(spec.environment)),
         replicas: replicas::Requested {
             part: "backend",
             count: backend.replicas,
@@ -218,7 +212,7 @@ fn frontend(
         run_as_user: frontend.run_as_user,
         writable_paths: frontend.writable_paths.iter().cloned().collect(),
         image,
-        port: frontend.port.unwrap_or(8080),
+        port: frontend.port.unwrap_or(Frontend::PORT),
         replicas: replicas::Requested {
             part: "frontend",
             count: frontend.replicas,

@@ -6,6 +6,7 @@ pub mod approval;
 pub mod assets;
 pub mod data;
 pub mod database_roles;
+pub mod defaults;
 pub mod history;
 pub mod identity;
 pub mod limits;

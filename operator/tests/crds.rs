@@ -225,7 +225,7 @@ fn paths(value: &Value) -> BTreeSet<String> {
 }
 
 /// Changes of `spec` that the rules refuse, and what the messages say. At least one for each rule.
-const REFUSED: [(&str, &str); 104] = [
+const REFUSED: [(&str, &str); 110] = [
     ("{backend: {image: a/b}}", "version: needed"),
     ("{backend: {image: 'host:5000/a/b'}}", "version: needed"),
     ("{frontend: {image: a/c}}", "version: needed"),
@@ -262,6 +262,21 @@ const REFUSED: [(&str, &str); 104] = [
     (
         "{backend: {healthPath: /he alth}}",
         "healthPath: starts with /, and holds no space",
+    ),
+    (
+        "{backend: {migrate: {command: []}}}",
+        "migrate: command or args",
+    ),
+    ("{backend: {seed: {args: []}}}", "seed: command or args"),
+    (
+        "{backend: {image: 'https://a/b'}}",
+        "image: a container image",
+    ),
+    ("{backend: {image: 'a/b:'}}", "image: a container image"),
+    ("{backend: {image: 'a/b:1:2'}}", "image: a container image"),
+    (
+        "{frontend: {image: 'ghcr.io/Acme/app'}}",
+        "image: a container image",
     ),
     (
         "{backend: {migrate: {timeout: 500ms}}}",
@@ -667,7 +682,7 @@ const ACCEPTED: [&str; 27] = [
     "{backend: {image: 'host:5000/a/b@sha256:0f'}}",
     "{version: v1, backend: {image: 'host:5000/a/b'}}",
     "{domain: localhost}",
-    "{backend: {migrate: {timeout: 1h30m}}}",
+    "{backend: {migrate: {args: [up], timeout: 1h30m}}}",
     "{database: {embedded: {storage: 0.5Gi}}}",
     "{frontend: {image: 'a/c:1', assets: {path: /app/.next/static}}}",
     "{frontend: {image: 'a/c:1', assets: {path: /tmpl/..x}}}",

@@ -14,8 +14,10 @@ use crate::model::stack::Validity;
 
 /// The fewest bits of an RSA key that browsers take (CA/Browser Forum, Baseline Requirements 6.1.5).
 const LEAST_RSA_BITS: usize = 2048;
-/// P-256, P-384 and P-521 (RFC 5480 2.1.1.1).
-const CURVES: [&str; 3] = ["1.2.840.10045.3.1.7", "1.3.132.0.34", "1.3.132.0.35"];
+/// P-256 and P-384 (RFC 5480 2.1.1.1). Chrome offers no signature of P-521, and no browser one of Ed25519.
+const CURVES: [&str; 2] = ["1.2.840.10045.3.1.7", "1.3.132.0.34"];
+/// What to take in place of a key that browsers do not know.
+const TAKE: &str = "take P-256, P-384 or 2048 bits of RSA";
 
 /// Everything that keeps a certificate from serving `hosts` at `now`. `key` is the private key, where there is one.
 pub(super) fn problems(
@@ -37,7 +39,9 @@ pub(super) fn problems(
     let time = fault_of_time(&parsed, now);
     let names = fault_of_names(&names(&parsed), hosts);
     let kind = fault_of_kind(&parsed);
-    let all = time.into_iter().chain(names).chain(kind).chain(key);
+    let purpose = fault_of_purpose(&parsed);
+    let all = time.into_iter().chain(names).chain(kind).chain(purpose);
+    let all = all.chain(key);
     all.collect()
 }
 
@@ -77,10 +81,25 @@ fn fault_of_time(certificate: &X509Certificate<'_>, now: Timestamp) -> Option<St
     (now < from).then(|| format!("its certificate is not valid before {from}"))
 }
 
+/// Whether it says what it is for, and that is not to serve.
+fn fault_of_purpose(certificate: &X509Certificate<'_>) -> Option<String> {
+    let usage = certificate.extended_key_usage().ok()??.value;
+    let serves = usage.server_auth || usage.any;
+    (!serves).then(|| {
+        "its certificate is not for servers (extendedKeyUsage lacks serverAuth); have one issued that is"
+            .to_owned()
+    })
+}
+
 /// What browsers would refuse of the key, or the ingress controller before them.
 fn fault_of_kind(certificate: &X509Certificate<'_>) -> Option<String> {
     let key = certificate.public_key();
-    match key.parsed().ok()? {
+    let Ok(parsed) = key.parsed() else {
+        return Some(format!(
+            "its key is of a kind that browsers do not know; {TAKE}"
+        ));
+    };
+    match parsed {
         PublicKey::RSA(rsa) => {
             let bits = rsa.key_size();
             (bits < LEAST_RSA_BITS).then(|| {
@@ -91,11 +110,12 @@ fn fault_of_kind(certificate: &X509Certificate<'_>) -> Option<String> {
             let curve = key.algorithm.parameters.as_ref()?.as_oid().ok()?;
             let is_known = CURVES.contains(&curve.to_id_string().as_str());
             (!is_known).then(|| {
-                "its key is of an elliptic curve that browsers do not know; take P-256 or P-384"
-                    .to_owned()
+                format!("its key is of an elliptic curve that browsers do not know; {TAKE}")
             })
         }
-        _ => None,
+        _ => Some(format!(
+            "its key is of a kind that browsers do not know; {TAKE}"
+        )),
     }
 }
 
@@ -152,7 +172,10 @@ fn private(key: &SecretString) -> Result<PrivateKeyDer<'static>, String> {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P384_SHA384, SanType, date_time_ymd};
+    use rcgen::{
+        CertificateParams, ExtendedKeyUsagePurpose, KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519,
+        SanType, date_time_ymd,
+    };
 
     use super::*;
 
@@ -305,6 +328,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_for_servers_or_of_a_key_that_browsers_do_not_know_is_told() {
+        let of = |key: &KeyPair, usages: &[ExtendedKeyUsagePurpose]| {
+            let mut params = CertificateParams::new(HOSTS.map(str::to_owned)).unwrap();
+            params.not_before = date_time_ymd(2026, 1, 1);
+            params.extended_key_usages = usages.to_vec();
+            let certificate = params.self_signed(key).unwrap().pem();
+            problems(&certificate, None, &HOSTS, summer())
+        };
+        let (p256, client) = (
+            KeyPair::generate().unwrap(),
+            ExtendedKeyUsagePurpose::ClientAuth,
+        );
+        assert_eq!(
+            of(&p256, std::slice::from_ref(&client)),
+            [
+                "its certificate is not for servers (extendedKeyUsage lacks serverAuth); have one issued that is"
+            ]
+        );
+        let both = [client, ExtendedKeyUsagePurpose::ServerAuth];
+        assert_eq!(of(&p256, &both), [""; 0]);
+        let ed25519 = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+        assert_eq!(
+            of(&ed25519, &[]),
+            [
+                "its key is of a kind that browsers do not know; take P-256, P-384 or 2048 bits of RSA"
+            ]
+        );
+    }
+
+    #[test]
     fn it_is_known_when_a_certificate_expires() {
         let (certificate, _) = issued(&HOSTS);
         let found = validity(&certificate).unwrap();
@@ -324,7 +377,9 @@ mod tests {
         );
         assert_eq!(
             judged(include_str!("certificate/secp256k1.pem")),
-            ["its key is of an elliptic curve that browsers do not know; take P-256 or P-384"]
+            [
+                "its key is of an elliptic curve that browsers do not know; take P-256, P-384 or 2048 bits of RSA"
+            ]
         );
     }
 }

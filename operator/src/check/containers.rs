@@ -27,6 +27,22 @@ pub(super) fn refuse_twice(field: &str, template: &PodTemplateSpec, faults: &mut
     }
 }
 
+/// A container that is not the part's own brings its image. That of a job is called as its job.
+pub(super) fn refuse_without_image(field: &str, template: &PodTemplateSpec, faults: &mut Faults) {
+    let (Some((own @ ("backend" | "frontend"), _)), Some(pod)) =
+        (field.split_once('.'), &template.spec)
+    else {
+        return;
+    };
+    let others = all(pod).filter(|(_, _, it)| it.name != own && it.image.is_none());
+    for (list, index, Container { name, .. }) in others {
+        faults.add(
+            &format!("{field}.spec.{list}[{index}].image"),
+            format!("container {name} has no image; the operator's own container, which needs none, is called {own}"),
+        );
+    }
+}
+
 /// No pod may mount a volume that it does not have.
 pub(super) fn refuse_lost_mounts(field: &str, template: &PodTemplateSpec, faults: &mut Faults) {
     let Some(pod) = &template.spec else { return };
@@ -62,6 +78,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_container_without_an_image_is_told_how_the_own_one_is_called() {
+        let template = json!({"spec": {"containers": [
+            {"name": "backend"}, {"name": "app", "command": ["serve"]}, {"name": "proxy", "image": "a/p:1"}
+        ]}});
+        let template = serde_json::from_value(template).unwrap();
+        let mut faults = Faults::default();
+        refuse_without_image("backend.podTemplate", &template, &mut faults);
+        assert_eq!(
+            faults.0,
+            [
+                "spec.backend.podTemplate.spec.containers[1].image: container app has no image; the operator's own container, which needs none, is called backend"
+            ]
+        );
+    }
 
     #[test]
     fn a_mount_of_a_volume_that_is_not_there_is_named() {

@@ -201,6 +201,11 @@ fn external(
     })
 }
 
+/// Whether an sslmode is the default of versions before. Another one was said once, and is none if it is not said any more.
+pub(super) fn is_former(sslmode: &SecretString) -> bool {
+    sslmode.expose_secret() == "prefer"
+}
+
 /// Whether the user says how TLS is used with the database. With an embedded one nobody does.
 pub(super) fn says_sslmode(spec: &AppStackSpec, inputs: &Inputs) -> bool {
     let secret = external_database(spec).and_then(|it| inputs.secrets.get(&it.secret_name));
@@ -251,4 +256,79 @@ fn external_connection(
         place::refuse(FIELD, name, (host, port, sslmode), faults);
     }
     connection
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::AppStack;
+    use crate::fixtures;
+    use crate::model::inputs::values_hash;
+    use crate::model::stack::{Stack, value};
+
+    /// The release of a stack as a version of before made it, whose default of sslmode was `prefer`.
+    fn of_before(app: &AppStack, inputs: &Inputs) -> Stack {
+        let mut stack = fixtures::stack_of(app, inputs);
+        let mode = (value::DATABASE_SSLMODE.to_owned(), "prefer".into());
+        stack.secrets.values.extend([mode]);
+        stack.secrets.hash = values_hash(&stack.secrets.values);
+        stack.release = "ofbefore".into();
+        stack
+    }
+
+    #[test]
+    fn what_serves_keeps_the_sslmode_of_its_time_and_the_next_release_has_that_of_now() {
+        let elsewhere = "database: {external: {secretName: goods}}";
+        for (database, new) in [("", "disable"), (elsewhere, "require")] {
+            let mut app = fixtures::app(database);
+            let mut inputs = Inputs::offline(&app);
+            assert_eq!(mode(&fixtures::stack_of(&app, &inputs)), [new; 2]);
+            let before = of_before(&app, &inputs);
+            fixtures::keep(&mut inputs, &before);
+            let same = fixtures::stack_of(&app, &inputs);
+            assert_eq!(same.release, "ofbefore".into(), "{database}");
+            assert_eq!(mode(&same), ["prefer"; 2]);
+
+            app.spec.backend.image = "a/b:2".into();
+            let next = fixtures::stack_of(&app, &inputs);
+            assert_eq!(mode(&next), [new; 2]);
+            fixtures::keep(&mut inputs, &next);
+            assert_eq!(fixtures::stack_of(&app, &inputs).release, next.release);
+        }
+    }
+
+    #[test]
+    fn an_sslmode_that_the_user_says_is_a_release_whatever_serves() {
+        let app = fixtures::app("database: {external: {secretName: goods}}");
+        let mut inputs = Inputs::offline(&app);
+        let before = of_before(&app, &inputs);
+        fixtures::keep(&mut inputs, &before);
+        for (said, is_the_same) in [("require", false), ("prefer", true)] {
+            let goods = inputs.secrets.get_mut("goods").unwrap();
+            goods.insert("sslmode".into(), said.into());
+            let stack = fixtures::stack_of(&app, &inputs);
+            assert_eq!(mode(&stack), [said; 2]);
+            assert_eq!(stack.release == "ofbefore".into(), is_the_same, "{said}");
+        }
+    }
+
+    #[test]
+    fn an_sslmode_that_is_not_said_any_more_is_a_release_of_the_default() {
+        let app = fixtures::app("database: {external: {secretName: goods}}");
+        let mut inputs = Inputs::offline(&app);
+        let goods = inputs.secrets.get_mut("goods").unwrap();
+        goods.insert("sslmode".into(), "disable".into());
+        let said = fixtures::stack_of(&app, &inputs);
+        fixtures::keep(&mut inputs, &said);
+        inputs.secrets.get_mut("goods").unwrap().remove("sslmode");
+        let stack = fixtures::stack_of(&app, &inputs);
+        assert_eq!(mode(&stack), ["require"; 2]);
+        assert_ne!(stack.release, said.release);
+    }
+
+    /// The sslmode as pods read it, and as the Secret of the connection has it.
+    fn mode(stack: &Stack) -> [&str; 2] {
+        let values = &stack.secrets.values[value::DATABASE_SSLMODE];
+        [values.expose_secret(), &stack.database.connection.sslmode]
+    }
 }

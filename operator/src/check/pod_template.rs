@@ -31,6 +31,7 @@ pub(super) fn check(
             labels::refuse(field, &template, faults);
             containers::refuse_twice(field, &template, faults);
             containers::refuse_lost_mounts(field, &template, faults);
+            containers::refuse_without_image(field, &template, faults);
             resources::refuse_in(field, &template, faults);
             Some(template)
         }

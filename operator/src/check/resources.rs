@@ -104,6 +104,10 @@ fn amounts<'a>(
     let mut found = BTreeMap::new();
     for (name, Quantity(text)) in given.into_iter().flatten() {
         match number(text) {
+            Some(number) if is_bytes(name) && number.fract() != 0.0 => faults.add(
+                &format!("{field}.{name}"),
+                format!("{text} is no whole number of bytes; write 512Mi for 512 mebibytes"),
+            ),
             Some(number) if number >= 0.0 => {
                 found.insert(name.as_str(), (text.as_str(), number));
             }
@@ -115,6 +119,11 @@ fn amounts<'a>(
         }
     }
     found
+}
+
+/// Whether an amount of this is counted in bytes. `m` is a thousandth of one.
+fn is_bytes(name: &str) -> bool {
+    ["memory", "ephemeral-storage"].contains(&name) || name.starts_with("hugepages-")
 }
 
 /// A quantity of bytes, of which a part counts as a whole one.
@@ -178,7 +187,7 @@ mod tests {
     fn each_amount_that_cannot_be_is_named_with_its_field() {
         let spec = fixtures::spec(
             "backend: {image: 'a/b:1', resources: {limits: {memory: 64MI, cpu: '-1'}}},
-             frontend: {image: 'a/c:1', resources: {requests: {memory: 128Mi}, limits: {memory: 64Mi}}},
+             frontend: {image: 'a/c:1', resources: {requests: {memory: 128Mi, ephemeral-storage: 500m}, limits: {memory: 64Mi}}},
              jobs: [{name: a, args: [b], resources: {requests: {cpu: 1000m}, limits: {cpu: '1'}}}]",
         );
         let mut faults = Faults::default();
@@ -188,6 +197,7 @@ mod tests {
             [
                 "spec.backend.resources.limits.cpu: -1 is below zero",
                 "spec.backend.resources.limits.memory: `64MI` is no quantity; write a number with a unit, such as 500m of a CPU or 64Mi of memory",
+                "spec.frontend.resources.requests.ephemeral-storage: 500m is no whole number of bytes; write 512Mi for 512 mebibytes",
                 "spec.frontend.resources.requests.memory: 128Mi is more than the limit of 64Mi; lower it, or raise the limit",
             ]
         );

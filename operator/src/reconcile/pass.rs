@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::api::{AppStack, Environment, OnFailure, SchemaRollback, StageName};
-use crate::build::{self, Desired};
+use crate::build::{self, Desired, Direction};
 use crate::check::hosts;
 use crate::cluster::apply::Writer;
 use crate::cluster::observe::Observer;
@@ -89,11 +89,7 @@ impl Pass<'_> {
             self.writer.record(&record, 1).await?;
         }
         hold::replace_unstarted(self.writer, &observer, current.as_ref(), &target).await?;
-        let faults = rehearsal::faults(self.writer, &rollout, &self.ctx.rehearsals).await?;
-        if !faults.is_empty() {
-            let faults = faults.iter().map(|it| redactor.redact(it)).collect();
-            return Err(Error::Invalid(Invalid { faults }));
-        }
+        self.rehearse(&plan, &rollout, redactor).await?;
         let status = rollout::run(self.writer, &observer, &rollout, &mut current).await?;
         let failed = self.give_up(&plan, &status).await?;
         let verified = if status.is_shut() {
@@ -116,6 +112,31 @@ impl Pass<'_> {
         let mut progress = self.progress(plan, status, failed, verified, revocation);
         progress.way_in.unknown_hosts = unknown_hosts;
         Ok(Outcome::RolledOut(Box::new(progress)))
+    }
+
+    /// Asks whether the API server would take what is to come: the target, or the release that waits to be it.
+    async fn rehearse(
+        &self,
+        plan: &Plan,
+        rollout: &Rollout<'_>,
+        redactor: &Redactor,
+    ) -> Result<()> {
+        let requested;
+        let target = match &plan.pending {
+            Some(_) => {
+                requested = build::build(&plan.requested, Direction::Forward);
+                &requested
+            }
+            None if rollout.unverified => rollout.target,
+            None => return Ok(()),
+        };
+        let (writer, known) = (self.writer, &self.ctx.rehearsals);
+        let faults = rehearsal::faults(writer, target, &rollout.visits, known).await?;
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let faults = faults.iter().map(|it| redactor.redact(it)).collect();
+        Err(Error::Invalid(Invalid { faults }))
     }
 
     /// Tells when the certificate expires that others renew.

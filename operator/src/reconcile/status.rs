@@ -118,7 +118,14 @@ pub fn compute(app: &AppStack, outcome: &Result<Outcome, Error>, now: Timestamp)
             status.unreached_hosts = edge::unreached(progress);
             status.certificate = progress.rollout.certificate.as_ref().map(certificate);
         }
-        Err(error) => failed(&mut conditions, error, status.release.as_ref()),
+        Err(error) => {
+            let hibernates = app.spec.hibernate == Some(true);
+            failed(
+                &mut conditions,
+                error,
+                (status.release.as_ref(), hibernates),
+            );
+        }
     }
     status.conditions = conditions.sorted();
     status
@@ -187,7 +194,11 @@ fn rolled_out(conditions: &mut Conditions, progress: &Progress) {
 }
 
 /// The stages were not judged this time, so their conditions keep what they said, and the generation it was about.
-fn failed(conditions: &mut Conditions, error: &Error, serving: Option<&ReleaseStatus>) {
+fn failed(
+    conditions: &mut Conditions,
+    error: &Error,
+    (serving, hibernates): (Option<&ReleaseStatus>, bool),
+) {
     let (reason, message) = (error.reason(), error.chain());
     match error.class() {
         Class::User | Class::Taken => {
@@ -201,6 +212,7 @@ fn failed(conditions: &mut Conditions, error: &Error, serving: Option<&ReleaseSt
                 // It was found to be right before anything was sent.
                 _ => conditions.set(ConditionType::Accepted, true, Reason::Valid, ACCEPTED),
             }
+            let serving = serving.filter(|_| !hibernates);
             let serves = serving.map_or_else(String::new, |it| {
                 format!("; release {} goes on serving", it.name)
             });

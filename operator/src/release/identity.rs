@@ -13,13 +13,18 @@ use crate::model::inputs::{Records, ReleaseRecord};
 use crate::model::manifests::Manifests;
 use crate::model::stack::{Command, Connection};
 use crate::release::history::{newest_first, serving};
-use crate::release::{limits, scale, tools};
+use crate::release::{defaults, limits, scale, tools};
 use crate::settings::Ports;
 
 /// What of a spec belongs to a release: all that reaches pods or the edge. What says how the operator works is left out, how
 /// many pods there are, who may come in how often, and what they may call.
 #[must_use]
 pub fn lasting(spec: &AppStackSpec) -> AppStackSpec {
+    defaults::without(with_defaults(spec))
+}
+
+/// The same with defaults that are written out: to earlier versions of the operator each of them made another release.
+fn with_defaults(spec: &AppStackSpec) -> AppStackSpec {
     limits::without(with_limits(spec))
 }
 
@@ -79,8 +84,9 @@ impl Identity<'_> {
     }
 
     /// The hashes that earlier versions of the operator named it by.
-    fn former_hashes(&self) -> [ReleaseHash; 2] {
-        [with_limits(self.spec), with_numbers(self.spec)].map(|it| self.hash_of(&it))
+    fn former_hashes(&self) -> [ReleaseHash; 3] {
+        let former = [with_defaults, with_limits, with_numbers];
+        former.map(|it| self.hash_of(&it(self.spec)))
     }
 
     fn hash_of(&self, spec: &AppStackSpec) -> ReleaseHash {
@@ -269,7 +275,7 @@ mod tests {
         let [plain, three, four] = [&plain, &three, &four].map(|it| identity(it, &values));
         assert_eq!(plain.hash(), three.hash());
         assert!(plain.is_of(&kept(three.spec)), "an earlier version kept it");
-        let [_, former] = three.former_hashes();
+        let [.., former] = three.former_hashes();
         assert_ne!(former, three.hash());
         assert_eq!(three.name(&records, |it| *it == former), former);
         assert_eq!(three.name(&records, |_| false), plain.hash());
@@ -294,7 +300,7 @@ mod tests {
         // One that failed before there were limits is called as it was then.
         let empty = edge("");
         let empty = identity(&empty, &values);
-        let [former, _] = empty.former_hashes();
+        let [_, former, _] = empty.former_hashes();
         assert_ne!(former, empty.hash());
         let name = empty.name(&Records::default(), |it| *it == former);
         assert_eq!(name, former);

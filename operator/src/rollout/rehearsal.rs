@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::api::label;
+use crate::build::Desired;
 use crate::cluster::apply::Writer;
 use crate::error::{CallError, Result};
 use crate::model::fact::Attempt;
 use crate::model::identity::ReleaseHash;
 use crate::model::object::Object;
-use crate::rollout::Rollout;
+use crate::rollout::Visits;
 
 /// The release of each stack that was asked about and taken, kept in memory: forgetting it costs questions, never correctness.
 #[derive(Debug, Default)]
@@ -30,23 +31,22 @@ impl Rehearsals {
     }
 }
 
-/// What of a release that is not known to be good the API server would refuse, each with the field of the spec that it is made of.
+/// What of a release that is not known to be good the API server would refuse, also while it waits for an approval, each with the field of the spec that it is made of.
 ///
 /// # Errors
 /// If a Job cannot be read.
 pub async fn faults(
     writer: &Writer<'_>,
-    rollout: &Rollout<'_>,
+    target: &Desired,
+    visits: &Visits<'_>,
     rehearsals: &Rehearsals,
 ) -> Result<Vec<String>> {
-    let visits = &rollout.visits;
-    let this = (rollout.target.release.clone(), visits.attempt.clone());
-    let is_known = rehearsals.entries().get(&visits.stack) == Some(&this);
-    if is_known || !rollout.unverified {
+    let this = (target.release.clone(), visits.attempt.clone());
+    if rehearsals.entries().get(&visits.stack) == Some(&this) {
         return Ok(Vec::new());
     }
     let mut faults = Vec::new();
-    for object in rollout.target.of_stages() {
+    for object in target.of_stages() {
         if !is_workload(object) {
             continue;
         }

@@ -110,6 +110,22 @@ async fn an_object_of_the_first_stages_that_is_refused_is_all_that_is_sent_again
 }
 
 #[tokio::test]
+async fn nobody_is_asked_to_approve_what_would_be_refused() -> Result<()> {
+    let world = World::serving().await?;
+    world.server.refuse(FRONTEND, 422);
+    let rollout = json!({"approval": "Required"});
+    world.server.set(STACK, "rollout", rollout)?;
+    world.server.set(STACK, "version", json!("v2"))?;
+    let error = world.fail().await?;
+    assert_eq!(error.class(), Class::User);
+    assert_eq!(world.condition("Accepted"), "False Invalid");
+    let said = world.message("Accepted");
+    let wanted = "spec.frontend: the API server would refuse Deployment shop-frontend-";
+    assert!(said.contains(wanted), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_workload_that_would_be_refused_is_told_before_the_migration_runs() -> Result<()> {
     let world = World::serving().await?;
     let before = world.serving_backend()?;

@@ -18,8 +18,8 @@ use crate::api::v1alpha1::{Autoscaling, free_form, writable};
 pub struct Backend {
     /// The container image. Without a tag or digest of its own it gets `version` as its tag.
     #[schemars(length(min = 1, max = 500))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9][a-zA-Z0-9._:/@-]*$')")
-        .message("image: a container image such as ghcr.io/acme/shop-backend"))]
+    #[x_kube(validation = Rule::new("self.matches('^([a-z0-9][a-z0-9.-]*(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9._-]*)?(@[a-z0-9]+:[0-9a-f]+)?$')")
+        .message("image: a container image such as ghcr.io/acme/shop-backend, without https://, with a tag or a digest that is whole, and in lower case but for the tag"))]
     pub image: String,
 
     /// Replaces the entry point of the image. Default: that of the image.
@@ -130,6 +130,8 @@ pub struct Backend {
 /// The schema migration.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("(has(self.command) && size(self.command) > 0) || (has(self.args) && size(self.args) > 0)")
+    .message("migrate: command or args; without them it would be the server itself"))]
 pub struct Migrate {
     /// Replaces the entry point of the image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -170,6 +172,8 @@ pub struct Migrate {
 /// A command of the backend image.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("(has(self.command) && size(self.command) > 0) || (has(self.args) && size(self.args) > 0)")
+    .message("seed: command or args; without them it would be the server itself"))]
 pub struct Command {
     /// Replaces the entry point of the image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

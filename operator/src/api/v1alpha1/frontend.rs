@@ -23,8 +23,8 @@ use crate::api::v1alpha1::{Assets, Autoscaling, free_form, writable};
 pub struct Frontend {
     /// The container image. Without a tag or digest of its own it gets `version` as its tag.
     #[schemars(length(min = 1, max = 500))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9][a-zA-Z0-9._:/@-]*$')")
-        .message("image: a container image such as ghcr.io/acme/shop-frontend"))]
+    #[x_kube(validation = Rule::new("self.matches('^([a-z0-9][a-z0-9.-]*(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9._-]*)?(@[a-z0-9]+:[0-9a-f]+)?$')")
+        .message("image: a container image such as ghcr.io/acme/shop-frontend, without https://, with a tag or a digest that is whole, and in lower case but for the tag"))]
     pub image: String,
 
     /// Replaces the entry point of the image. Default: that of the image.

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::inside;
+use super::misread;
 use super::view::{Squeeze, View};
 
 /// A value shorter than this is not cut out: it is guessed in no time, and would cut words apart.
@@ -163,8 +164,10 @@ fn forms_of(value: &str) -> BTreeSet<Vec<u8>> {
         .filter(|it| it.trim().len() >= SHORTEST_VALUE)
         .collect();
     let forms = texts.into_iter().flat_map(|text| {
+        let misread = misread::forms(text).into_iter();
+        let misread = misread.flat_map(|it| squeezed(&it));
         let plain = squeezed(text).into_iter().chain(in_base64(text));
-        plain.chain(in_hexadecimal(text))
+        plain.chain(in_hexadecimal(text)).chain(misread)
     });
     forms.collect()
 }

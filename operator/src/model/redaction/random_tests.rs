@@ -20,7 +20,7 @@ const FEW: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'+
 /// A way of writing a text, character by character.
 type Way = fn(&str) -> String;
 
-const WAYS: [Way; 7] = [
+const WAYS: [Way; 11] = [
     str::to_owned,
     upper,
     |it| lower_escapes(&upper(it)),
@@ -28,6 +28,10 @@ const WAYS: [Way; 7] = [
     |it| utf8_percent_encode(it, FEW).to_string(),
     json,
     |it| ascii(&json(it)),
+    |it| replaced(it, char::REPLACEMENT_CHARACTER),
+    |it| replaced(it, '?'),
+    as_latin,
+    |it| ascii(&json(&as_latin(it))),
 ];
 
 /// A value in each of the ways in which it is written, and what must not be seen of it then.
@@ -35,7 +39,10 @@ fn written(value: &str) -> Vec<(String, Vec<String>)> {
     let pieces = pieces(value);
     let mut written = Vec::new();
     for way in WAYS {
-        let pieces: Vec<String> = pieces.iter().map(|it| plain(&way(it))).collect();
+        // Marks of what was no UTF-8 tell nothing.
+        let pieces = pieces.iter().map(|it| plain(&way(it)));
+        let pieces = pieces.filter(|it| it.chars().count() >= PIECE);
+        let pieces: Vec<String> = pieces.collect();
         written.push((way(value), pieces.clone()));
         written.push((way(value.trim()), pieces.clone()));
         let lines = value.lines().map(|it| format!("12:00 {}", way(it)));
@@ -81,6 +88,19 @@ fn json(text: &str) -> String {
     quoted[1..quoted.len() - 1].to_owned()
 }
 
+/// Each character beyond ASCII as another one.
+fn replaced(text: &str, by: char) -> String {
+    let chars = text.chars();
+    chars
+        .map(|it| if it.is_ascii() { it } else { by })
+        .collect()
+}
+
+/// The bytes of a text as characters.
+fn as_latin(text: &str) -> String {
+    text.bytes().map(char::from).collect()
+}
+
 /// Without characters that are not ASCII.
 fn ascii(json: &str) -> String {
     json.chars().fold(String::new(), |mut text, it| {
@@ -114,7 +134,7 @@ fn wrapped(text: &str, width: usize, between: &str) -> String {
 /// Without what views leave out.
 fn plain(text: &str) -> String {
     text.chars()
-        .filter(|it| !it.is_ascii_control() && *it != ' ')
+        .filter(|it| !it.is_ascii_control() && ![' ', char::REPLACEMENT_CHARACTER].contains(it))
         .collect()
 }
 

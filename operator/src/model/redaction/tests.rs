@@ -47,6 +47,12 @@ fn a_value_is_hidden_in_whatever_way_it_is_written() {
         ),
         ("is cCU0MHNzICJ3w7ZyZCIrLw== bad", "is @ bad"),
         ("is cCU0MHNzICJ3w7ZyZCIrLw bad", "is @ bad"),
+        // In another encoding, or as if it were one.
+        ("is p%40ss \"w\u{fffd}rd\"+/ bad", "is @ bad"),
+        ("is p%40ss \"w?rd\"+/ bad", "is @ bad"),
+        ("is p%40ss \"wÃ¶rd\"+/ bad", "is @ bad"),
+        ("is p%40ss \\\"w\\u00c3\\u00b6rd\\\"+/ bad", "is @ bad"),
+        ("is p%40ss \"w\\U000000f6rd\"+/ bad", "is @ bad"),
         // Behind `user:`.
         ("Basic dXNlcjpwJTQwc3MgInfDtnJkIisv", "Basic dXNlcjp@"),
     ];

@@ -217,7 +217,7 @@ fn entity_escape(text: &[u8]) -> Found {
     Found::Escape(end + 2, bytes)
 }
 
-/// What JSON and the string literals of most languages have: `\n`, `\"`, `\x2b`, `\053`, `\u00e9`, `\ud83d\ude00` and `\u{e9}`.
+/// What JSON and the string literals of most languages have: `\n`, `\"`, `\x2b`, `\053`, `\u00e9`, `\U000000e9`, `\ud83d\ude00` and `\u{e9}`.
 fn literal_escape(text: &[u8]) -> Found {
     let [b'\\', rest @ ..] = text else {
         return Found::Itself;
@@ -229,6 +229,10 @@ fn literal_escape(text: &[u8]) -> Found {
             |it| Found::Escape(4, it.to_be_bytes()[3..].to_vec()),
         ),
         [b'u', rest @ ..] => unicode_escape(rest),
+        [b'U', rest @ ..] => hexadecimal(rest, 8).map_or_else(
+            || cut_if(rest.len() < 8 && rest.iter().all(u8::is_ascii_hexdigit)),
+            |it| Found::Escape(10, utf8(it)),
+        ),
         [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', ..] => {
             let byte = (a - b'0') * 64 + (b - b'0') * 8 + (c - b'0');
             Found::Escape(4, vec![byte])

@@ -8,6 +8,8 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{EnvVar, PodTemplateSpec, ResourceRequirements};
 use serde_json::Value;
 
+use crate::api::Environment;
+
 /// What a container runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Command {
@@ -151,6 +153,21 @@ pub struct Assets {
 }
 
 impl Backend {
+    /// The port, where the spec does not say.
+    pub const PORT: i32 = 8000;
+    /// What a pod is asked for, where the spec does not say.
+    pub const HEALTH_PATH: &str = "/api/v1/utils/health-check/";
+
+    /// How many workers a pod has, where the spec does not say.
+    #[must_use]
+    pub const fn workers(environment: Environment) -> i32 {
+        match environment {
+            Environment::Local => 1,
+            Environment::Staging => 2,
+            Environment::Production => 4,
+        }
+    }
+
     /// A path that visitors may ask for too. What a port of its own serves they cannot.
     #[must_use]
     pub fn public_path(&self) -> &str {
@@ -159,6 +176,11 @@ impl Backend {
             None => &self.health_path,
         }
     }
+}
+
+impl Frontend {
+    /// The port, where the spec does not say.
+    pub const PORT: i32 = 8080;
 }
 
 impl Replicas {
