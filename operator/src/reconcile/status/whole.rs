@@ -318,7 +318,10 @@ fn under_way(conditions: &mut Conditions, progress: &Progress, stage: StageName,
             "; change the spec, or try again: {}",
             annotate(progress, annotation::RETRY, NOW)
         ),
-        (_, false) => String::new(),
+        // Why there is a way back at all must not be lost by what is in its way.
+        (_, false) => (progress.failure.as_ref()).map_or_else(String::new, |it| {
+            format!("; {}", describe(progress, it))
+        }),
     };
     let message = format!(
         "{} of {}: {}: {}",
