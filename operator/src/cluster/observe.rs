@@ -15,6 +15,7 @@ mod routes;
 mod schedule;
 mod telling;
 mod trouble;
+mod waits;
 mod warnings;
 
 use std::collections::BTreeMap;
@@ -351,7 +352,7 @@ impl Observer<'_> {
                 .await
                 .or_else(|| trouble::lost(pods, self.now))
                 .or_else(|| trouble::ended(pods))
-                .or_else(|| trouble::waits(pods::newest_unready(pods)?, self.now)),
+                .or_else(|| waits::of(pods::newest_unready(pods)?, self.now)),
         }?;
         if found.cause == Cause::Unschedulable
             && let Some(claim) = self.pending_claim(pods, &found.pod).await

@@ -3,13 +3,25 @@
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::starts::LONG_AGO;
 use super::{BACKEND, DATABASE, World};
 
 impl World {
     /// Lets the backend of the first release crash once it has printed something.
     pub(super) async fn crash(&self, log: &[u8]) -> Result<String> {
+        let status = json!({"containerStatuses": [{
+            "name": "backend", "image": "a/b:1", "imageID": "", "ready": false, "restartCount": 3,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": 1}},
+        }]});
+        self.first_pod(&status, log, false).await
+    }
+
+    /// Gives the backend of the first release a pod with this status, which was made long ago and has printed something. `late` says
+    /// whether it had its time.
+    async fn first_pod(&self, status: &Value, log: &[u8], late: bool) -> Result<String> {
         self.reconcile().await??;
         self.server.complete(DATABASE)?;
         self.reconcile().await??;
@@ -21,16 +33,16 @@ impl World {
         let mut deployment = self.server.get(&at).context("no backend")?;
         deployment["status"] = json!({
             "observedGeneration": deployment["metadata"]["generation"], "replicas": 1, "updatedReplicas": 1,
+            "conditions": [{
+                "type": "Progressing", "status": if late { "False" } else { "True" },
+                "reason": "ProgressDeadlineExceeded",
+            }],
         });
         let labels = deployment["spec"]["template"]["metadata"]["labels"].clone();
         self.server.put(&at, deployment);
         let pod = json!({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "crashing", "labels": labels},
-            "status": {"containerStatuses": [{
-                "name": "backend", "image": "a/b:1", "imageID": "", "ready": false, "restartCount": 3,
-                "state": {"waiting": {"reason": "CrashLoopBackOff"}},
-                "lastState": {"terminated": {"exitCode": 1}},
-            }]},
+            "apiVersion": "v1", "kind": "Pod", "status": status,
+            "metadata": {"name": "crashing", "labels": labels, "creationTimestamp": LONG_AGO},
         });
         self.server.put("pods/crashing", pod);
         self.server.print("crashing", log);
@@ -86,5 +98,27 @@ async fn the_line_that_tells_is_in_what_columns_and_events_show() -> Result<()> 
     assert!(message.len() <= 1000, "{}", message.len());
     let notes = world.notes("StageFailed");
     assert_eq!(notes, [message]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_container_that_does_not_end_before_the_others_is_named_with_what_it_printed_also_once_it_is_late()
+-> Result<()> {
+    for (late, reason) in [
+        (false, "False ReplicasPending"),
+        (true, "False ProgressDeadlineExceeded"),
+    ] {
+        let world = World::new();
+        let status = json!({"phase": "Pending", "initContainerStatuses": [{
+            "name": "wait-for-redis", "image": "a/b:1", "imageID": "", "ready": false, "restartCount": 0, "started": true,
+            "state": {"running": {"startedAt": LONG_AGO}},
+        }]});
+        let message = world
+            .first_pod(&status, b"waiting for redis\n", late)
+            .await?;
+        let told = "pod crashing: container wait-for-redis runs, and the others start once it has ended; it said: waiting for redis";
+        assert!(message.ends_with(told), "{message}");
+        assert_eq!(world.condition("BackendReady"), reason);
+    }
     Ok(())
 }

@@ -17,8 +17,6 @@ use crate::model::observed::{Cause, Trouble};
 const LONG_RUN: SignedDuration = SignedDuration::from_mins(1);
 /// How much longer than the run before a container must run until that one's end is not told any more.
 const MARGIN: SignedDuration = SignedDuration::from_secs(10);
-/// How long a pod may take to start before it is said what it waits for.
-const STARTS: SignedDuration = SignedDuration::from_secs(10);
 /// No probe ends a container that has not run for as long.
 const PROBES_END: SignedDuration = SignedDuration::from_secs(10);
 
@@ -129,76 +127,6 @@ fn last_termination(container: &ContainerStatus) -> Option<&ContainerStateTermin
 /// Whether an end is like that of a container that was told to.
 fn as_told(ended: &ContainerStateTerminated) -> bool {
     ended.reason.as_deref() != Some("OOMKilled") && matches!(ended.exit_code, 0 | 137 | 143)
-}
-
-/// What the newest pod that is not ready waits for, where it is in no trouble: a container that is to end before the others start, a
-/// scheduler, or a gate.
-pub(super) fn waits(pod: &Pod, now: Timestamp) -> Option<Trouble> {
-    let made = pod.metadata.creation_timestamp.as_ref()?.0;
-    if now.duration_since(made) < STARTS {
-        return None;
-    }
-    let (container, message) = waits_for_container(pod)
-        .or_else(|| waits_for_scheduler(pod).map(|it| (String::new(), it)))
-        .or_else(|| waits_for_gate(pod).map(|it| (String::new(), it)))?;
-    let name = pod.name_any();
-    Some(Trouble::new(name, container, Cause::Starting, message))
-}
-
-fn waits_for_container(pod: &Pod) -> Option<(String, String)> {
-    let first = pod
-        .status
-        .as_ref()?
-        .init_container_statuses
-        .iter()
-        .flatten();
-    // One that is restarted for ever goes on beside the others.
-    let running = first
-        .clone()
-        .find(|it| is_running(it) && it.started != Some(true))?;
-    let name = running.name.clone();
-    let message = format!("container {name} runs, and the others start once it has ended");
-    Some((name, message))
-}
-
-fn waits_for_scheduler(pod: &Pod) -> Option<String> {
-    let spec = pod.spec.as_ref()?;
-    if spec.node_name.is_some() {
-        return None;
-    }
-    let conditions = pod
-        .status
-        .iter()
-        .flat_map(|it| it.conditions.iter().flatten());
-    let mut scheduled = conditions.filter(|it| it.type_ == "PodScheduled");
-    match scheduled.next() {
-        Some(it) if it.reason.as_deref() == Some("SchedulingGated") => {
-            let gates = spec.scheduling_gates.iter().flatten();
-            let gates: Vec<&str> = gates.map(|it| it.name.as_str()).collect();
-            let gates = gates.join(", ");
-            Some(format!(
-                "it is scheduled once somebody removes its schedulingGates: {gates}"
-            ))
-        }
-        Some(_) => None,
-        None => {
-            let name = spec.scheduler_name.as_deref().unwrap_or_default();
-            Some(format!(
-                "scheduler {name} has not looked at it; does it run?"
-            ))
-        }
-    }
-}
-
-fn waits_for_gate(pod: &Pod) -> Option<String> {
-    lifecycle::condition(pod, "ContainersReady", "True")?;
-    let gates = pod.spec.as_ref()?.readiness_gates.iter().flatten();
-    let mut shut =
-        gates.filter(|it| lifecycle::condition(pod, &it.condition_type, "True").is_none());
-    let gate = &shut.next()?.condition_type;
-    Some(format!(
-        "its containers are ready, and nobody has set the condition {gate} of its readinessGates to True"
-    ))
 }
 
 fn newest_first<'a>(pods: impl Iterator<Item = &'a Pod>) -> impl Iterator<Item = &'a Pod> {

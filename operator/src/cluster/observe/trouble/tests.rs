@@ -298,59 +298,6 @@ fn a_container_that_ends_again_and_again_has_one_cause_also_while_it_runs() {
     assert!(runs(&[again(1, "Error", 5, false)], "p", "c"));
 }
 
-/// What a pod waits for that was made at the beginning of time, a quarter of a minute later.
-fn waited(spec: Value, status: Value) -> Option<String> {
-    let pod = serde_json::from_value(json!({
-        "metadata": {"name": "p", "creationTimestamp": NOW.to_string()}, "spec": spec, "status": status,
-    }));
-    let pod: Pod = pod.unwrap();
-    assert_eq!(waits(&pod, NOW + SignedDuration::from_secs(9)), None);
-    let found = waits(&pod, NOW + SignedDuration::from_secs(15))?;
-    assert_eq!(found.cause, Cause::Starting);
-    Some(found.message)
-}
-
-#[test]
-fn what_a_pod_waits_for_is_told_where_nobody_else_tells_it() {
-    let placed = |more: Value| {
-        let mut spec = json!({"containers": [{"name": "c"}], "nodeName": "n"});
-        spec.as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        spec
-    };
-    let first = |started: Value| {
-        json!({"initContainerStatuses": [{
-            "name": "wait", "image": "a/b:1", "imageID": "", "ready": false, "restartCount": 0,
-            "started": started, "state": {"running": {}},
-        }]})
-    };
-    let said = waited(placed(json!({})), first(json!(false))).unwrap();
-    assert_eq!(
-        said,
-        "container wait runs, and the others start once it has ended"
-    );
-    assert_eq!(waited(placed(json!({})), first(json!(true))), None);
-    let nobody = json!({"containers": [{"name": "c"}], "schedulerName": "mine"});
-    let said = waited(nobody, json!({})).unwrap();
-    assert_eq!(said, "scheduler mine has not looked at it; does it run?");
-    let gated =
-        json!({"containers": [{"name": "c"}], "schedulingGates": [{"name": "a"}, {"name": "b"}]});
-    let condition = |type_: &str, status: &str, reason: &str| json!({"conditions": [{"type": type_, "status": status, "reason": reason}]});
-    let said = waited(gated, condition("PodScheduled", "False", "SchedulingGated")).unwrap();
-    assert_eq!(
-        said,
-        "it is scheduled once somebody removes its schedulingGates: a, b"
-    );
-    let gate = placed(json!({"readinessGates": [{"conditionType": "example.com/lb"}]}));
-    let said = waited(gate, condition("ContainersReady", "True", "")).unwrap();
-    assert!(
-        said.contains("the condition example.com/lb of its readinessGates"),
-        "{said}"
-    );
-    assert_eq!(waited(placed(json!({})), json!({})), None);
-}
-
 #[test]
 fn the_last_end_is_that_of_the_container_that_ended_most() {
     let container = |name: &str, restarts: i32, code: i32| {
