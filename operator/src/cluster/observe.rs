@@ -10,6 +10,7 @@ mod job;
 mod lifecycle;
 mod log;
 mod pods;
+mod probes;
 pub mod public;
 mod routes;
 mod schedule;

@@ -3,11 +3,11 @@
 //! Invariant: pure. Events are read only of what is not well and does not say why itself.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{Container, Event, PersistentVolumeClaim, Pod, Probe};
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
 use kube::ResourceExt as _;
 use kube::api::ListParams;
 
+use super::probes;
 use crate::model::observed::{Cause, Trouble};
 
 /// The Warning Events of the object with this UID.
@@ -33,7 +33,7 @@ pub(super) fn of_pod(pod: &Pod, events: Vec<Event>, now: Timestamp) -> Option<Tr
             "Unhealthy" => {
                 let told = last(&event).filter(|it| now.duration_since(*it) > FRESH);
                 let told = told.map_or_else(String::new, |it| format!(" (told at {it})"));
-                (Cause::Probe, unhealthy(pod, &container, said) + &told)
+                (Cause::Probe, probes::failed(pod, &container, said) + &told)
             }
             "FailedMount" | "FailedAttachVolume" | "FailedMapVolume" => {
                 (Cause::Volume, format!("a volume cannot be mounted: {said}"))
@@ -73,7 +73,7 @@ pub(super) fn of_end(pod: &Pod, container: &str, events: Vec<Event>) -> Option<(
     ];
     if let Some((_, start)) = probes.iter().find(|(it, _)| killed.contains(it)) {
         let why = newest("Unhealthy", start).unwrap_or_else(|| (*start).to_owned());
-        return Some((Cause::Probe, unhealthy(pod, container, &why)));
+        return Some((Cause::Probe, probes::failed(pod, container, &why)));
     }
     let hook = killed
         .contains("PostStartHook")
@@ -145,85 +145,6 @@ fn container_of(event: &Event) -> Option<String> {
     let path = event.involved_object.field_path.as_deref()?;
     let name = path.split_once('{')?.1.strip_suffix('}')?;
     Some(name.to_owned())
-}
-
-/// A probe that failed: what it asked, and what came back.
-fn unhealthy(pod: &Pod, container: &str, said: &str) -> String {
-    let (which, said) = said
-        .split_once(" probe failed: ")
-        .unwrap_or(("Readiness", said));
-    let which = which.to_lowercase();
-    let found = container_named(pod, container);
-    let probe = found.and_then(|it| match which.as_str() {
-        "startup" => it.startup_probe.as_ref(),
-        "liveness" => it.liveness_probe.as_ref(),
-        _ => it.readiness_probe.as_ref(),
-    });
-    let asked = found.zip(probe).map(|(it, probe)| asked(it, probe));
-    match asked {
-        Some(Asked { what, port }) => {
-            format!("the {which} probe failed: {}", answer(&what, port, said))
-        }
-        None => format!("the {which} probe failed: {said}"),
-    }
-}
-
-/// What a probe asks.
-struct Asked {
-    /// Such as `GET /health`.
-    what: String,
-    port: Option<i32>,
-}
-
-fn asked(container: &Container, probe: &Probe) -> Asked {
-    let port = |port: &IntOrString| match port {
-        IntOrString::Int(port) => Some(*port),
-        IntOrString::String(name) => {
-            let mut ports = container.ports.iter().flatten();
-            ports
-                .find(|it| it.name.as_ref() == Some(name))
-                .map(|it| it.container_port)
-        }
-    };
-    if let Some(http) = &probe.http_get {
-        let path = http.path.as_deref().unwrap_or("/");
-        return Asked {
-            what: format!("GET {path}"),
-            port: port(&http.port),
-        };
-    }
-    if let Some(tcp) = &probe.tcp_socket {
-        return Asked {
-            what: "a connection".into(),
-            port: port(&tcp.port),
-        };
-    }
-    let command = probe.exec.as_ref().and_then(|it| it.command.as_ref());
-    let what = command.map_or_else(|| "it".into(), |it| format!("`{}`", it.join(" ")));
-    Asked { what, port: None }
-}
-
-/// What came back, in the words of whoever mends it.
-fn answer(what: &str, port: Option<i32>, said: &str) -> String {
-    let at = port.map_or_else(String::new, |it| format!(" at port {it}"));
-    if let Some((_, code)) = said.split_once("HTTP probe failed with statuscode: ") {
-        return format!("{what}{at} answered {}", code.trim());
-    }
-    if said.contains("connection refused") {
-        return format!(
-            "{what}{at}: connection refused: does nothing listen there yet, or on 127.0.0.1 alone?"
-        );
-    }
-    if said.contains("context deadline exceeded") || said.contains("Client.Timeout") {
-        return format!("{what}{at} was not answered in time");
-    }
-    format!("{what}{at}: {said}")
-}
-
-fn container_named<'a>(pod: &'a Pod, name: &str) -> Option<&'a Container> {
-    let spec = pod.spec.as_ref()?;
-    let first = spec.init_containers.iter().flatten();
-    first.chain(&spec.containers).find(|it| it.name == name)
 }
 
 #[cfg(test)]
