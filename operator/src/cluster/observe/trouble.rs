@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{
 };
 use kube::ResourceExt as _;
 
+use super::hooks;
 use super::lifecycle::{self, phase};
 use crate::model::observed::{Cause, Trouble};
 
@@ -223,14 +224,38 @@ fn of_waiting(
         | "CreateContainerError"
         | "PreCreateHookError"
         | "PreStartHookError"
-        | "PostStartHookError"
         | "RunContainerError" => cannot_start(Cause::Config),
+        "PostStartHookError" => Some(hook_failed(pod, container, said)),
         "CrashLoopBackOff" => {
             let ended = terminated(container.last_state.as_ref());
             Some(crashing(pod, container, ended))
         }
         _ => None,
     }
+}
+
+/// A container that ends takes the hook with it that runs in it, so that a hook is the cause only of what was told to end.
+fn hook_failed(pod: &Pod, container: &ContainerStatus, said: &str) -> (Cause, String) {
+    match last_termination(container).filter(|it| !as_told(it)) {
+        Some(ended) => crashing(pod, container, Some(ended)),
+        None => not_after_its_hook(&container.name, said),
+    }
+}
+
+/// A container that its postStart hook keeps from starting: the same words whoever tells of it.
+pub(super) fn not_after_its_hook(container: &str, said: &str) -> (Cause, String) {
+    let why = hooks::failed("postStart", said);
+    let message = format!("container {container} cannot start: {why}");
+    (Cause::Config, message)
+}
+
+/// Whether a container of a pod ended last by something of its own.
+pub(super) fn ended_by_itself(pod: &Pod, container: &str) -> bool {
+    let mut all = pod.status.iter().flat_map(containers);
+    let found = all.find(|it| it.name == container);
+    found
+        .and_then(last_termination)
+        .is_some_and(|it| !as_told(it))
 }
 
 /// The kubelet says the cause of a failed pull at once, and a while later again behind what it does about it.
@@ -260,7 +285,7 @@ fn cannot_start(container: &str, said: &str) -> String {
 }
 
 /// What a container runtime says last is the cause; before it stand the names of those that passed it on.
-fn runtime_cause(said: &str) -> &str {
+pub(super) fn runtime_cause(said: &str) -> &str {
     let cause = ["container init: ", "container process: ", " desc = "]
         .iter()
         .find_map(|it| Some(said.rsplit_once(it)?.1));

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
 use kube::ResourceExt as _;
 use kube::api::ListParams;
 
-use super::probes;
+use super::{hooks, probes, trouble};
 use crate::model::observed::{Cause, Trouble};
 
 /// The Warning Events of the object with this UID.
@@ -48,8 +48,12 @@ pub(super) fn of_pod(pod: &Pod, events: Vec<Event>, now: Timestamp) -> Option<Tr
                 let message = format!("it is on node {node}, which does not answer: {said}");
                 (Cause::NodeLost, message)
             }
-            "FailedPostStartHook" | "FailedPreStopHook" => {
-                (Cause::Config, format!("a lifecycle hook failed: {said}"))
+            // The end of a container ends its hook as well, and is told by the container itself.
+            "FailedPostStartHook" if trouble::ended_by_itself(pod, &container) => return None,
+            "FailedPostStartHook" => trouble::not_after_its_hook(&container, said),
+            "FailedPreStopHook" => {
+                let why = hooks::failed("preStop", said);
+                (Cause::Config, format!("container {container}: {why}"))
             }
             _ => return None,
         };
@@ -75,12 +79,9 @@ pub(super) fn of_end(pod: &Pod, container: &str, events: Vec<Event>) -> Option<(
         let why = newest("Unhealthy", start).unwrap_or_else(|| (*start).to_owned());
         return Some((Cause::Probe, probes::failed(pod, container, &why)));
     }
-    let hook = killed
-        .contains("PostStartHook")
-        .then(|| newest("FailedPostStartHook", ""));
-    hook.map(|it| {
-        let why = it.map_or_else(String::new, |it| format!(": {it}"));
-        (Cause::Config, format!("its postStart hook failed{why}"))
+    killed.contains("PostStartHook").then(|| {
+        let why = newest("FailedPostStartHook", "").unwrap_or_default();
+        trouble::not_after_its_hook(container, &why)
     })
 }
 
@@ -259,6 +260,23 @@ mod tests {
     }
 
     #[test]
+    fn a_hook_is_the_cause_only_where_its_container_did_not_end_by_itself() {
+        let hook = || vec![event("FailedPostStartHook", "PostStartHook failed", 1)];
+        let ended = |reason: &str| {
+            let mut pod = pod();
+            let state = json!({"terminated": {"exitCode": 137, "reason": reason}});
+            let status = json!({"containerStatuses": [{
+                "name": "backend", "image": "a/b:1", "imageID": "", "ready": false, "restartCount": 0, "state": state,
+            }]});
+            pod.status = serde_json::from_value(status).unwrap();
+            of_pod(&pod, hook(), now(10)).map(|it| it.message)
+        };
+        let expected = "container backend cannot start: its postStart hook failed";
+        assert_eq!(ended("Error").as_deref(), Some(expected));
+        assert_eq!(ended("OOMKilled"), None);
+    }
+
+    #[test]
     fn a_claim_that_waits_is_told_with_its_class() {
         let claim = |phase: &str, class: Option<&str>| -> PersistentVolumeClaim {
             serde_json::from_value(json!({
@@ -350,6 +368,9 @@ mod tests {
         );
         let (cause, said) = told(&[hook, ("Killing", "FailedPostStartHook")]).unwrap();
         assert_eq!(cause, Cause::Config);
-        assert!(said.contains("exited with 4"), "{said}");
+        assert_eq!(
+            said,
+            "container backend cannot start: its postStart hook failed with exit code 4"
+        );
     }
 }

@@ -135,6 +135,35 @@ fn a_container_that_needs_too_much_memory_is_told_with_its_limit() {
     );
 }
 
+/// The kubelet says of a container that ended while its hook ran that the hook failed, and a moment later that it waits.
+#[test]
+fn a_container_that_ends_takes_its_hook_with_it_and_has_one_cause() {
+    let said = "Exec lifecycle hook ([sh -c until up]) for Container \"c\" in Pod \"p_n(1)\" failed - error: command 'sh -c until up' exited with 137: , message: \"\"";
+    let told = |reason: &str, ended: Value| {
+        let mut status = container(json!({"waiting": {"reason": reason, "message": said}}));
+        status["containerStatuses"][0]["lastState"] = ended;
+        let found = trouble(&[pod(status)], NOW).unwrap();
+        (found.cause, found.message)
+    };
+    for (code, reason, cause) in [
+        (137, "OOMKilled", Cause::OutOfMemory),
+        (1, "Error", Cause::Crashing),
+    ] {
+        let ended = || json!({"terminated": {"exitCode": code, "reason": reason}});
+        let hook = told("PostStartHookError", ended());
+        assert_eq!(hook.0, cause);
+        assert_eq!(hook, told("CrashLoopBackOff", ended()));
+    }
+    let failed = "container c cannot start: its postStart hook failed with exit code 137";
+    for ended in [
+        json!({"terminated": {"exitCode": 143, "reason": "Error"}}),
+        json!({}),
+    ] {
+        let hook = told("PostStartHookError", ended);
+        assert_eq!(hook, (Cause::Config, failed.into()));
+    }
+}
+
 #[test]
 fn a_command_that_is_not_there_is_named() {
     let said = "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: \"alembicc\": executable file not found in $PATH: unknown";
