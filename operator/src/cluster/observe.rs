@@ -10,6 +10,7 @@ mod hooks;
 mod images;
 mod job;
 mod lifecycle;
+mod liveness;
 mod log;
 mod pods;
 mod probes;
@@ -322,6 +323,14 @@ impl Observer<'_> {
         }
         if on_trial {
             workload.ready_since = pods::ready_since(&pods).filter(|_| complete);
+        }
+        if on_trial
+            && complete
+            && let Some((trouble, ends)) = self.about_to_end(&pods).await
+        {
+            workload.ends = workload.ends.max(ends);
+            workload.trouble = Some(trouble);
+            return Ok(pods);
         }
         // What has ended may be counted as available for a moment more.
         if complete && workload.ends == 0 {

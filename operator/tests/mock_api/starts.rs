@@ -316,3 +316,54 @@ async fn the_first_pods_of_a_stack_fail_when_they_have_ended_three_times_and_may
     assert_eq!(world.condition("Ready"), "True RolledOut");
     Ok(())
 }
+
+/// Its preStop hook and its grace period keep such a pod ready for longer than many trials take.
+#[tokio::test]
+async fn pods_on_trial_that_a_liveness_probe_is_about_to_end_do_not_pass_it() -> Result<()> {
+    let (world, job) = World::migrating_to_v2().await?;
+    world.server.complete(&job)?;
+    world.reconcile().await??;
+    let at = world.newest(BACKEND)?;
+    world.server.complete(&at)?;
+    let at = at.replacen("deployments", "pods", 1);
+    let ready = world.server.get(&at).context("no pod")?;
+    let probed = |restarts: u32| {
+        let mut pod = ready.clone();
+        let probe = json!({"httpGet": {"path": "/", "port": 1}});
+        pod["spec"] = json!({"containers": [{"name": "backend", "livenessProbe": probe}]});
+        pod["status"]["containerStatuses"] = json!([{
+            "name": "backend", "image": "a/b:1", "imageID": "", "ready": true, "restartCount": restarts,
+            "state": {"running": {"startedAt": LONG_AGO}},
+        }]);
+        pod
+    };
+    let event = |reason: &str, message: &str| {
+        world.server.put(&format!("events/{reason}"), json!({
+            "apiVersion": "v1", "kind": "Event", "metadata": {"name": reason}, "reason": reason, "message": message,
+            "involvedObject": {"kind": "Pod", "uid": ready["metadata"]["uid"], "fieldPath": "spec.containers{backend}"},
+            "type": "Normal", "lastTimestamp": now().to_string(),
+        }));
+    };
+    event(
+        "Killing",
+        "Container backend failed liveness probe, will be restarted",
+    );
+    event(
+        "Unhealthy",
+        "Liveness probe failed: HTTP probe failed with statuscode: 500",
+    );
+    for (restarts, stalled) in [(0, "False"), (2, "True")] {
+        world.server.put(&at, probed(restarts));
+        world.reconcile().await??;
+        assert_eq!(world.condition("BackendReady"), "False ProbeFailing");
+        let message = world.message("BackendReady");
+        let told = "the liveness probe failed: GET / at port 1 answered 500; so container backend is ended and started again";
+        assert!(message.contains(told), "{message}");
+        assert!(
+            world.condition("Stalled").starts_with(stalled),
+            "{restarts}"
+        );
+    }
+    assert_eq!(world.backend_image()?, "acme/backend:v1");
+    Ok(())
+}

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
-use super::{Observer, pods, trouble, waits, warnings};
+use super::{Observer, lifecycle, liveness, pods, probes, trouble, waits, warnings};
 use crate::cluster::call::send;
 use crate::model::observed::{Cause, Trouble};
 
@@ -38,6 +38,26 @@ impl Observer<'_> {
         let mut found = self.with_what_ended(trouble::last_end(pods)?, pods).await;
         found.message = self.redactor.redact(&found.message);
         Some(found)
+    }
+
+    /// What is about to end by its liveness probe though all pods are ready, and how often its container has ended with that: a trial
+    /// may be over before it has.
+    pub(super) async fn about_to_end(&self, pods: &[Pod]) -> Option<(Trouble, i32)> {
+        if !lifecycle::active(pods).any(liveness::is_probed) {
+            return None;
+        }
+        let told = self.events(&liveness::params()).await;
+        let of_pod = |it| Some((it, liveness::about_to_end(it, &told)?));
+        let found = lifecycle::active(pods).filter_map(of_pod);
+        let (pod, container) = found.max_by_key(|(_, it)| it.restart_count)?;
+        let (name, uid) = (&container.name, pod.metadata.uid.as_deref()?);
+        let events = self.events(&warnings::of_all_types(uid)).await;
+        let why = warnings::of_end(pod, name, events).map(|(_, why)| why);
+        let why = why.unwrap_or_else(|| probes::failed(pod, name, "Liveness probe failed"));
+        let message = format!("{why}; so container {name} is ended and started again");
+        let message = self.redactor.redact(&message);
+        let trouble = Trouble::new(pod.name_any(), name.clone(), Cause::Probe, message);
+        Some((trouble, pods::ends(container) + 1))
     }
 
     /// The end of a container with what told it to end, where that is known: the container itself says only that it was told.

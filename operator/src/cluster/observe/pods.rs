@@ -33,7 +33,7 @@ pub(super) fn most_ends(pods: &[Pod]) -> i32 {
 }
 
 /// A container that is not started again yet has ended once more than it was started again.
-fn ends(container: &ContainerStatus) -> i32 {
+pub(super) fn ends(container: &ContainerStatus) -> i32 {
     let has_ended = |state: &Option<ContainerState>| {
         let state = state.as_ref();
         state.is_some_and(|it| it.terminated.is_some())

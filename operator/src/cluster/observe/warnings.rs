@@ -1,6 +1,6 @@
 //! What keeps a pod from becoming ready and is told by Warning Events alone: probes, volumes, and pods that may not be made.
 //!
-//! Invariant: pure. Events are read only of what is not well and does not say why itself.
+//! Invariant: pure. Events are read only of what is not well and does not say why itself, and of pods on trial.
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
@@ -133,7 +133,7 @@ fn newest_first(mut events: Vec<Event>) -> impl Iterator<Item = Event> {
 }
 
 /// When an Event happened last.
-fn last(event: &Event) -> Option<Timestamp> {
+pub(super) fn last(event: &Event) -> Option<Timestamp> {
     let series = event.series.as_ref();
     let series = series.and_then(|it| it.last_observed_time.as_ref());
     let last = event.last_timestamp.as_ref().map(|it| it.0);
@@ -142,7 +142,7 @@ fn last(event: &Event) -> Option<Timestamp> {
 }
 
 /// An Event names its container by a path such as `spec.containers{backend}`.
-fn container_of(event: &Event) -> Option<String> {
+pub(super) fn container_of(event: &Event) -> Option<String> {
     let path = event.involved_object.field_path.as_deref()?;
     let name = path.split_once('{')?.1.strip_suffix('}')?;
     Some(name.to_owned())
