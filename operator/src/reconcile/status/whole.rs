@@ -319,9 +319,8 @@ fn under_way(conditions: &mut Conditions, progress: &Progress, stage: StageName,
             annotate(progress, annotation::RETRY, NOW)
         ),
         // Why there is a way back at all must not be lost by what is in its way.
-        (_, false) => (progress.failure.as_ref()).map_or_else(String::new, |it| {
-            format!("; {}", describe(progress, it))
-        }),
+        (_, false) => (progress.failure.as_ref())
+            .map_or_else(String::new, |it| format!("; {}", describe(progress, it))),
     };
     let message = format!(
         "{} of {}: {}: {}",
