@@ -4,9 +4,7 @@ use appstack_operator::model::kinds::{Gateway, HTTPRoute};
 use reqwest::StatusCode;
 use reqwest::header::LOCATION;
 
-use crate::support::{
-    API, Document, ROLL_OUT, SHOP, SOON, Visitor, World, condition, release, story,
-};
+use crate::support::{API, Document, ROLL_OUT, SHOP, SOON, World, condition, release, story};
 
 const VERSION: &str = "/api/v1/version";
 
@@ -110,15 +108,17 @@ fn a_gateway_leads_visitors_here_with_all_that_it_can_be_told() {
         let elsewhere = next.with("spec: {edge: {access: {allow: ['192.0.2.0/24']}}}");
         world.apply(&elsewhere).await;
         for url in [&site, &api] {
-            answers(world, &visitor, url, StatusCode::FORBIDDEN).await;
+            visitor.answers(world, url, StatusCode::FORBIDDEN).await;
         }
         world
             .apply(&next.with("spec: {edge: {maintenance: true}}"))
             .await;
-        answers(world, &visitor, &site, StatusCode::SERVICE_UNAVAILABLE).await;
+        visitor
+            .answers(world, &site, StatusCode::SERVICE_UNAVAILABLE)
+            .await;
         world.apply(&next).await;
         for url in [&site, &api] {
-            answers(world, &visitor, url, StatusCode::OK).await;
+            visitor.answers(world, url, StatusCode::OK).await;
         }
     });
 }
@@ -179,13 +179,4 @@ fn what_a_gateway_refuses_is_told_and_no_release_fails_by_it() {
             .reads(world, &format!("{}{VERSION}", visitor.api))
             .await;
     });
-}
-
-async fn answers(world: &World, visitor: &Visitor, url: &str, wanted: StatusCode) {
-    world
-        .until(&format!("{url} answers {wanted}"), SOON * 3, async || {
-            let answer = visitor.ask(url).await.ok()?;
-            (answer.status() == wanted).then_some(())
-        })
-        .await;
 }

@@ -74,25 +74,27 @@ fn who_is_not_listed_stays_out_and_a_password_guards_the_site_alone() {
         let elsewhere = "spec: {edge: {access: {allow: ['192.0.2.0/24']}}}";
         world.apply(&stack.with(elsewhere)).await;
         for url in [&api, &site] {
-            answers(world, &visitor, url, StatusCode::FORBIDDEN).await;
+            visitor.answers(world, url, StatusCode::FORBIDDEN).await;
         }
         world.apply(&stack).await;
         for url in [&api, &site] {
-            answers(world, &visitor, url, StatusCode::OK).await;
+            visitor.answers(world, url, StatusCode::OK).await;
         }
 
         let asker = visitor.keeps_asking();
         world.apply_secret("team", ANN).await;
         let guarded = "spec: {edge: {access: {basicAuthSecret: team}}}";
         world.apply(&stack.with(guarded)).await;
-        answers(world, &visitor, &site, StatusCode::UNAUTHORIZED).await;
+        visitor
+            .answers(world, &site, StatusCode::UNAUTHORIZED)
+            .await;
         lets_in(world, &visitor, &site, "password").await;
         world.apply_secret("team", ANN_CHANGED).await;
         lets_in(world, &visitor, &site, "changed").await;
         assert_eq!(release(&world.ready("shop").await), served);
 
         world.apply(&stack).await;
-        answers(world, &visitor, &site, StatusCode::OK).await;
+        visitor.answers(world, &site, StatusCode::OK).await;
         asker.was_always_answered().await;
         assert_eq!(pods(world).await, before);
         assert_eq!(release(&world.ready("shop").await), served);
@@ -138,14 +140,6 @@ async fn is_never_limited_slowly(world: &World, visitor: &Visitor, url: &str) {
 
 async fn status(visitor: &Visitor, url: &str) -> Option<StatusCode> {
     visitor.ask(url).await.ok().map(|it| it.status())
-}
-
-async fn answers(world: &World, visitor: &Visitor, url: &str, wanted: StatusCode) {
-    world
-        .until(&format!("{url} answers {wanted}"), SOON * 3, async || {
-            (status(visitor, url).await? == wanted).then_some(())
-        })
-        .await;
 }
 
 /// The site opens for `ann` with this password.

@@ -60,7 +60,9 @@ pub(super) fn stage(stack: &Stack, manifests: &Manifests) -> Stage {
     };
     let certificates = match &stack.edge.tls {
         Tls::SelfSigned(it) => certificate::self_signed(stack, it).into(),
-        _ => Vec::new(),
+        Tls::Off | Tls::Secret { .. } | Tls::Issued(_) | Tls::Resolver(_) | Tls::Gateway => {
+            Vec::new()
+        }
     };
     let awaits = stack.edge.issued().and_then(|it| it.pending.clone());
     let is_ready = |it: &Object| awaits.is_none() || matches!(it, Object::Certificate(_));

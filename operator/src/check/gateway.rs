@@ -6,7 +6,7 @@ use kube::ResourceExt as _;
 
 use crate::api::{AppStack, GatewayRef};
 use crate::check::Faults;
-use crate::model::inputs::{Gateways, gateway as key};
+use crate::model::inputs::{Gateways, asked_gateway, gateway as key};
 use crate::model::kinds;
 use crate::model::kinds::gateway::{Feature, Listener};
 use crate::model::stack::Gateway;
@@ -22,7 +22,7 @@ pub(super) fn check(
     (hosts, encrypted): (&[&str], bool),
     faults: &mut Faults,
 ) -> Option<Gateway> {
-    let asked = app.spec.edge.as_ref()?.gateway.as_ref()?;
+    let asked = asked_gateway(&app.spec)?;
     let (namespace, name) = key(app)?;
     let gateway = Gateway {
         namespace,
@@ -102,17 +102,17 @@ fn judge(
     }
     let (protocol, otherwise) = if encrypted {
         (
-            Gateway::HTTPS,
+            Listener::HTTPS,
             "or say `tls: {disabled: {}}` for plain HTTP",
         )
     } else {
         (
-            Gateway::HTTP,
+            Listener::HTTP,
             "or leave `tls: {disabled: {}}` out for HTTPS",
         )
     };
     let is_own = app.namespace().as_ref() == Some(&gateway.namespace);
-    let is_there = |host: &&&str| gateway.listeners_for(host, encrypted).next().is_some();
+    let is_there = |host: &&&str| gateway.listeners_for(host, protocol).next().is_some();
     let (there, missing): (Vec<&str>, Vec<&str>) = hosts.iter().partition(is_there);
     if !missing.is_empty() {
         let problem = format!(
@@ -122,7 +122,7 @@ fn judge(
         faults.add(FIELD, problem);
     }
     let takes_ours = |host: &str| {
-        let mut listeners = gateway.listeners_for(host, encrypted);
+        let mut listeners = gateway.listeners_for(host, protocol);
         is_own || listeners.any(Listener::takes_others)
     };
     let shut: Vec<&str> = there.into_iter().filter(|host| !takes_ours(host)).collect();

@@ -299,7 +299,7 @@ async fn gateways(
     let kept = history::restorable(&app.spec, names, records);
     let mut specs = kept.map(|it| &it.spec).chain([&app.spec]);
     let served = optional.serves(Kind::of::<Gateway>());
-    if !served || specs.all(|it| inputs::gateway_of(it, "").is_none()) {
+    if !served || specs.all(|it| inputs::asked_gateway(it).is_none()) {
         return Ok(inputs::Gateways {
             served,
             ..inputs::Gateways::default()

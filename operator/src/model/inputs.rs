@@ -28,7 +28,7 @@ use crate::model::secret::{NoText, SecretData};
 use crate::model::self_signed::Certificate;
 use crate::settings::Ports;
 
-pub use self::gateways::{GatewayKey, Gateways, gateway, gateway_of};
+pub use self::gateways::{GatewayKey, Gateways, asked_gateway, gateway};
 
 /// What a roll-out depends on beside the spec.
 #[derive(Clone, Debug)]

@@ -38,6 +38,12 @@ pub struct Said {
 }
 
 impl Said {
+    /// The one of this type among all that are said.
+    #[must_use]
+    pub fn of<'a>(all: &'a [Self], type_: &str) -> Option<&'a Self> {
+        all.iter().find(|it| it.type_ == type_)
+    }
+
     /// Whether it is true of this generation.
     #[must_use]
     pub fn holds(&self, generation: Option<i64>) -> bool {

@@ -130,6 +130,16 @@ impl Visitor {
         asked.send().await
     }
 
+    /// Waits until an address is answered with this status.
+    pub(crate) async fn answers(&self, world: &World, url: &str, wanted: StatusCode) {
+        world
+            .until(&format!("{url} answers {wanted}"), SOON * 3, async || {
+                let answer = self.ask(url).await.ok()?;
+                (answer.status() == wanted).then_some(())
+            })
+            .await;
+    }
+
     /// Waits for a good answer, since the ingress controller learns of a route a moment after it was made; gives its
     /// text.
     pub(crate) async fn reads(&self, world: &World, url: &str) -> String {

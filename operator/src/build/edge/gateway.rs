@@ -10,8 +10,8 @@ use crate::build::meta::{self, Component};
 use crate::build::workload::backend;
 use crate::model::child_name::ChildName;
 use crate::model::kinds::gateway::{
-    BackendRef, Header, HeaderModifier, LocalObject, ParentRef, PathMatch, RequestRedirect,
-    RouteFilter, RouteMatch, RouteRule, RouteTimeouts,
+    BackendRef, Header, HeaderModifier, Listener, LocalObject, ParentRef, PathMatch,
+    RequestRedirect, RouteFilter, RouteMatch, RouteRule, RouteTimeouts,
 };
 use crate::model::kinds::{HTTPRoute, HTTPRouteSpec, Middleware};
 use crate::model::object::Object;
@@ -22,60 +22,55 @@ const MOST_MATCHES: usize = 8;
 /// Moved for good.
 const MOVED: u16 = 301;
 
-/// The listeners that a route is added to.
-#[derive(Clone, Copy)]
-enum Listeners {
-    Encrypted,
-    Plain,
-    Both,
+/// A route that there is to be.
+struct Route<'a> {
+    name: ChildName,
+    hosts: Vec<&'a String>,
+    /// By listeners of these protocols.
+    protocols: &'static [&'static str],
+    rules: Vec<RouteRule>,
 }
 
 /// The way in.
 pub(super) fn objects(stack: &Stack, gateway: &Gateway) -> Vec<Object> {
+    const ENCRYPTED: &[&str] = &[Listener::HTTPS];
+    const PLAIN: &[&str] = &[Listener::HTTP];
+    const BOTH: &[&str] = &[Listener::HTTPS, Listener::HTTP];
     let (names, edge) = (&stack.names, &stack.edge);
     let (serving, both) = match edge.tls {
-        Tls::Off => (Listeners::Plain, Listeners::Plain),
-        _ if edge.redirect => (Listeners::Encrypted, Listeners::Both),
-        _ => (Listeners::Both, Listeners::Both),
+        Tls::Off => (PLAIN, PLAIN),
+        _ if edge.redirect => (ENCRYPTED, BOTH),
+        _ => (BOTH, BOTH),
     };
     let has_own_host = edge.dashboard_host.is_some() && edge.api_paths.is_none();
     let api_host = has_own_host.then_some(&edge.api_host);
     let first = edge.dashboard_host.as_ref().unwrap_or(&edge.api_host);
-    let hosts: Vec<&String> = [first].into_iter().chain(api_host).collect();
-    let others: Vec<&String> = edge.redirect_hosts.iter().collect();
-    let of_api = |_| vec![leading(stack, &["/"], &names.backend())];
-    let routes = [
-        route(
-            stack,
-            gateway,
-            &names.ingress(),
-            (&[first], serving),
-            of_first(stack),
-        ),
-        api_host.and_then(|host| {
-            let hosts = (&[host][..], serving);
-            route(stack, gateway, &names.api_ingress(), hosts, of_api(host))
-        }),
-        edge.redirect
-            .then(|| vec![sending(to_https(stack))])
-            .and_then(|it| {
-                let hosts = (&hosts[..], Listeners::Plain);
-                route(stack, gateway, &names.http_ingress(), hosts, it)
-            }),
-        (!others.is_empty())
-            .then(|| vec![sending(to_site(stack, first))])
-            .and_then(|it| {
-                route(
-                    stack,
-                    gateway,
-                    &names.redirect_ingress(),
-                    (&others, both),
-                    it,
-                )
-            }),
-    ];
-    let routes = routes.into_iter().flatten();
-    routes.map(|it| Object::HTTPRoute(Box::new(it))).collect()
+    let mut routes = vec![Route {
+        name: names.ingress(),
+        hosts: vec![first],
+        protocols: serving,
+        rules: of_first(stack),
+    }];
+    routes.extend(api_host.map(|host| Route {
+        name: names.api_ingress(),
+        hosts: vec![host],
+        protocols: serving,
+        rules: vec![leading(stack, &["/"], &names.backend())],
+    }));
+    routes.extend(edge.redirect.then(|| Route {
+        name: names.http_ingress(),
+        hosts: [first].into_iter().chain(api_host).collect(),
+        protocols: PLAIN,
+        rules: vec![sending(to_https(stack))],
+    }));
+    routes.extend((!edge.redirect_hosts.is_empty()).then(|| Route {
+        name: names.redirect_ingress(),
+        hosts: edge.redirect_hosts.iter().collect(),
+        protocols: both,
+        rules: vec![sending(to_site(stack, first))],
+    }));
+    let made = routes.into_iter().filter_map(|it| it.make(stack, gateway));
+    made.map(|it| Object::HTTPRoute(Box::new(it))).collect()
 }
 
 /// The rules of the first host of a stack: that of the site, which the API may share.
@@ -97,25 +92,13 @@ fn of_first(stack: &Stack) -> Vec<RouteRule> {
     of_api.chain([leading(stack, &["/"], everything)]).collect()
 }
 
-/// A route for hosts, if there is a listener for them.
-fn route(
-    stack: &Stack,
-    gateway: &Gateway,
-    name: &ChildName,
-    (hosts, listeners): (&[&String], Listeners),
-    rules: Vec<RouteRule>,
-) -> Option<HTTPRoute> {
-    let protocols: &[bool] = match listeners {
-        Listeners::Encrypted => &[true],
-        Listeners::Plain => &[false],
-        Listeners::Both => &[true, false],
-    };
-    let mut parents: Vec<ParentRef> = Vec::new();
-    for (host, encrypted) in hosts
-        .iter()
-        .flat_map(|host| protocols.iter().map(move |it| (host, *it)))
-    {
-        for listener in gateway.listeners_for(host, encrypted) {
+impl Route<'_> {
+    /// The object, if there is a listener for one of its hosts.
+    fn make(self, stack: &Stack, gateway: &Gateway) -> Option<HTTPRoute> {
+        let mut parents: Vec<ParentRef> = Vec::new();
+        let hosts = self.hosts.iter();
+        let wanted = hosts.flat_map(|host| self.protocols.iter().map(move |it| (host, it)));
+        for listener in wanted.flat_map(|(host, it)| gateway.listeners_for(host, it)) {
             let parent = ParentRef {
                 namespace: gateway.namespace.clone(),
                 name: gateway.name.clone(),
@@ -125,20 +108,20 @@ fn route(
                 parents.push(parent);
             }
         }
+        if parents.is_empty() {
+            return None;
+        }
+        let mut route = HTTPRoute::new(
+            self.name.as_str(),
+            HTTPRouteSpec {
+                parent_refs: parents,
+                hostnames: self.hosts.into_iter().cloned().collect(),
+                rules: self.rules,
+            },
+        );
+        route.metadata = meta::object(stack, &self.name, Component::Edge);
+        Some(route)
     }
-    if parents.is_empty() {
-        return None;
-    }
-    let mut route = HTTPRoute::new(
-        name.as_str(),
-        HTTPRouteSpec {
-            parent_refs: parents,
-            hostnames: hosts.iter().map(|it| (*it).clone()).collect(),
-            rules,
-        },
-    );
-    route.metadata = meta::object(stack, name, Component::Edge);
-    Some(route)
 }
 
 /// A rule that leads paths, each with all that is below it, to a Service.
@@ -149,51 +132,41 @@ fn leading(stack: &Stack, paths: &[&str], service: &ChildName) -> RouteRule {
             value: (*path).to_owned(),
         },
     });
-    let hsts = format!("max-age={HSTS_SECONDS}");
-    let hsts = [("Strict-Transport-Security", hsts.as_str())];
-    let hsts = stack.edge.hsts.then(|| headers(&hsts));
-    RouteRule {
+    let mut rule = RouteRule {
         matches: matches.collect(),
-        filters: hsts.into_iter().collect(),
         backend_refs: vec![BackendRef {
             name: service.into(),
             port: backend::SERVICE_PORT,
         }],
-        timeouts: None,
+        ..RouteRule::default()
+    };
+    if stack.edge.hsts {
+        let hsts = format!("max-age={HSTS_SECONDS}");
+        set_headers(&mut rule, &[("Strict-Transport-Security", &hsts)]);
     }
+    rule
 }
 
-fn headers(all: &[(&str, &str)]) -> RouteFilter {
-    let set = all.iter().map(|(name, value)| Header {
+/// Gives the answers of a rule these headers beside those that it has. A rule has one filter of each kind.
+fn set_headers(rule: &mut RouteRule, more: &[(&str, &str)]) {
+    let more = more.iter().map(|(name, value)| Header {
         name: (*name).to_owned(),
         value: (*value).to_owned(),
     });
-    RouteFilter::ResponseHeaderModifier {
-        response_header_modifier: HeaderModifier { set: set.collect() },
-    }
-}
-
-/// Gives the answers of a rule these headers. A rule has one filter of each kind.
-fn add_headers(rule: &mut RouteRule, more: RouteFilter) {
-    let RouteFilter::ResponseHeaderModifier {
-        response_header_modifier: more,
-    } = more
-    else {
-        return;
-    };
-    let mut filters = rule.filters.iter_mut();
-    let own = filters.find_map(|it| match it {
-        RouteFilter::ResponseHeaderModifier {
+    for filter in &mut rule.filters {
+        if let RouteFilter::ResponseHeaderModifier {
             response_header_modifier: own,
-        } => Some(own),
-        _ => None,
-    });
-    match own {
-        Some(own) => own.set.extend(more.set),
-        None => rule.filters.push(RouteFilter::ResponseHeaderModifier {
-            response_header_modifier: more,
-        }),
+        } = filter
+        {
+            own.set.extend(more);
+            return;
+        }
     }
+    rule.filters.push(RouteFilter::ResponseHeaderModifier {
+        response_header_modifier: HeaderModifier {
+            set: more.collect(),
+        },
+    });
 }
 
 /// A rule that sends every client to another address.
@@ -248,7 +221,7 @@ pub(super) fn guard(
             continue;
         }
         if limits.security_headers {
-            add_headers(rule, headers(&SECURITY_HEADERS));
+            set_headers(rule, &SECURITY_HEADERS);
         }
         rule.timeouts = limits.response_timeout.map(|it| RouteTimeouts {
             request: format!("{}ms", it.as_millis()),

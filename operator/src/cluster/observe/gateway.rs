@@ -5,8 +5,8 @@
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 
-use crate::model::kinds::HTTPRoute;
 use crate::model::kinds::gateway::ParentRef;
+use crate::model::kinds::{HTTPRoute, Said};
 use crate::model::observed::{Admission, RouteSeen};
 
 /// How long a route is given before it is taken for trouble that nobody has looked at it.
@@ -31,7 +31,7 @@ fn of(route: &HTTPRoute, parent: &ParentRef, now: Timestamp) -> Admission {
         return unanswered(route, parent, now);
     };
     for type_ in ["Accepted", "ResolvedRefs"] {
-        let Some(condition) = said.condition(type_) else {
+        let Some(condition) = Said::of(&said.conditions, type_) else {
             return unanswered(route, parent, now);
         };
         if condition.holds(generation) {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::api::{AppStack, AppStackSpec};
+use crate::api::{AppStack, AppStackSpec, GatewayRef};
 use crate::model::kinds::gateway::{
     AllowedRoutes, Feature, Gateway, GatewayClass, GatewayClassSpec, GatewayClassStatus,
     GatewaySpec, Listener, RouteNamespaces,
@@ -27,28 +27,27 @@ pub type GatewayKey = (String, String);
 /// The Gateway that the visitors of an AppStack come in by, where they do.
 #[must_use]
 pub fn gateway(app: &AppStack) -> Option<GatewayKey> {
-    let namespace = app.metadata.namespace.as_deref().unwrap_or_default();
-    gateway_of(&app.spec, namespace)
+    let asked = asked_gateway(&app.spec)?;
+    let namespace = asked.namespace.as_ref().or(app.metadata.namespace.as_ref());
+    Some((namespace.cloned().unwrap_or_default(), asked.name.clone()))
 }
 
-/// The same of a spec in a namespace.
+/// The Gateway that a spec asks for, where it does.
 #[must_use]
-pub fn gateway_of(spec: &AppStackSpec, namespace: &str) -> Option<GatewayKey> {
-    let asked = spec.edge.as_ref()?.gateway.as_ref()?;
-    let namespace = asked.namespace.as_deref().unwrap_or(namespace);
-    Some((namespace.to_owned(), asked.name.clone()))
+pub fn asked_gateway(spec: &AppStackSpec) -> Option<&GatewayRef> {
+    spec.edge.as_ref()?.gateway.as_ref()
 }
 
 impl Gateways {
     /// A Gateway as a spec asks for it, with listeners of HTTPS and HTTP, that can do everything. It is taken for Traefik's where its
     /// name says so.
     pub(super) fn offline(app: &AppStack) -> Self {
-        let asked = app.spec.edge.as_ref().and_then(|it| it.gateway.as_ref());
-        let (Some(asked), Some((namespace, name))) = (asked, gateway(app)) else {
+        let (Some(asked), Some((namespace, name))) = (asked_gateway(&app.spec), gateway(app))
+        else {
             return Self::default();
         };
         let controller = if name.contains("traefik") {
-            "traefik.io/gateway-controller"
+            GatewayClass::TRAEFIK
         } else {
             "(known to the cluster)"
         };
@@ -57,11 +56,15 @@ impl Gateways {
         let listeners = match section {
             Some(name) => vec![offline_listener(
                 name,
-                if is_off { "HTTP" } else { "HTTPS" },
+                if is_off {
+                    Listener::HTTP
+                } else {
+                    Listener::HTTPS
+                },
             )],
             None => vec![
-                offline_listener("https", "HTTPS"),
-                offline_listener("http", "HTTP"),
+                offline_listener("https", Listener::HTTPS),
+                offline_listener("http", Listener::HTTP),
             ],
         };
         let mut gateway = Gateway::new(

@@ -86,7 +86,7 @@ impl CertificateStatus {
     /// A condition.
     #[must_use]
     pub fn condition(&self, type_: &str) -> Option<&Said> {
-        self.conditions.iter().find(|it| it.type_ == type_)
+        Said::of(&self.conditions, type_)
     }
 
     /// When it is asked for again after a failure.

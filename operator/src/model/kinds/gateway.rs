@@ -8,9 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Said;
 
-/// The `controllerName` of Traefik's classes.
-const TRAEFIK: &str = "traefik.io/gateway-controller";
-
 /// Where visitors come in.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
@@ -296,6 +293,11 @@ impl Feature {
 }
 
 impl Listener {
+    /// The protocol of those that encrypt.
+    pub const HTTPS: &str = "HTTPS";
+    /// The protocol of those that do not.
+    pub const HTTP: &str = "HTTP";
+
     /// Whether requests for a host come here.
     #[must_use]
     pub fn takes(&self, host: &str) -> bool {
@@ -317,10 +319,13 @@ impl Listener {
 }
 
 impl GatewayClass {
+    /// The `controllerName` of Traefik's classes.
+    pub const TRAEFIK: &str = "traefik.io/gateway-controller";
+
     /// Whether it is Traefik's, which takes Middlewares for filters.
     #[must_use]
     pub fn is_traefik(&self) -> bool {
-        self.spec.controller_name == TRAEFIK
+        self.spec.controller_name == Self::TRAEFIK
     }
 
     /// Whether its program says that it can do something.
@@ -329,14 +334,6 @@ impl GatewayClass {
         let features = self.status.iter().flat_map(|it| &it.supported_features);
         let mut names = features.map(|(Feature::Named { name } | Feature::Bare(name))| name);
         names.any(|it| it == feature)
-    }
-}
-
-impl RouteParentStatus {
-    /// A condition.
-    #[must_use]
-    pub fn condition(&self, type_: &str) -> Option<&Said> {
-        self.conditions.iter().find(|it| it.type_ == type_)
     }
 }
 

@@ -317,17 +317,11 @@ impl fmt::Display for Proxy {
 }
 
 impl Gateway {
-    /// The listeners that lead requests for a host here, encrypted or not.
-    pub fn listeners_for(&self, host: &str, encrypted: bool) -> impl Iterator<Item = &Listener> {
-        let protocol = if encrypted { Self::HTTPS } else { Self::HTTP };
+    /// The listeners of a protocol that lead requests for a host here.
+    pub fn listeners_for(&self, host: &str, protocol: &str) -> impl Iterator<Item = &Listener> {
         let listeners = self.listeners.iter();
         listeners.filter(move |it| it.protocol == protocol && it.takes(host))
     }
-
-    /// The protocol of listeners that encrypt.
-    pub const HTTPS: &str = "HTTPS";
-    /// The protocol of those that do not.
-    pub const HTTP: &str = "HTTP";
 }
 
 /// As messages name it.
